@@ -1,0 +1,1 @@
+"""Client of Uptake, the feedback service behind an AI product."""

@@ -1,0 +1,1 @@
+"""The Uptake service."""

@@ -1,0 +1,353 @@
+"""The embedded database: what it promises about its process, its directory and the data in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import stat
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import WriteConcern
+from pymongo.errors import PyMongoError
+from uptake_service.mongo.embedded import (
+    DataDirectoryInUse,
+    EmbeddedDatabase,
+    EmbeddedDatabaseFailed,
+    EmbeddedDatabaseMissing,
+    running_address,
+)
+
+pytestmark = pytest.mark.asyncio
+
+Client = AsyncIOMotorClient[dict[str, Any]]
+
+
+@asynccontextmanager
+async def started(data_dir: Path) -> AsyncIterator[EmbeddedDatabase]:
+    database = await EmbeddedDatabase.start(data_dir)
+    try:
+        yield database
+    finally:
+        await database.stop()
+
+
+@asynccontextmanager
+async def connected(database: EmbeddedDatabase) -> AsyncIterator[Client]:
+    client: Client = AsyncIOMotorClient(database.uri, serverSelectionTimeoutMS=10_000)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
+    """Returns when the condition holds; fails at the deadline."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.02)
+
+
+async def exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # A zombie has ended; whoever inherited it reaps it in its own time.
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def port_of(database: EmbeddedDatabase) -> int:
+    return int(database.uri.split(":")[2].split("/")[0])
+
+
+async def test_data_outlive_a_stop(tmp_path: Path) -> None:
+    async with started(tmp_path / "data") as database, connected(database) as client:
+        await client.admin.command("ping")
+        await client.app.things.insert_one({"_id": 1, "name": "kept"})
+
+    async with started(tmp_path / "data") as database, connected(database) as client:
+        assert await client.app.things.find_one() == {"_id": 1, "name": "kept"}
+
+
+async def test_it_has_transactions_and_change_streams(tmp_path: Path) -> None:
+    async with started(tmp_path) as database, connected(database) as client:
+        await client.app.things.insert_one({"_id": 0})
+        async with client.app.watch() as events:
+            async with await client.start_session() as session, session.start_transaction():
+                await client.app.things.insert_one({"_id": 1}, session=session)
+                await client.app.others.insert_one({"_id": 2}, session=session)
+            seen = [(await asyncio.wait_for(events.next(), 10))["documentKey"]["_id"] for _ in range(2)]
+
+    assert seen == [1, 2]
+
+
+async def test_only_one_owner_of_a_directory(tmp_path: Path) -> None:
+    async with started(tmp_path) as database:
+        with pytest.raises(DataDirectoryInUse, match=r"stop that one.*UPTAKE_DATA_DIR.*UPTAKE_MONGODB_URI"):
+            await EmbeddedDatabase.start(tmp_path)
+
+        assert running_address(tmp_path) == database.uri
+        async with connected(database) as client:
+            await client.admin.command("ping")
+
+
+async def test_the_address_is_private_and_stands_only_while_it_runs(tmp_path: Path) -> None:
+    data_dir = tmp_path / "new" / "data"
+    assert running_address(data_dir) is None
+
+    async with started(data_dir) as database:
+        address = data_dir / "database.json"
+        assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
+        assert stat.S_IMODE(address.stat().st_mode) == 0o600
+        assert json.loads(address.read_text()) == {"uri": database.uri, "pid": database.pid}
+        assert running_address(data_dir) == database.uri
+
+    assert running_address(data_dir) is None
+    assert not address.exists()
+
+
+async def test_an_address_without_a_living_owner_counts_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    (tmp_path / "database.json").write_text('{"uri": "mongodb://127.0.0.1:1/", "pid": 1}')
+
+    assert running_address(tmp_path) is None
+
+
+async def test_asking_for_the_address_never_makes_a_start_fail(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    (tmp_path / "database.json").write_text('{"uri": "mongodb://127.0.0.1:1/", "pid": 1}')
+    stopping = asyncio.Event()
+
+    async def ask() -> None:
+        while not stopping.is_set():
+            await asyncio.to_thread(running_address, tmp_path)
+
+    asking = [asyncio.create_task(ask()) for _ in range(4)]
+    async with started(tmp_path):
+        stopping.set()
+        await asyncio.gather(*asking)
+
+
+async def test_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with started(tmp_path) as database:
+        pid, port = database.pid, port_of(database)
+        before_stop = asyncio.create_task(database.wait())
+        await database.stop()
+        await database.stop()
+        await database.restart()
+
+    assert await before_stop == 0
+    assert not await exists(pid)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["database.log", "db", "db.lock", "lock"]
+
+
+async def test_acknowledged_writes_survive_a_kill_and_clients_recover(tmp_path: Path) -> None:
+    async with started(tmp_path) as database, connected(database) as client:
+        port, first_pid = port_of(database), database.pid
+        things = client.app.get_collection("things", write_concern=WriteConcern("majority", j=True))
+        acknowledged: list[int] = []
+
+        async def write(first: int) -> None:
+            number = first
+            while True:
+                await things.insert_one({"_id": number})
+                acknowledged.append(number)
+                number += 4
+
+        async def enough() -> bool:
+            return len(acknowledged) >= 100
+
+        writers = [asyncio.create_task(write(first)) for first in range(4)]
+        await eventually(enough)
+        os.kill(first_pid, signal.SIGKILL)
+        assert await database.wait() == -signal.SIGKILL
+        for writer in writers:
+            writer.cancel()
+        await asyncio.gather(*writers, return_exceptions=True)
+
+        await database.restart()
+
+        assert (port_of(database), database.pid != first_pid) == (port, True)
+        assert json.loads((tmp_path / "database.json").read_text())["pid"] == database.pid
+        present = {document["_id"] async for document in things.find()}
+        assert set(acknowledged) <= present
+
+
+async def test_a_killed_owner_takes_its_database_along(tmp_path: Path) -> None:
+    script = """
+        import asyncio, sys
+        from pathlib import Path
+        from motor.motor_asyncio import AsyncIOMotorClient
+        from uptake_service.mongo.embedded import EmbeddedDatabase
+
+        async def main():
+            database = await EmbeddedDatabase.start(Path(sys.argv[1]))
+            await AsyncIOMotorClient(database.uri).app.things.insert_one({"_id": "kept"})
+            print(database.pid, flush=True)
+            await database.wait()
+
+        asyncio.run(main())
+    """
+    owner = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        textwrap.dedent(script),
+        tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert owner.stdout is not None
+    pid = int(await asyncio.wait_for(owner.stdout.readline(), 30))
+    assert running_address(tmp_path) is not None
+
+    owner.kill()
+    await owner.wait()
+
+    assert running_address(tmp_path) is None
+    # At once: it need not wait for the old database to be gone.
+    async with started(tmp_path) as database, connected(database) as client:
+        assert not await exists(pid)
+        assert await client.app.things.find_one() == {"_id": "kept"}
+
+
+async def test_a_database_without_an_owner_is_gone_within_seconds(tmp_path: Path) -> None:
+    script = """
+        import asyncio, os, signal, sys
+        from pathlib import Path
+        from uptake_service.mongo.embedded import EmbeddedDatabase
+
+        async def main():
+            database = await EmbeddedDatabase.start(Path(sys.argv[1]))
+            print(database.pid, flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        asyncio.run(main())
+    """
+    owner = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        textwrap.dedent(script),
+        tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    output, _ = await owner.communicate()
+
+    async def gone() -> bool:
+        return not await exists(int(output))
+
+    await eventually(gone, seconds=5.0)
+
+
+async def test_a_start_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "db").write_text("a file where a directory should be")
+
+    with pytest.raises(
+        EmbeddedDatabaseFailed, match=r"exit code 1.*FileExistsError.*database\.log"
+    ) as failure:
+        await EmbeddedDatabase.start(tmp_path)
+
+    assert "\n" not in str(failure.value)
+    (tmp_path / "db").unlink()
+    async with started(tmp_path):
+        pass
+
+
+async def test_a_start_that_takes_too_long_fails_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddedDatabaseFailed, match="not ready within 0.01 seconds"):
+        await EmbeddedDatabase.start(tmp_path, start_timeout_seconds=0.01)
+
+    async with started(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("steps", [1, 5, 25])
+async def test_a_cancelled_start_leaves_nothing(tmp_path: Path, steps: int) -> None:
+    starting = asyncio.create_task(EmbeddedDatabase.start(tmp_path))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+    async with started(tmp_path):
+        pass
+
+
+async def test_a_restart_whose_port_was_taken_fails_and_can_be_repeated(tmp_path: Path) -> None:
+    async with started(tmp_path) as database:
+        os.kill(database.pid, signal.SIGKILL)
+        await database.wait()
+        with socket.socket() as thief:
+            thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            thief.bind(("127.0.0.1", port_of(database)))
+            thief.listen()
+            with pytest.raises(EmbeddedDatabaseFailed, match="Address already in use"):
+                await database.restart()
+
+        await database.restart()
+
+        async with connected(database) as client:
+            await client.admin.command("ping")
+
+
+async def test_a_hanging_database_is_ended_by_force(tmp_path: Path) -> None:
+    async with started(tmp_path) as database:
+        pid = database.pid
+        os.kill(pid, signal.SIGSTOP)
+
+        await database.stop(timeout_seconds=0.2)
+
+        assert not await exists(pid)
+    async with started(tmp_path):
+        pass
+
+
+async def test_ctrl_c_in_the_terminal_does_not_reach_it(tmp_path: Path) -> None:
+    async with started(tmp_path) as database, connected(database) as client:
+        assert os.getsid(database.pid) == database.pid
+        os.kill(database.pid, signal.SIGINT)
+        await client.admin.command("ping")
+
+
+async def test_a_large_log_is_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "database.log").write_bytes(b"x" * 5_000_000)
+
+    async with started(tmp_path):
+        pass
+
+    assert (tmp_path / "database.log").stat().st_size < 100_000
+    assert (tmp_path / "database.log.1").stat().st_size == 5_000_000
+
+
+async def test_it_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+
+    with pytest.raises(EmbeddedDatabaseMissing, match=r"uptake-service\[embedded\].*UPTAKE_MONGODB_URI"):
+        await EmbeddedDatabase.start(tmp_path)
+
+
+async def test_a_client_sees_its_database_die(tmp_path: Path) -> None:
+    async with started(tmp_path) as database:
+        client: Client = AsyncIOMotorClient(database.uri, serverSelectionTimeoutMS=200)
+        await client.admin.command("ping")
+        os.kill(database.pid, signal.SIGKILL)
+        assert await database.wait() == -signal.SIGKILL
+        with pytest.raises(PyMongoError):
+            await client.admin.command("ping")
+        client.close()
