@@ -66,7 +66,7 @@ async def exists(pid: int) -> bool:
         return False
     # A zombie has ended; whoever inherited it reaps it in its own time.
     status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"  # noqa: ASYNC240
 
 
 def port_of(database: EmbeddedDatabase) -> int:
@@ -153,7 +153,7 @@ async def test_stop_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not await exists(pid)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=5)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["database.log", "db", "db.lock", "lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["database.log", "db", "db.lock", "lock"]  # noqa: ASYNC240
 
 
 async def test_acknowledged_writes_survive_a_kill_and_clients_recover(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ async def test_a_start_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
 
 
 async def test_a_start_that_takes_too_long_fails_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(EmbeddedDatabaseFailed, match="not ready within 0.01 seconds"):
+    with pytest.raises(EmbeddedDatabaseFailed, match=r"not ready within 0\.01 seconds"):
         await EmbeddedDatabase.start(tmp_path, start_timeout_seconds=0.01)
 
     async with started(tmp_path):

@@ -22,19 +22,20 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15uptake/v1/error.proto\x12\tuptake.v1\"4\n\x0e\x46ieldViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\x87\x01\n\tItemError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12&\n\x06reason\x18\x02 \x01(\x0e\x32\x16.uptake.v1.ErrorReason\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x33\n\x10\x66ield_violations\x18\x04 \x03(\x0b\x32\x19.uptake.v1.FieldViolation*\xb2\t\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12#\n\x1f\x45RROR_REASON_INVALID_PAGE_TOKEN\x10\x02\x12%\n!ERROR_REASON_INVALID_RESUME_TOKEN\x10\x03\x12%\n!ERROR_REASON_RESUME_TOKEN_EXPIRED\x10\x04\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x05\x12#\n\x1f\x45RROR_REASON_FEEDBACK_NOT_FOUND\x10\x06\x12!\n\x1d\x45RROR_REASON_REVIEW_NOT_FOUND\x10\x07\x12 \n\x1c\x45RROR_REASON_ISSUE_NOT_FOUND\x10\x08\x12%\n!ERROR_REASON_CORRECTION_NOT_FOUND\x10\t\x12\'\n#ERROR_REASON_INSTRUCTIONS_NOT_FOUND\x10\n\x12#\n\x1f\x45RROR_REASON_FEEDBACK_RETRACTED\x10\x0b\x12 \n\x1c\x45RROR_REASON_FEEDBACK_ERASED\x10\x0c\x12\x1f\n\x1b\x45RROR_REASON_REVIEW_CLAIMED\x10\r\x12\x1b\n\x17\x45RROR_REASON_CLAIM_LOST\x10\x0e\x12 \n\x1c\x45RROR_REASON_REVIEW_FINISHED\x10\x0f\x12$\n ERROR_REASON_REVIEW_NOT_FINISHED\x10\x10\x12%\n!ERROR_REASON_ACTIVE_REVIEW_EXISTS\x10\x11\x12\x1e\n\x1a\x45RROR_REASON_ETAG_MISMATCH\x10\x12\x12\'\n#ERROR_REASON_BASE_REVISION_MISMATCH\x10\x13\x12&\n\"ERROR_REASON_CORRECTION_SUPERSEDED\x10\x14\x12$\n ERROR_REASON_CORRECTION_REVERTED\x10\x15\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x16\x12\x1d\n\x19\x45RROR_REASON_RATE_LIMITED\x10\x17\x12$\n ERROR_REASON_SUBSCRIBER_TOO_SLOW\x10\x18\x12%\n!ERROR_REASON_DATABASE_UNAVAILABLE\x10\x19\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x1a\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\x1b\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\x1c\x12\"\n\x1e\x45RROR_REASON_PERMISSION_DENIED\x10\x1d\x12 \n\x1c\x45RROR_REASON_NOT_IMPLEMENTED\x10\x1e\x12\x1e\n\x1a\x45RROR_REASON_ITEM_REJECTED\x10\x1f\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10 \x12\x19\n\x15\x45RROR_REASON_CONFLICT\x10!b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15uptake/v1/error.proto\x12\tuptake.v1\x1a\x1egoogle/protobuf/duration.proto\"4\n\x0e\x46ieldViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\xb7\x01\n\tItemError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12&\n\x06reason\x18\x02 \x01(\x0e\x32\x16.uptake.v1.ErrorReason\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x33\n\x10\x66ield_violations\x18\x04 \x03(\x0b\x32\x19.uptake.v1.FieldViolation\x12.\n\x0bretry_delay\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration*\xb2\t\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12#\n\x1f\x45RROR_REASON_INVALID_PAGE_TOKEN\x10\x02\x12%\n!ERROR_REASON_INVALID_RESUME_TOKEN\x10\x03\x12%\n!ERROR_REASON_RESUME_TOKEN_EXPIRED\x10\x04\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x05\x12#\n\x1f\x45RROR_REASON_FEEDBACK_NOT_FOUND\x10\x06\x12!\n\x1d\x45RROR_REASON_REVIEW_NOT_FOUND\x10\x07\x12 \n\x1c\x45RROR_REASON_ISSUE_NOT_FOUND\x10\x08\x12%\n!ERROR_REASON_CORRECTION_NOT_FOUND\x10\t\x12\'\n#ERROR_REASON_INSTRUCTIONS_NOT_FOUND\x10\n\x12#\n\x1f\x45RROR_REASON_FEEDBACK_RETRACTED\x10\x0b\x12 \n\x1c\x45RROR_REASON_FEEDBACK_ERASED\x10\x0c\x12\x1f\n\x1b\x45RROR_REASON_REVIEW_CLAIMED\x10\r\x12\x1b\n\x17\x45RROR_REASON_CLAIM_LOST\x10\x0e\x12 \n\x1c\x45RROR_REASON_REVIEW_FINISHED\x10\x0f\x12$\n ERROR_REASON_REVIEW_NOT_FINISHED\x10\x10\x12%\n!ERROR_REASON_ACTIVE_REVIEW_EXISTS\x10\x11\x12\x1e\n\x1a\x45RROR_REASON_ETAG_MISMATCH\x10\x12\x12\'\n#ERROR_REASON_BASE_REVISION_MISMATCH\x10\x13\x12&\n\"ERROR_REASON_CORRECTION_SUPERSEDED\x10\x14\x12$\n ERROR_REASON_CORRECTION_REVERTED\x10\x15\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x16\x12\x1d\n\x19\x45RROR_REASON_RATE_LIMITED\x10\x17\x12$\n ERROR_REASON_SUBSCRIBER_TOO_SLOW\x10\x18\x12%\n!ERROR_REASON_DATABASE_UNAVAILABLE\x10\x19\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x1a\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\x1b\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\x1c\x12\"\n\x1e\x45RROR_REASON_PERMISSION_DENIED\x10\x1d\x12 \n\x1c\x45RROR_REASON_NOT_IMPLEMENTED\x10\x1e\x12\x1e\n\x1a\x45RROR_REASON_ITEM_REJECTED\x10\x1f\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10 \x12\x19\n\x15\x45RROR_REASON_CONFLICT\x10!b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'uptake.v1.error_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ERRORREASON']._serialized_start=229
-  _globals['_ERRORREASON']._serialized_end=1431
-  _globals['_FIELDVIOLATION']._serialized_start=36
-  _globals['_FIELDVIOLATION']._serialized_end=88
-  _globals['_ITEMERROR']._serialized_start=91
-  _globals['_ITEMERROR']._serialized_end=226
+  _globals['_ERRORREASON']._serialized_start=309
+  _globals['_ERRORREASON']._serialized_end=1511
+  _globals['_FIELDVIOLATION']._serialized_start=68
+  _globals['_FIELDVIOLATION']._serialized_end=120
+  _globals['_ITEMERROR']._serialized_start=123
+  _globals['_ITEMERROR']._serialized_end=306
 # @@protoc_insertion_point(module_scope)

@@ -189,20 +189,22 @@ class GetIssueResponse(_message.Message):
     def __init__(self, issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ..., daily_frequency: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class UpdateIssueRequest(_message.Message):
-    __slots__ = ("project", "id", "issue", "update_mask", "reviewer", "request_id")
+    __slots__ = ("project", "id", "issue", "update_mask", "reviewer", "request_id", "etag")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     ISSUE_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     REVIEWER_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     project: str
     id: str
     issue: _issue_pb2.Issue
     update_mask: _field_mask_pb2.FieldMask
     reviewer: str
     request_id: str
-    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ..., issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., reviewer: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    etag: str
+    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ..., issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., reviewer: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class UpdateIssueResponse(_message.Message):
     __slots__ = ("issue",)
@@ -211,18 +213,20 @@ class UpdateIssueResponse(_message.Message):
     def __init__(self, issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ...) -> None: ...
 
 class MergeIssuesRequest(_message.Message):
-    __slots__ = ("project", "id", "merged_ids", "reviewer", "request_id")
+    __slots__ = ("project", "id", "merged_ids", "reviewer", "request_id", "etag")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     MERGED_IDS_FIELD_NUMBER: _ClassVar[int]
     REVIEWER_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     project: str
     id: str
     merged_ids: _containers.RepeatedScalarFieldContainer[str]
     reviewer: str
     request_id: str
-    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ..., merged_ids: _Optional[_Iterable[str]] = ..., reviewer: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    etag: str
+    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ..., merged_ids: _Optional[_Iterable[str]] = ..., reviewer: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class MergeIssuesResponse(_message.Message):
     __slots__ = ("issue",)
@@ -231,20 +235,22 @@ class MergeIssuesResponse(_message.Message):
     def __init__(self, issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ...) -> None: ...
 
 class SplitIssueRequest(_message.Message):
-    __slots__ = ("project", "id", "feedback_ids", "title", "reviewer", "request_id")
+    __slots__ = ("project", "id", "feedback_ids", "title", "reviewer", "request_id", "etag")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     FEEDBACK_IDS_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     REVIEWER_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     project: str
     id: str
     feedback_ids: _containers.RepeatedScalarFieldContainer[str]
     title: str
     reviewer: str
     request_id: str
-    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ..., feedback_ids: _Optional[_Iterable[str]] = ..., title: _Optional[str] = ..., reviewer: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    etag: str
+    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ..., feedback_ids: _Optional[_Iterable[str]] = ..., title: _Optional[str] = ..., reviewer: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class SplitIssueResponse(_message.Message):
     __slots__ = ("issue", "new_issue")

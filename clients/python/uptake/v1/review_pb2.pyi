@@ -257,16 +257,18 @@ class RenewClaimResponse(_message.Message):
     def __init__(self, review: _Optional[_Union[Review, _Mapping]] = ...) -> None: ...
 
 class ReleaseReviewRequest(_message.Message):
-    __slots__ = ("project", "id", "claim_token", "note")
+    __slots__ = ("project", "id", "claim_token", "note", "request_id")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     CLAIM_TOKEN_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     project: str
     id: str
     claim_token: str
     note: str
-    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ..., claim_token: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ..., claim_token: _Optional[str] = ..., note: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ReleaseReviewResponse(_message.Message):
     __slots__ = ("review",)

@@ -1,0 +1,29 @@
+"""The service's clock. Leases and claims are judged by the database's clock instead."""
+
+from datetime import UTC, datetime, timedelta
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+class Clock:
+    """Tells the time; tests put their own in its place."""
+
+    def now(self) -> datetime:
+        """Now, in UTC, cut to the milliseconds that the database keeps."""
+        return cut(datetime.now(UTC))
+
+
+def cut(time: datetime) -> datetime:
+    """Cuts a time to whole milliseconds, so that what is answered is what was stored."""
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def hour_of(time: datetime) -> datetime:
+    """The full hour in which `time` lies."""
+    return time.replace(minute=0, second=0, microsecond=0)
+
+
+def day_of(time: datetime) -> datetime:
+    """The day, UTC, in which `time` lies."""
+    return time.replace(hour=0, minute=0, second=0, microsecond=0)

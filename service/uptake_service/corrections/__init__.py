@@ -1,0 +1,1 @@
+"""Corrections: changes to knowledge and instructions, and their verdicts."""

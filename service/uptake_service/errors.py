@@ -1,0 +1,96 @@
+"""What can go wrong, in the words of the domain. `rpc/errors.py` says what each becomes on the wire."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from uptake.v1 import error_pb2
+
+Reason = error_pb2.ErrorReason
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One wrong field: its path from the request, and what is allowed."""
+
+    field: str
+    description: str
+
+
+class StartupError(Exception):
+    """The service cannot start; the message says why and what to do, in one line."""
+
+
+class DomainError(Exception):
+    """A call cannot be answered.
+
+    Attributes:
+        reason: The published reason; it decides the status code.
+        message: What is wrong and what to do, for the caller to read.
+        violations: Every wrong field, when fields are what is wrong.
+        retry_after_seconds: When a retry makes sense; None where it is wrong to retry.
+        subject: What the state of which stands in the way, for failed preconditions.
+    """
+
+    def __init__(
+        self,
+        reason: error_pb2.ErrorReason,
+        message: str,
+        *,
+        violations: Sequence[Violation] = (),
+        retry_after_seconds: float | None = None,
+        subject: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.violations = tuple(violations)
+        self.retry_after_seconds = retry_after_seconds
+        self.subject = subject
+
+
+class InvalidRequest(DomainError):
+    """At least one field of the request is wrong."""
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        fields = "; ".join(f"{violation.field}: {violation.description}" for violation in violations[:5])
+        more = f" and {len(violations) - 5} more" if len(violations) > 5 else ""
+        super().__init__(Reason.ERROR_REASON_INVALID_FIELD, f"{fields}{more}", violations=violations)
+
+
+class DatabaseUnavailable(DomainError):
+    """The database does not answer in time; whether the last write was made is not known."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Reason.ERROR_REASON_DATABASE_UNAVAILABLE,
+            "the database does not answer; retry with the same request id",
+            retry_after_seconds=1.0,
+        )
+
+
+class Conflict(DomainError):
+    """The same documents were changed by others again and again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Reason.ERROR_REASON_CONFLICT,
+            "the same thing was being changed by others; retry",
+            retry_after_seconds=0.1,
+        )
+
+
+class WriteRefused(Exception):
+    """The database refuses a write for good: the document itself is at fault, or the database's state."""
+
+
+class DuplicateKey(Exception):
+    """A unique index refused a write. `index` names it."""
+
+    def __init__(self, index: str) -> None:
+        super().__init__(index)
+        self.index = index
+
+
+def not_found(reason: error_pb2.ErrorReason, what: str, id: str) -> DomainError:
+    """The error for a resource that the project does not have."""
+    return DomainError(reason, f"the project has no {what} {id!r}")

@@ -1,0 +1,1 @@
+"""Feedback: taking it in and finding it again."""

@@ -1,0 +1,431 @@
+"""The intake: a group commit of everything that changes feedback.
+
+Calls wait in one queue. Whatever waits becomes one batch over all projects: one embedding, one transaction with
+feedback and every number derived from it, one trigger run; then every caller gets its answer. One call alone waits
+for nobody; under load the batches grow by themselves, because calls gather while a batch commits.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from uptake_service.clock import Clock
+from uptake_service.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    DomainError,
+    DuplicateKey,
+    Reason,
+    WriteRefused,
+)
+from uptake_service.feedback.model import Feedback, StoredFeedback
+from uptake_service.feedback.plan import Amend, Change, Collect, Plan, Retract, is_vote
+from uptake_service.feedback.store import FeedbackStore
+from uptake_service.ids import new_id
+from uptake_service.insights.rollups import RollupStore
+from uptake_service.mongo.client import Mongo, Session
+from uptake_service.mongo.leases import SlotLost, WriterSlot
+from uptake_service.mongo.requests import RequestKey, RequestRecords, reused
+from uptake_service.mongo.transactions import transaction
+from uptake_service.patterns.store import Assignment, Patterns, ShareChange, Text
+from uptake_service.projects.model import Project
+from uptake_service.projects.store import ProjectStore
+from uptake_service.reviews.marks import Mark, Marks
+from uptake_service.reviews.trigger import Trigger
+
+_log = logging.getLogger(__name__)
+
+_LINGER_SECONDS = 0.003
+"""How long a batch that is much smaller than the last one waits for the callers that were just answered."""
+
+_DUPLICATE_TRIES = 4
+"""How often a batch is read and planned again because another process recorded one of its items first."""
+
+_TRIGGER_RUNS = 2
+"""How many batches may be in the trigger while the next one commits."""
+
+
+@dataclass(eq=False)
+class _Item:
+    """One change that waits for its commit, with those who sent the same once more."""
+
+    change: Change
+    key: RequestKey | None
+    deadline: float | None
+    done: "asyncio.Future[Feedback]"
+    repeats: "list[_Item]" = field(default_factory=list)
+
+    def answer(self, result: Feedback | Exception) -> None:
+        """Answers its caller, if the caller is still there, and everyone who sent the same."""
+        for item in (self, *self.repeats):
+            if item.done.done():
+                continue
+            if isinstance(result, Exception):
+                item.done.set_exception(result)
+            else:
+                item.done.set_result(result)
+
+
+@dataclass
+class _Outcome:
+    """What a committed batch made of its items, in their order, and what the trigger has to judge."""
+
+    results: list[Feedback | DomainError]
+    marks: list[Mark]
+
+
+class _Committed(Exception):
+    """The transaction was committed by an earlier run."""
+
+    def __init__(self, outcome: _Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+class Intake:
+    """Takes changes of feedback in, and answers when they are committed."""
+
+    def __init__(
+        self,
+        mongo: Mongo,
+        clock: Clock,
+        slot: WriterSlot,
+        feedback: FeedbackStore,
+        patterns: Patterns,
+        rollups: RollupStore,
+        requests: RequestRecords,
+        projects: ProjectStore,
+        marks: Marks,
+        trigger: Trigger,
+        *,
+        queue_size: int,
+        batch_size: int,
+        heartbeat_seconds: float,
+    ) -> None:
+        self._mongo = mongo
+        self._clock = clock
+        self._slot = slot
+        self._feedback = feedback
+        self._patterns = patterns
+        self._rollups = rollups
+        self._requests = requests
+        self._projects = projects
+        self._marks = marks
+        self._trigger = trigger
+        self._queue_size = queue_size
+        self._batch_size = batch_size
+        self._heartbeat_seconds = heartbeat_seconds
+        self._queue: deque[_Item] = deque()
+        self._arrived = asyncio.Event()
+        self._stopping = False
+        self._slot_certain = False
+        self._trigger_runs = asyncio.Semaphore(_TRIGGER_RUNS)
+        self._finishing: set[asyncio.Task[None]] = set()
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._running = asyncio.create_task(self._run(), name="intake")
+
+    async def stop(self) -> None:
+        """Commits what waits, then ends. New changes are refused from now on."""
+        self._stopping = True
+        self._arrived.set()
+        if self._running is not None:
+            await self._running
+        while self._finishing:
+            await asyncio.wait(set(self._finishing))
+        with contextlib.suppress(DatabaseUnavailable):
+            await self._slot.release()
+
+    @property
+    def waiting(self) -> int:
+        """How many changes wait for a commit."""
+        return len(self._queue)
+
+    async def submit(self, change: Change, key: RequestKey | None, deadline: float | None) -> Feedback:
+        """Makes one change; returns when it is committed.
+
+        Args:
+            change: What to do.
+            key: Makes the change safe to repeat.
+            deadline: Loop time after which the caller has gone; past it nothing is written.
+
+        Raises:
+            DomainError: It was not made, or (DATABASE_UNAVAILABLE) it is not known whether it was.
+        """
+        return await self.submit_many([(change, key)], deadline)[0]
+
+    def submit_many(
+        self, changes: Sequence[tuple[Change, RequestKey | None]], deadline: float | None
+    ) -> "list[asyncio.Future[Feedback]]":
+        """Makes many changes, each for itself; all are admitted or none is.
+
+        Raises:
+            DomainError: The queue has no room for all of them, or the service is shutting down.
+        """
+        if self._stopping:
+            raise DomainError(
+                Reason.ERROR_REASON_SHUTTING_DOWN, "this process is shutting down; retry", retry_after_seconds=0.1
+            )
+        if len(self._queue) + len(changes) > self._queue_size:
+            raise DomainError(
+                Reason.ERROR_REASON_OVERLOADED,
+                f"{len(self._queue)} pieces of feedback wait already; nothing was written; retry later",
+                retry_after_seconds=1.0,
+            )
+        loop = asyncio.get_running_loop()
+        items = [_Item(change, key, deadline, loop.create_future()) for change, key in changes]
+        self._queue.extend(items)
+        self._arrived.set()
+        return [item.done for item in items]
+
+    async def _run(self) -> None:
+        last = 0
+        while True:
+            if not self._queue:
+                if self._stopping:
+                    return
+                self._arrived.clear()
+                try:
+                    async with asyncio.timeout(self._heartbeat_seconds):
+                        await self._arrived.wait()
+                except TimeoutError:
+                    await self._heartbeat()
+                    continue
+            if last > 1 and len(self._queue) < last // 2 and not self._stopping:
+                await asyncio.sleep(_LINGER_SECONDS)
+            batch = self._take()
+            last = len(batch)
+            if batch:
+                await self._process(batch)
+
+    async def _heartbeat(self) -> None:
+        if not self._slot_certain:
+            return
+        try:
+            await self._slot.renew()
+        except SlotLost:
+            self._slot_certain = False
+        except (DatabaseUnavailable, WriteRefused):
+            _log.warning("writer slot %d could not be renewed", self._slot.number)
+
+    def _take(self) -> list[_Item]:
+        """The next batch; calls that were cancelled or whose time is over are left out."""
+        now = asyncio.get_running_loop().time()
+        batch: list[_Item] = []
+        while self._queue and len(batch) < self._batch_size:
+            item = self._queue.popleft()
+            if item.done.done():
+                continue
+            if item.deadline is not None and item.deadline <= now:
+                item.answer(
+                    DomainError(Reason.ERROR_REASON_DEADLINE_EXCEEDED, "the deadline passed; nothing was written")
+                )
+                continue
+            batch.append(item)
+        return batch
+
+    async def _process(self, batch: list[_Item]) -> None:
+        """Commits a batch and hands it to the trigger; whatever happens, every caller gets an answer."""
+        try:
+            await self._settle(_join_repeats(batch))
+        except Exception as error:
+            _log.exception("a batch of %d failed", len(batch))
+            for item in batch:
+                item.answer(error)
+
+    async def _settle(self, items: list[_Item]) -> None:
+        if not items:
+            return
+        try:
+            outcome = await self._commit(items)
+        except (WriteRefused, DuplicateKey):
+            if len(items) == 1:
+                _log.warning("the database refuses an item", exc_info=True)
+                items[0].answer(
+                    DomainError(Reason.ERROR_REASON_ITEM_REJECTED, "the database refuses this item as it is")
+                )
+                return
+            # One of them is bad: halve until it stands alone, so that only its caller gets the error.
+            middle = len(items) // 2
+            await self._settle(items[:middle])
+            await self._settle(items[middle:])
+            return
+        except (DatabaseUnavailable, Conflict) as error:
+            for item in items:
+                item.answer(error)
+            return
+        await self._trigger_runs.acquire()
+        finishing = asyncio.create_task(self._finish(items, outcome), name="trigger after a batch")
+        self._finishing.add(finishing)
+        finishing.add_done_callback(self._finishing.discard)
+
+    async def _finish(self, items: list[_Item], outcome: _Outcome) -> None:
+        """Runs the trigger, then answers. What fails in the trigger stays marked and is run again later."""
+        try:
+            await self._trigger.run(outcome.marks)
+        except (DomainError, WriteRefused, DuplicateKey):
+            _log.warning("the trigger failed after a commit; its marks stay", exc_info=True)
+        finally:
+            self._trigger_runs.release()
+            for item, result in zip(items, outcome.results, strict=True):
+                item.answer(result)
+
+    async def _commit(self, items: list[_Item]) -> _Outcome:
+        await self._hold_slot()
+        assignments = await self._assign(items)
+        projects = {id: await self._projects.recent(id) for id in {item.change.project for item in items}}
+        for tries_left in reversed(range(_DUPLICATE_TRIES)):
+            attempt = _Attempt(self, items, assignments, projects)
+            try:
+                outcome = await transaction(self._mongo, attempt.write)
+            except _Committed as committed:
+                outcome = committed.outcome
+            except SlotLost:
+                self._slot_certain = False
+                await self._hold_slot()
+                continue
+            except DuplicateKey:
+                # Another replica recorded an equal request, vote or pattern after this batch read; read again.
+                if not tries_left:
+                    raise
+                continue
+            except (DatabaseUnavailable, Conflict):
+                # Whether it was committed is not known; what is in memory has to be read again.
+                self._slot_certain = False
+                raise
+            self._slot.revision = attempt.revision
+            await self._patterns.committed(attempt.shares, self._slot.number, attempt.revision)
+            return outcome
+        raise Conflict
+
+    async def _hold_slot(self) -> None:
+        if not self._slot_certain:
+            await self._slot.acquire()
+            await self._patterns.reread(self._slot.number)
+            self._slot_certain = True
+
+    async def _assign(self, items: list[_Item]) -> dict[_Item, Assignment]:
+        drafts = [(item, item.change.draft) for item in items if isinstance(item.change, Collect)]
+        texts = [Text(draft.project, draft.text, draft.interaction.id) for _, draft in drafts]
+        assignments = await self._patterns.assign(texts)
+        return {item: assignment for (item, _), assignment in zip(drafts, assignments, strict=True)}
+
+
+class _Attempt:
+    """One run of a batch's transaction."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        items: list[_Item],
+        assignments: dict[_Item, Assignment],
+        projects: dict[str, Project],
+    ) -> None:
+        self._intake = intake
+        self._items = items
+        self._assignments = assignments
+        self._projects = projects
+        self.shares: dict[str, ShareChange] = {}
+        self.revision = 0
+        self._outcome: _Outcome | None = None
+
+    async def write(self, session: Session) -> _Outcome:
+        intake = self._intake
+        revision = await intake._slot.advance(session)
+        if revision == self.revision + 1 and self._outcome is not None:
+            # The run before was committed and its answer lost: nobody else counts this slot's revision up.
+            raise _Committed(self._outcome)
+        if revision != intake._slot.revision + 1:
+            raise SlotLost
+        self.revision = revision
+        known = await intake._requests.known([item.key for item in self._items if item.key], session=session)
+        plan = Plan(
+            now=intake._clock.now(),
+            writer=intake._slot.number,
+            revision=self.revision,
+            projects=self._projects,
+            stored=await self._read(known, session),
+            no_share=intake._patterns.no_change,
+        )
+        results: list[Feedback | DomainError] = []
+        made: list[tuple[RequestKey, str]] = []
+        for item in self._items:
+            repeated = known.get(item.key) if item.key else None
+            if isinstance(repeated, DomainError):
+                results.append(repeated)
+                continue
+            result = plan.now_as(repeated) if repeated else self._apply(plan, item)
+            results.append(result)
+            if item.key and not repeated and not isinstance(result, DomainError):
+                made.append((item.key, result.id))
+        marks = plan.marks(intake._patterns.counts)
+        self.shares = plan.shares()
+        await intake._feedback.write(plan.added, plan.changed, session)
+        await intake._requests.add(made, session=session)
+        await intake._rollups.write(plan.rollups(), plan.writer, session)
+        await intake._patterns.write(plan.started, self.shares, plan.writer, self.revision, session)
+        await intake._marks.add(marks, plan.now, session)
+        for project in self._projects.values():
+            models, sources = plan.new_models.get(project.id, set()), plan.new_sources.get(project.id, set())
+            if plan.added and (project.create_time is None or models or sources):
+                await intake._projects.note_use(project.id, models, sources, plan.now, session)
+        # Answered as now planned, so that an item changed twice in one batch is told as it ends.
+        self._outcome = _Outcome([plan.as_planned(result) for result in results], marks)
+        return self._outcome
+
+    async def _read(
+        self, known: dict[RequestKey, str | DomainError], session: Session
+    ) -> list[StoredFeedback]:
+        """Feedback that the batch may touch: what was made before, what is to change, users' votes."""
+        ids: defaultdict[str, set[str]] = defaultdict(set)
+        interactions: defaultdict[str, set[str]] = defaultdict(set)
+        for item in self._items:
+            made = known.get(item.key) if item.key else None
+            if isinstance(made, DomainError):
+                continue
+            if made is not None:
+                ids[item.change.project].add(made)
+            elif not isinstance(item.change, Collect):
+                ids[item.change.project].add(item.change.id)
+            elif is_vote(item.change.draft, self._projects[item.change.project].settings.review_policy.vote_policy):
+                interactions[item.change.project].add(item.change.draft.interaction.id)
+        found: dict[str, StoredFeedback] = {}
+        for project, wanted in ids.items():
+            for feedback in await self._intake._feedback.by_ids(project, sorted(wanted), session=session):
+                found[feedback.id] = feedback
+        for project, wanted in interactions.items():
+            for feedback in await self._intake._feedback.votes(project, sorted(wanted), session=session):
+                found[feedback.id] = feedback
+        return list(found.values())
+
+    def _apply(self, plan: Plan, item: _Item) -> Feedback | DomainError:
+        try:
+            match item.change:
+                case Collect(draft):
+                    return plan.collect(draft, new_id(), self._assignments[item])
+                case Amend() as amend:
+                    return plan.amend(amend)
+                case Retract() as retract:
+                    return plan.retract(retract)
+        except DomainError as error:
+            return error
+
+
+def _join_repeats(batch: list[_Item]) -> list[_Item]:
+    """Leaves one item of each request id; equal ones share its answer, the others have used the id wrongly."""
+    first: dict[tuple[str, str, str], _Item] = {}
+    kept: list[_Item] = []
+    for item in batch:
+        key = item.key
+        leader = first.setdefault((key.project, key.method, key.id), item) if key else item
+        if leader is item:
+            kept.append(item)
+        elif key and leader.key and leader.key.digest == key.digest:
+            leader.repeats.append(item)
+        elif key:
+            item.answer(reused(key.id))
+    return kept

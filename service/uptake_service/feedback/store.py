@@ -1,0 +1,303 @@
+"""Where feedback is kept, in the collection `feedback`.
+
+Maps are lists of {k, v} and custom values JSON text, so that no user's string is ever a key.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from uptake_service.clock import Clock
+from uptake_service.errors import Reason, not_found
+from uptake_service.feedback.model import (
+    Content,
+    CorrectionValue,
+    FeedbackFilter,
+    FeedbackState,
+    FeedbackType,
+    Interaction,
+    Rating,
+    Sentiment,
+    StoredFeedback,
+)
+from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.mongo.paging import after
+
+NEWEST_FIRST = [("occur_time", -1), ("_id", -1)]
+
+
+class FeedbackStore:
+    """The collection `feedback`."""
+
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._feedback = mongo.collection("feedback")
+        self._clock = clock
+
+    async def open(self) -> None:
+        await self._feedback.create_index([("project", 1), *NEWEST_FIRST])
+        await self._feedback.create_index([("pattern_id", 1), *NEWEST_FIRST])
+        await self._feedback.create_index(
+            [("project", 1), ("interaction.id", 1), ("user_id", 1), ("vote", 1)], unique=True
+        )
+        await self._feedback.create_index([("project", 1), ("user_id", 1), *NEWEST_FIRST])
+        await self._feedback.create_index(
+            [("project", 1), ("type", 1), *NEWEST_FIRST], where={"type": FeedbackType.CORRECTION.value}
+        )
+
+    async def get(self, project: str, id: str) -> StoredFeedback:
+        """Raises DomainError when the project has no such feedback."""
+        found = await self.by_ids(project, [id])
+        if not found:
+            raise not_found(Reason.ERROR_REASON_FEEDBACK_NOT_FOUND, "feedback", id)
+        return found[0]
+
+    async def by_ids(
+        self, project: str, ids: Sequence[str], *, session: Session | None = None
+    ) -> list[StoredFeedback]:
+        """Those of `ids` that the project has, in no order."""
+        if not ids:
+            return []
+        documents = await self._feedback.find({"_id": {"$in": list(ids)}, "project": project}, session=session)
+        return [to_feedback(document) for document in documents]
+
+    async def votes(
+        self, project: str, interaction_ids: Sequence[str], *, session: Session
+    ) -> list[StoredFeedback]:
+        """The one votes of users on these interactions."""
+        documents = await self._feedback.find(
+            {"project": project, "interaction.id": {"$in": list(interaction_ids)}, "vote": ""}, session=session
+        )
+        return [to_feedback(document) for document in documents]
+
+    async def page(
+        self, project: str, filter: FeedbackFilter, last: Sequence[Any] | None, limit: int
+    ) -> list[StoredFeedback]:
+        """Feedback that matches, newest first, from the first after `last` (occur_time, id)."""
+        equal: Document = {"project": project}
+        if filter.pattern_id:
+            equal = {"pattern_id": filter.pattern_id}
+        elif filter.user_id:
+            equal["user_id"] = filter.user_id
+        elif filter.types == (FeedbackType.CORRECTION,):
+            equal["type"] = FeedbackType.CORRECTION.value
+        rest = _conditions(project, filter)
+        most = filter.end_time - timedelta(milliseconds=1) if filter.end_time else None
+        if last is not None:
+            most = min(most, last[0]) if most else last[0]
+            rest = {"$and": [rest, after(NEWEST_FIRST, last)]}
+        documents = await self._feedback.find_newest(
+            equal,
+            "occur_time",
+            rest=rest,
+            least=filter.start_time,
+            most=most,
+            near=self._clock.now(),
+            projection={"vector": 0},
+            limit=limit,
+        )
+        return [to_feedback(document) for document in documents]
+
+    async def newest_of_patterns(
+        self, project: str, pattern_ids: Sequence[str], filter: FeedbackFilter, limit: int
+    ) -> list[StoredFeedback]:
+        """For each pattern its newest feedback that matches, at most `limit`."""
+        rest = _conditions(project, filter)
+        found: list[StoredFeedback] = []
+        for pattern_id in pattern_ids:
+            documents = await self._feedback.find_newest(
+                {"pattern_id": pattern_id}, "occur_time", rest=rest, near=self._clock.now(), limit=limit
+            )
+            found += [to_feedback(document) for document in documents]
+        return found
+
+    async def newest_of_pattern(
+        self, pattern_id: str, limit: int, *, session: Session | None = None
+    ) -> list[StoredFeedback]:
+        """The newest active feedback of a pattern, newest first."""
+        documents = await self._feedback.find_newest(
+            {"pattern_id": pattern_id},
+            "occur_time",
+            rest={"state": FeedbackState.ACTIVE.value},
+            near=self._clock.now(),
+            projection={"vector": 0},
+            limit=limit,
+            session=session,
+        )
+        return [to_feedback(document) for document in documents]
+
+    async def of_pattern_since(
+        self, pattern_id: str, time: datetime, *, session: Session | None = None
+    ) -> AsyncIterator[StoredFeedback]:
+        """The active feedback of a pattern that occurred at `time` or later, newest first."""
+        async for document in self._feedback.stream(
+            {"pattern_id": pattern_id, "state": FeedbackState.ACTIVE.value, "occur_time": {"$gte": time}},
+            projection={"vector": 0},
+            sort=NEWEST_FIRST,
+            session=session,
+        ):
+            yield to_feedback(document)
+
+    async def count_negative_since(
+        self, pattern_id: str, time: datetime, *, session: Session | None = None
+    ) -> int:
+        """How much active negative feedback of a pattern was stored after `time`."""
+        return await self._feedback.count(
+            {
+                "pattern_id": pattern_id,
+                "state": FeedbackState.ACTIVE.value,
+                "sentiment": Sentiment.NEGATIVE.value,
+                "create_time": {"$gt": time},
+            },
+            session=session,
+        )
+
+    async def versions_of_pattern(self, pattern_id: str, limit: int) -> frozenset[tuple[str, str]]:
+        """The versions (name, value) on the newest feedback of a pattern."""
+        documents = await self._feedback.find(
+            {"pattern_id": pattern_id}, projection={"interaction.versions": 1}, sort=NEWEST_FIRST, limit=limit
+        )
+        return frozenset(
+            (pair["k"], pair["v"]) for document in documents for pair in document["interaction"]["versions"]
+        )
+
+    async def write(
+        self, added: Sequence[StoredFeedback], changed: Sequence[StoredFeedback], session: Session
+    ) -> None:
+        """Inserts what is new and writes over what changed.
+
+        Raises:
+            DuplicateKey: Another process recorded the same vote first.
+        """
+        await self._feedback.insert_many([to_document(feedback) for feedback in added], session=session)
+        await self._feedback.update_each(
+            [
+                ({"_id": feedback.id}, {"$set": _without_id(to_document(feedback))})
+                for feedback in changed
+            ],
+            session=session,
+        )
+
+    async def everything(self, session: Session) -> AsyncIterator[StoredFeedback]:
+        """All feedback of all projects, by pattern and then oldest first."""
+        async for document in self._feedback.stream(
+            {}, sort=[("pattern_id", 1), ("occur_time", 1), ("_id", 1)], session=session
+        ):
+            yield to_feedback(document)
+
+
+def pairs(mapping: Mapping[str, str]) -> list[Document]:
+    """A map as it is stored."""
+    return [{"k": key, "v": value} for key, value in mapping.items()]
+
+
+def mapping(stored: Sequence[Document]) -> dict[str, str]:
+    """A map as it was stored by `pairs`."""
+    return {pair["k"]: pair["v"] for pair in stored}
+
+
+def to_document(feedback: StoredFeedback) -> Document:
+    interaction, content = feedback.interaction, feedback.content
+    document: Document = {
+        "_id": feedback.id,
+        "project": feedback.project,
+        "interaction": {
+            "id": interaction.id,
+            "query": interaction.query,
+            "response": interaction.response,
+            "model": interaction.model,
+            "versions": pairs(interaction.versions),
+            "create_time": interaction.create_time,
+        },
+        "type": content.type.value,
+        "rating": None,
+        "correction": None,
+        "custom": content.custom_json,
+        "comment": content.comment,
+        "labels": pairs(content.labels),
+        "user_id": feedback.user_id,
+        "source": feedback.source,
+        "occur_time": feedback.occur_time,
+        "sentiment": feedback.sentiment.value,
+        "pattern_id": feedback.pattern_id,
+        "create_time": feedback.create_time,
+        "update_time": feedback.update_time,
+        "state": feedback.state.value,
+        "vector": feedback.vector,
+        "model_bucket": feedback.model_bucket,
+        "source_bucket": feedback.source_bucket,
+        "vote": feedback.vote,
+        "writer": feedback.writer,
+        "revision": feedback.revision,
+    }
+    if content.rating is not None:
+        document["rating"] = {"score": content.rating.score, "min": content.rating.min, "max": content.rating.max}
+    if content.correction is not None:
+        document["correction"] = {
+            "original": content.correction.original,
+            "corrected": content.correction.corrected,
+            "kind": content.correction.kind.value,
+        }
+    return document
+
+
+def to_feedback(document: Document) -> StoredFeedback:
+    interaction = document["interaction"]
+    return StoredFeedback(
+        id=document["_id"],
+        project=document["project"],
+        interaction=Interaction(
+            id=interaction["id"],
+            query=interaction["query"],
+            response=interaction["response"],
+            model=interaction["model"],
+            versions=mapping(interaction["versions"]),
+            create_time=interaction["create_time"],
+        ),
+        content=Content(
+            type=FeedbackType(document["type"]),
+            rating=Rating(**document["rating"]) if document["rating"] else None,
+            correction=CorrectionValue(**document["correction"]) if document["correction"] else None,
+            custom_json=document["custom"],
+            comment=document["comment"],
+            labels=mapping(document["labels"]),
+        ),
+        user_id=document["user_id"],
+        source=document["source"],
+        occur_time=document["occur_time"],
+        sentiment=Sentiment(document["sentiment"]),
+        pattern_id=document["pattern_id"],
+        create_time=document["create_time"],
+        update_time=document["update_time"],
+        state=FeedbackState(document["state"]),
+        vector=document.get("vector", b""),
+        model_bucket=document["model_bucket"],
+        source_bucket=document["source_bucket"],
+        vote=document["vote"],
+        writer=document["writer"],
+        revision=document["revision"],
+    )
+
+
+def _without_id(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name != "_id"}
+
+
+def _conditions(project: str, filter: FeedbackFilter) -> Document:
+    """All that a filter asks for but its times."""
+    query: Document = {"project": project, "state": {"$in": [state.value for state in filter.states]}}
+    if filter.types:
+        query["type"] = {"$in": [type.value for type in filter.types]}
+    if filter.sentiments:
+        query["sentiment"] = {"$in": [sentiment.value for sentiment in filter.sentiments]}
+    for name, value in (
+        ("pattern_id", filter.pattern_id),
+        ("interaction.id", filter.interaction_id),
+        ("user_id", filter.user_id),
+        ("source", filter.source),
+        ("interaction.model", filter.model),
+    ):
+        if value:
+            query[name] = value
+    if filter.labels:
+        query["labels"] = {"$all": [{"$elemMatch": pair} for pair in pairs(filter.labels)]}
+    return query

@@ -1,0 +1,1 @@
+"""Insights: numbers, issues and the live stream."""

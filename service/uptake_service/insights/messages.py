@@ -1,0 +1,94 @@
+"""Insights and events on the wire."""
+
+from collections.abc import Mapping
+
+from uptake.v1 import event_pb2, insight_pb2
+
+from uptake_service.feedback.messages import TYPE_NUMBERS, correction_message
+from uptake_service.feedback.model import FeedbackType
+from uptake_service.insights.model import Insights, Metrics, Opportunity, UserCorrection
+from uptake_service.mongo.events import Event
+from uptake_service.reviews.messages import ACTION_NUMBERS, PRIORITY_NUMBERS, STATE_NUMBERS
+from uptake_service.reviews.model import ReviewAction, ReviewPriority, ReviewState
+from uptake_service.rpc.checks import to_timestamp
+
+KIND_NUMBERS: Mapping[str, event_pb2.EventKind] = {
+    name.removeprefix("EVENT_KIND_"): event_pb2.EventKind.Value(name) for name in event_pb2.EventKind.keys()
+}
+SEVERITY_NUMBERS: Mapping[str, event_pb2.EventSeverity] = {
+    name.removeprefix("EVENT_SEVERITY_"): event_pb2.EventSeverity.Value(name)
+    for name in event_pb2.EventSeverity.keys()
+}
+
+
+def metrics_message(metrics: Metrics) -> insight_pb2.Metrics:
+    return insight_pb2.Metrics(
+        start_time=to_timestamp(metrics.start_time),
+        end_time=to_timestamp(metrics.end_time),
+        total_feedback=metrics.total,
+        positive_count=metrics.positive,
+        negative_count=metrics.negative,
+        positive_rate=metrics.positive_rate,
+        negative_rate=metrics.negative_rate,
+        type_counts=[
+            insight_pb2.TypeCount(type=TYPE_NUMBERS[type], count=metrics.of_type(type)) for type in FeedbackType
+        ],
+        average_rating=metrics.average_rating,
+    )
+
+
+def insights_message(insights: Insights) -> insight_pb2.Insights:
+    return insight_pb2.Insights(
+        metrics=metrics_message(insights.metrics),
+        improvement_opportunities=[_opportunity(opportunity) for opportunity in insights.opportunities],
+        user_corrections=[_user_correction(correction) for correction in insights.user_corrections],
+        time_series=[metrics_message(day) for day in insights.days],
+        active_review_count=insights.active_reviews,
+    )
+
+
+def event_message(event: Event) -> event_pb2.Event:
+    message = event_pb2.Event(
+        seq=event.seq,
+        time=to_timestamp(event.time),
+        kind=KIND_NUMBERS[event.kind],
+        severity=SEVERITY_NUMBERS[event.severity],
+    )
+    if event.kind == "REVIEW":
+        payload = event.payload
+        message.review.CopyFrom(
+            event_pb2.ReviewEvent(
+                review_id=payload["review_id"],
+                pattern_id=payload["pattern_id"],
+                action=ACTION_NUMBERS[ReviewAction(payload["action"])],
+                state=STATE_NUMBERS[ReviewState(payload["state"])],
+                priority=PRIORITY_NUMBERS[ReviewPriority(payload["priority"])],
+                negative_rate=payload["negative_rate"],
+                sample_size=payload["sample_size"],
+                revision=payload["revision"],
+            )
+        )
+    return message
+
+
+def _opportunity(opportunity: Opportunity) -> insight_pb2.ImprovementOpportunity:
+    return insight_pb2.ImprovementOpportunity(
+        title=opportunity.title,
+        pattern_id=opportunity.pattern_id,
+        negative_count=opportunity.negative,
+        total_feedback=opportunity.total,
+        negative_share=opportunity.negative_share,
+        suggested_action=opportunity.suggested_action,
+        evidence_feedback_ids=opportunity.evidence_feedback_ids,
+        review_id=opportunity.review_id,
+    )
+
+
+def _user_correction(correction: UserCorrection) -> insight_pb2.UserCorrection:
+    return insight_pb2.UserCorrection(
+        feedback_id=correction.feedback_id,
+        query=correction.query,
+        correction=correction_message(correction.correction),
+        occur_time=to_timestamp(correction.occur_time),
+        pattern_id=correction.pattern_id,
+    )

@@ -1,0 +1,146 @@
+"""Rollups: hourly counts of feedback, whole and broken down, so that numbers cost the same however much there is.
+
+A rollup's document belongs to one writer, so replicas never contend for it; readers add the writers up. All counts are
+whole numbers, so that a recount gives the very same.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from uptake_service.clock import hour_of
+from uptake_service.feedback.model import Content, FeedbackState, FeedbackType, Sentiment, StoredFeedback
+from uptake_service.mongo.client import Document, Mongo, Session
+
+Dimension = Literal["all", "model", "source", "pattern"]
+
+Counts = dict[str, int]
+"""Counts by name: `total`, a sentiment, a type, and `position`, the sum of the ratings' positions."""
+
+_SENTIMENT_NAMES = {sentiment: sentiment.value.lower() for sentiment in Sentiment}
+_TYPE_NAMES = {type: type.value.lower() for type in FeedbackType}
+
+NAMES = ("total", *_SENTIMENT_NAMES.values(), *_TYPE_NAMES.values(), "position")
+
+
+@dataclass(frozen=True, slots=True)
+class RollupKey:
+    """Where feedback is counted, apart from the writer."""
+
+    project: str
+    hour: datetime
+    dimension: Dimension
+    value: str
+
+
+class RollupDeltas:
+    """Changes of rollups, merged before they are written."""
+
+    def __init__(self) -> None:
+        self.by_key: defaultdict[RollupKey, Counts] = defaultdict(dict)
+
+    def count(self, feedback: StoredFeedback, sign: int) -> None:
+        """Puts in (+1) or takes out (-1) the share of one piece of feedback; what is not active has none."""
+        if feedback.state is not FeedbackState.ACTIVE:
+            return
+        share = share_of(feedback.content)
+        hour = hour_of(feedback.occur_time)
+        dimensions: tuple[tuple[Dimension, str], ...] = (
+            ("all", ""),
+            ("model", feedback.model_bucket),
+            ("source", feedback.source_bucket),
+            ("pattern", feedback.pattern_id),
+        )
+        for dimension, value in dimensions:
+            counts = self.by_key[RollupKey(feedback.project, hour, dimension, value)]
+            for name, number in share.items():
+                counts[name] = counts.get(name, 0) + sign * number
+
+    def changes(self) -> dict[RollupKey, Counts]:
+        """What changed, without what cancelled out."""
+        changed = {
+            key: {name: number for name, number in counts.items() if number} for key, counts in self.by_key.items()
+        }
+        return {key: counts for key, counts in changed.items() if counts}
+
+
+def share_of(content: Content) -> Counts:
+    """The counts of one piece of feedback."""
+    share = {"total": 1, _SENTIMENT_NAMES[content.sentiment]: 1, _TYPE_NAMES[content.type]: 1}
+    if content.rating is not None:
+        share["position"] = content.rating.position
+    return share
+
+
+def add(total: Counts, counts: Mapping[str, int]) -> None:
+    """Adds `counts` to `total`; names that are no counts are left out."""
+    for name in NAMES:
+        number = counts.get(name)
+        if number:
+            total[name] = total.get(name, 0) + number
+
+
+class RollupStore:
+    """The collection `rollups`: {_id: {project, hour, dimension, value, writer}, total, positive, ...}."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._rollups = mongo.collection("rollups")
+
+    async def open(self) -> None:
+        await self._rollups.create_index([("_id.project", 1), ("_id.dimension", 1), ("_id.hour", 1)])
+
+    async def write(self, deltas: RollupDeltas, writer: int, session: Session) -> None:
+        await self._rollups.update_each(
+            [
+                ({"_id": _document_id(key, writer)}, {"$inc": counts})
+                for key, counts in deltas.changes().items()
+            ],
+            upsert=True,
+            session=session,
+        )
+
+    async def by_hour(
+        self, project: str, dimension: Dimension, start: datetime, end: datetime, *, session: Session | None = None
+    ) -> dict[tuple[datetime, str], Counts]:
+        """Counts by hour and value from `start` to before `end`, the writers added up."""
+        documents = await self._rollups.find(
+            {"_id.project": project, "_id.dimension": dimension, "_id.hour": {"$gte": start, "$lt": end}},
+            session=session,
+        )
+        return _add_writers(documents)
+
+    async def by_value(
+        self, project: str, dimension: Dimension, start: datetime, end: datetime
+    ) -> dict[str, Counts]:
+        """Counts by value over the whole of `start` to before `end`."""
+        totals: defaultdict[str, Counts] = defaultdict(dict)
+        for (_, value), counts in (await self.by_hour(project, dimension, start, end)).items():
+            add(totals[value], counts)
+        return dict(totals)
+
+    async def everything(self, session: Session) -> dict[RollupKey, Counts]:
+        """Every rollup of every project, the writers added up: what a recount is held against."""
+        totals: defaultdict[RollupKey, Counts] = defaultdict(dict)
+        async for document in self._rollups.stream({}, session=session):
+            id = document["_id"]
+            add(totals[RollupKey(id["project"], id["hour"], id["dimension"], id["value"])], document)
+        return dict(totals)
+
+
+def _add_writers(documents: Iterable[Document]) -> dict[tuple[datetime, str], Counts]:
+    totals: defaultdict[tuple[datetime, str], Counts] = defaultdict(dict)
+    for document in documents:
+        add(totals[document["_id"]["hour"], document["_id"]["value"]], document)
+    return dict(totals)
+
+
+def _document_id(key: RollupKey, writer: int) -> Document:
+    return {
+        "project": key.project,
+        "hour": key.hour,
+        "dimension": key.dimension,
+        "value": key.value,
+        "writer": writer,
+    }

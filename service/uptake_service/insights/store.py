@@ -1,0 +1,134 @@
+"""Insights from rollups: what they cost depends on the window, not on how much feedback there is."""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from uptake_service.clock import DAY, HOUR, Clock, day_of, hour_of
+from uptake_service.feedback.model import FeedbackFilter, FeedbackType, Sentiment
+from uptake_service.feedback.store import FeedbackStore
+from uptake_service.insights.model import Insights, Metrics, Opportunity, UserCorrection
+from uptake_service.insights.rollups import Counts, RollupStore, add
+from uptake_service.patterns.store import Patterns
+from uptake_service.reviews.model import UPDATE_INSTRUCTIONS, UPDATE_KNOWLEDGE
+from uptake_service.reviews.store import ReviewStore
+
+DEFAULT_WINDOW = timedelta(days=30)
+LONGEST_WINDOW = timedelta(days=3660)
+
+_OPPORTUNITIES = 10
+_CORRECTIONS = 20
+_EVIDENCE = 3
+
+
+class InsightStore:
+    def __init__(
+        self,
+        clock: Clock,
+        rollups: RollupStore,
+        feedback: FeedbackStore,
+        patterns: Patterns,
+        reviews: ReviewStore,
+    ) -> None:
+        self._clock = clock
+        self._rollups = rollups
+        self._feedback = feedback
+        self._patterns = patterns
+        self._reviews = reviews
+
+    def window(self, start: datetime | None = None, end: datetime | None = None) -> tuple[datetime, datetime]:
+        """The full hours that a window covers: by default the last 30 days, the current hour with them."""
+        end = end or self._clock.now()
+        last = hour_of(end)
+        if last < end:
+            last += HOUR
+        return hour_of(start or end - DEFAULT_WINDOW), last
+
+    async def metrics(self, project: str, start: datetime, end: datetime) -> Metrics:
+        """The numbers of a window of full hours."""
+        total: Counts = {}
+        for counts in (await self._rollups.by_hour(project, "all", start, end)).values():
+            add(total, counts)
+        return Metrics(start_time=start, end_time=end, counts=total)
+
+    async def insights(self, project: str, start: datetime, end: datetime) -> Insights:
+        """All there is to say of a window of full hours."""
+        by_day: defaultdict[datetime, Counts] = defaultdict(dict)
+        total: Counts = {}
+        for (hour, _), counts in (await self._rollups.by_hour(project, "all", start, end)).items():
+            add(by_day[day_of(hour)], counts)
+            add(total, counts)
+        metrics = Metrics(start_time=start, end_time=end, counts=total)
+        return Insights(
+            metrics=metrics,
+            days=tuple(_days(start, end, by_day)),
+            opportunities=tuple(await self._opportunities(project, metrics)),
+            user_corrections=tuple(await self._user_corrections(project, start, end)),
+            active_reviews=await self._reviews.active_count(project),
+        )
+
+    async def _opportunities(self, project: str, metrics: Metrics) -> list[Opportunity]:
+        """The patterns with most negative feedback in the window, worst first."""
+        if not metrics.negative:
+            return []
+        start, end = metrics.start_time, metrics.end_time
+        by_pattern = await self._rollups.by_value(project, "pattern", start, end)
+        worst = sorted(
+            ((id, counts) for id, counts in by_pattern.items() if counts.get("negative", 0) > 0),
+            key=lambda item: (-item[1]["negative"], item[1]["total"], item[0]),
+        )[:_OPPORTUNITIES]
+        ids = [id for id, _ in worst]
+        patterns = await self._patterns.get_many(ids)
+        reviews = await self._reviews.active_of_patterns(ids)
+        opportunities = []
+        for id, counts in worst:
+            evidence = await self._feedback.page(
+                project,
+                FeedbackFilter(
+                    pattern_id=id, sentiments=(Sentiment.NEGATIVE,), start_time=start, end_time=end
+                ),
+                None,
+                _EVIDENCE,
+            )
+            opportunities.append(
+                Opportunity(
+                    title=patterns[id].representative_query if id in patterns else "",
+                    pattern_id=id,
+                    negative=counts["negative"],
+                    total=counts["total"],
+                    negative_share=counts["negative"] / metrics.negative,
+                    suggested_action=UPDATE_KNOWLEDGE if counts.get("correction") else UPDATE_INSTRUCTIONS,
+                    evidence_feedback_ids=tuple(feedback.id for feedback in evidence),
+                    review_id=reviews.get(id, ""),
+                )
+            )
+        return opportunities
+
+    async def _user_corrections(self, project: str, start: datetime, end: datetime) -> list[UserCorrection]:
+        found = await self._feedback.page(
+            project,
+            FeedbackFilter(types=(FeedbackType.CORRECTION,), start_time=start, end_time=end),
+            None,
+            _CORRECTIONS,
+        )
+        return [
+            UserCorrection(
+                feedback_id=feedback.id,
+                query=feedback.interaction.query,
+                correction=feedback.content.correction,
+                occur_time=feedback.occur_time,
+                pattern_id=feedback.pattern_id,
+            )
+            for feedback in found
+            if feedback.content.correction is not None
+        ]
+
+
+def _days(start: datetime, end: datetime, by_day: dict[datetime, Counts]) -> list[Metrics]:
+    days = []
+    day = day_of(start)
+    while day < end:
+        days.append(
+            Metrics(start_time=max(day, start), end_time=min(day + DAY, end), counts=by_day.get(day, {}))
+        )
+        day += DAY
+    return days

@@ -1,0 +1,286 @@
+"""The driver's only door: typed operations on collections, with its errors turned into ours.
+
+Nothing outside this folder imports motor or pymongo, so that moving to another driver changes one folder.
+"""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection
+from pymongo import UpdateOne, WriteConcern
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    InvalidURI,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+
+from uptake_service.errors import DatabaseUnavailable, DuplicateKey, StartupError, WriteRefused
+
+Document = dict[str, Any]
+Filter = Mapping[str, Any]
+Update = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Sort = Sequence[tuple[str, int]]
+Session = AsyncIOMotorClientSession
+
+_DUPLICATE_KEY = 11000
+_EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+_INDEX_OF_DUPLICATE = re.compile(r"index: (?:\S+\.\$)?(\S+)")
+
+
+class Transient(Exception):
+    """A transaction was aborted by a conflict or a lost connection; run again it may well succeed."""
+
+
+class Mongo:
+    """A database on a replica set or sharded cluster."""
+
+    def __init__(self, client: "AsyncIOMotorClient[Document]", database: str, timeout_seconds: float) -> None:
+        self.client = client
+        self.timeout_seconds = timeout_seconds
+        self.database = client.get_database(
+            database,
+            codec_options=CodecOptions(tz_aware=True),
+            write_concern=WriteConcern("majority", j=True),
+            read_concern=ReadConcern("majority"),
+        )
+
+    @classmethod
+    def connect(cls, uri: str, database: str, timeout_seconds: float) -> "Mongo":
+        """Opens a pool; the first operation connects.
+
+        Raises:
+            StartupError: The URI is malformed.
+        """
+        milliseconds = int(timeout_seconds * 1000)
+        try:
+            client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+                uri,
+                appname="uptake",
+                serverSelectionTimeoutMS=milliseconds,
+                connectTimeoutMS=milliseconds,
+                socketTimeoutMS=milliseconds,
+                waitQueueTimeoutMS=milliseconds,
+                tz_aware=True,
+            )
+        except (InvalidURI, ConfigurationError, ValueError) as error:
+            raise StartupError(f"bad setting: UPTAKE_MONGODB_URI: {error}") from None
+        return cls(client, database, timeout_seconds)
+
+    def collection(self, name: str) -> "Collection":
+        return Collection(self.database.get_collection(name))
+
+    async def ping(self) -> None:
+        """Raises DatabaseUnavailable when the database does not answer in time."""
+        with translated():
+            await self.database.command("ping")
+
+    async def start_session(self) -> Session:
+        with translated():
+            return await self.client.start_session()
+
+    def close(self) -> None:
+        self.client.close()
+
+
+class Collection:
+    """One collection. Every method raises DatabaseUnavailable, DuplicateKey, WriteRefused or, inside a
+    transaction, Transient; nothing of the driver's."""
+
+    def __init__(self, collection: "AsyncIOMotorCollection[Document]") -> None:
+        self._collection = collection
+
+    async def create_index(
+        self, keys: Sort, *, unique: bool = False, where: Filter | None = None, expire_after_seconds: int | None = None
+    ) -> None:
+        options: dict[str, Any] = {"unique": unique}
+        if where is not None:
+            options["partialFilterExpression"] = where
+        if expire_after_seconds is not None:
+            options["expireAfterSeconds"] = expire_after_seconds
+        with translated():
+            await self._collection.create_index(list(keys), **options)
+
+    async def get(
+        self, filter: Filter, *, projection: Filter | None = None, sort: Sort | None = None, session: Session | None = None
+    ) -> Document | None:
+        with translated():
+            return await self._collection.find_one(filter, projection, sort=sort, session=session)
+
+    async def find(
+        self,
+        filter: Filter,
+        *,
+        projection: Filter | None = None,
+        sort: Sort | None = None,
+        limit: int = 0,
+        session: Session | None = None,
+    ) -> list[Document]:
+        with translated():
+            cursor = self._collection.find(filter, projection, sort=sort, limit=limit, session=session)
+            return await cursor.to_list(None)
+
+    async def find_with_now(self, filter: Filter, *, session: Session | None = None) -> list[Document]:
+        """Like find; each document also holds the database's time, in `now`."""
+        return await self.aggregate([{"$match": filter}, {"$addFields": {"now": "$$NOW"}}], session=session)
+
+    async def find_newest(
+        self,
+        filter: Filter,
+        time_field: str,
+        *,
+        rest: Filter | None = None,
+        least: datetime | None = None,
+        most: datetime | None = None,
+        near: datetime,
+        projection: Filter | None = None,
+        limit: int,
+        session: Session | None = None,
+    ) -> list[Document]:
+        """The newest documents, newest first by `time_field` and _id.
+
+        Reads one window of time after the other, each eight times as wide as the one before, until there are
+        enough: so it costs what it returns, also on a database that sorts only after it has read all that matches.
+
+        Args:
+            filter: Equalities that an index followed by `time_field` serves.
+            time_field: The field that orders.
+            rest: What else must hold.
+            least: No documents before this time.
+            most: No documents after this time.
+            near: Where the newest documents are expected: the time from which windows are counted without `most`.
+            projection: What to leave out.
+            limit: How many at most.
+            session: The transaction to read in.
+        """
+        found: list[Document] = []
+        # Without `most` the newest window has no end: a clock may have been ahead.
+        end = {"$lte": most} if most else {}
+        older, width = most or near, timedelta(seconds=10)
+        first = max(least or _EARLIEST, _EARLIEST)
+        while len(found) < limit:
+            # Past two years everything older is one window.
+            older = max(older - width, first) if width < timedelta(days=730) else first
+            pipeline: list[Mapping[str, Any]] = [{"$match": {**filter, time_field: {"$gte": older, **end}}}]
+            if rest:
+                pipeline.append({"$match": rest})
+            pipeline += [{"$sort": {time_field: -1, "_id": -1}}, {"$limit": limit - len(found)}]
+            if projection:
+                pipeline.append({"$project": projection})
+            found += await self.aggregate(pipeline, session=session)
+            if older == first:
+                break
+            end, width = {"$lt": older}, width * 8
+        return found
+
+    async def stream(
+        self,
+        filter: Filter,
+        *,
+        projection: Filter | None = None,
+        sort: Sort | None = None,
+        session: Session | None = None,
+    ) -> AsyncIterator[Document]:
+        """Like find, for more documents than memory should hold."""
+        with translated():
+            async for document in self._collection.find(
+                filter, projection, sort=sort, session=session, batch_size=1000
+            ):
+                yield document
+
+    async def aggregate(
+        self, pipeline: Sequence[Mapping[str, Any]], *, session: Session | None = None
+    ) -> list[Document]:
+        with translated():
+            return await self._collection.aggregate(list(pipeline), session=session).to_list(None)
+
+    async def count(self, filter: Filter, *, session: Session | None = None) -> int:
+        with translated():
+            return await self._collection.count_documents(filter, session=session)
+
+    async def insert(self, document: Document, *, session: Session | None = None) -> None:
+        with translated():
+            await self._collection.insert_one(document, session=session)
+
+    async def insert_many(self, documents: Sequence[Document], *, session: Session | None = None) -> None:
+        """Inserts all in one message, ordered; no documents is no message."""
+        if documents:
+            with translated():
+                await self._collection.insert_many(documents, session=session)
+
+    async def update(self, filter: Filter, update: Update, *, session: Session | None = None) -> bool:
+        """Updates one document; tells whether there was one."""
+        with translated():
+            return (await self._collection.update_one(filter, update, session=session)).matched_count > 0
+
+    async def update_many(self, filter: Filter, update: Update, *, session: Session | None = None) -> int:
+        """Updates all that match; tells how many those were."""
+        with translated():
+            return (await self._collection.update_many(filter, update, session=session)).matched_count
+
+    async def update_each(
+        self, updates: Sequence[tuple[Filter, Update]], *, upsert: bool = False, session: Session | None = None
+    ) -> int:
+        """Makes many one-document updates in one message; tells how many documents matched."""
+        if not updates:
+            return 0
+        with translated():
+            result = await self._collection.bulk_write(
+                [UpdateOne(filter, update, upsert=upsert) for filter, update in updates],
+                ordered=False,
+                session=session,
+            )
+            return result.matched_count
+
+    async def delete_many(self, filter: Filter, *, session: Session | None = None) -> int:
+        with translated():
+            return (await self._collection.delete_many(filter, session=session)).deleted_count
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns the driver's errors into ours."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise _translate(error) from error
+
+
+def _translate(error: PyMongoError) -> Exception:
+    duplicate = _duplicate_index(error)
+    if duplicate is not None:
+        return DuplicateKey(duplicate)
+    if error.has_error_label("TransientTransactionError"):
+        return Transient(str(error))
+    if isinstance(
+        error,
+        ConnectionFailure
+        | ServerSelectionTimeoutError
+        | ExecutionTimeout
+        | WaitQueueTimeoutError
+        | WTimeoutError
+        | WriteConcernError,
+    ) or error.has_error_label("RetryableWriteError"):
+        return DatabaseUnavailable()
+    return WriteRefused(str(error))
+
+
+def _duplicate_index(error: PyMongoError) -> str | None:
+    details = getattr(error, "details", None) or {}
+    failures = details.get("writeErrors", [details]) if isinstance(error, BulkWriteError) else [details]
+    for failure in failures:
+        if failure.get("code") == _DUPLICATE_KEY:
+            match = _INDEX_OF_DUPLICATE.search(failure.get("errmsg", ""))
+            return match.group(1) if match else ""
+    return None

@@ -1,0 +1,118 @@
+"""The process that holds the embedded database: SecantusDB's server, and a watch on the service above it.
+
+It imports nothing of the service: so it starts faster, and SecantusDB (GPL-2.0) never lives in the service's
+process. Between the two pass this command line, one line on stdout, and stdin, whose end means "stop".
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+
+STOP_SECONDS = 10.0
+"""How long a graceful stop may take, before the process ends without (the journal makes that safe)."""
+
+CACHE_SIZE = "512M"
+"""An upper bound that fills with use. It bounds a transaction too: 35 MB of documents fit, 50 MB do not."""
+
+OPLOG_RETENTION_SECONDS = 3600.0
+OPLOG_MAX_ENTRIES = 100_000
+"""How far back a change stream can resume, whichever ends first."""
+
+PARENT_POLL_SECONDS = 2.0
+
+WAKE_SECONDS = 0.05
+"""How long after the stop began its accepting thread is woken."""
+
+
+def main() -> None:
+    arguments = _arguments()
+    os.umask(0o077)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    stopping = threading.Event()
+    # Ctrl-C reaches every process of the terminal, but the service must drain before its database goes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: stopping.set())
+    threading.Thread(target=_watch_parent, args=(stopping, os.getppid()), name="parent", daemon=True).start()
+    threading.Thread(target=_watch_stop, args=(stopping,), name="watchdog", daemon=True).start()
+
+    with _only_server_of(arguments.storage_path):
+        # Imported here, so that a parent that dies during the import is noticed.
+        from secantus.server import SecantusDBServer  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+        server = SecantusDBServer(
+            host="127.0.0.1",
+            port=arguments.port,
+            storage_path=arguments.storage_path,
+            sync_on_commit=True,
+            # Both defaults are for tests: the one is read from the environment, the other opens failpoints.
+            durable=True,
+            enable_test_commands=False,
+            cache_size=CACHE_SIZE,
+            oplog_retention_seconds=OPLOG_RETENTION_SECONDS,
+            oplog_max_entries=OPLOG_MAX_ENTRIES,
+        )
+        server.start()
+        _report(server.address[1])
+        stopping.wait()
+        threading.Timer(WAKE_SECONDS, _wake_acceptor, args=server.address).start()
+        server.stop()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Runs the embedded database until stdin ends.")
+    parser.add_argument("--storage-path", required=True, help="WiredTiger's directory, made if missing")
+    parser.add_argument("--port", type=int, default=0, help="loopback port, 0 for any free one")
+    return parser.parse_args()
+
+
+@contextlib.contextmanager
+def _only_server_of(storage_path: str) -> Iterator[None]:
+    """Waits for an earlier launcher on this storage to end: it outlives a killed service by a moment."""
+    with open(f"{storage_path}.lock", "w") as lock:  # noqa: PTH123
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _report(port: int) -> None:
+    """Says where the server listens and closes stdout, so that nothing can ever block on that pipe."""
+    print(json.dumps({"port": port}), flush=True)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+def _watch_parent(stopping: threading.Event, parent: int) -> None:
+    """Sets `stopping` when stdin ends, or the parent is gone while a forked helper of it holds the pipe."""
+    while os.getppid() == parent:
+        readable, _, _ = select.select([sys.stdin.fileno()], [], [], PARENT_POLL_SECONDS)
+        if readable and not os.read(sys.stdin.fileno(), 1024):
+            break
+    stopping.set()
+
+
+def _wake_acceptor(host: str, port: int) -> None:
+    """Ends the accept() under way, which the server's closing of the socket does not: it would wait 2 s."""
+    with contextlib.suppress(OSError):
+        socket.create_connection((host, port), timeout=WAKE_SECONDS).close()
+
+
+def _watch_stop(stopping: threading.Event) -> None:
+    stopping.wait()
+    # Daemon threads end with the process, so this line is reached only by a stop that hangs.
+    threading.Event().wait(STOP_SECONDS)
+    logging.getLogger(__name__).error("the database did not stop within %g seconds, ending it", STOP_SECONDS)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Leases: which process does a background job, and which numbered slot it writes under.
+
+Expiry is judged by the database's clock, so that processes whose clocks differ agree: a lease is read together with
+the database's time, and taken by an update that is conditional on what was read.
+"""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from uptake_service.errors import DuplicateKey
+from uptake_service.mongo.client import Collection, Document, Mongo, Session
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Leases:
+    """The collection `leases`: {_id: job, holder, fence, expire_time}."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._leases = mongo.collection("leases")
+        self._holder = secrets.token_hex(8)
+
+    async def hold(self, job: str, seconds: float) -> int | None:
+        """Takes or renews the lease of a job for `seconds`.
+
+        Returns:
+            The fence number, the same as long as this process holds the lease and higher for each new holder; None
+            while another holds it.
+        """
+        for lease in await self._leases.find_with_now({"_id": job}):
+            mine = lease["holder"] == self._holder
+            if not mine and lease["expire_time"] > lease["now"]:
+                return None
+            fence = lease["fence"] + (not mine)
+            taken = await self._leases.update(
+                {"_id": job, "holder": lease["holder"], "fence": lease["fence"]},
+                {
+                    "$set": {
+                        "holder": self._holder,
+                        "fence": fence,
+                        "expire_time": lease["now"] + timedelta(seconds=seconds),
+                    }
+                },
+            )
+            return fence if taken else None
+        await _insert_if_new(self._leases, {"_id": job, "holder": "", "fence": 0, "expire_time": _LONG_AGO})
+        return await self.hold(job, seconds)
+
+    async def release(self, job: str) -> None:
+        """Gives the lease back, if this process holds it."""
+        await self._leases.update({"_id": job, "holder": self._holder}, {"$set": {"expire_time": _LONG_AGO}})
+
+
+class SlotLost(Exception):
+    """Another process took this writer slot: this one was silent for longer than its lease."""
+
+
+class WriterSlot:
+    """A numbered slot that this process alone writes under, in the collection `writers`:
+    {_id: number, holder, revision, expire_time}.
+
+    Documents keyed by writer are then free of contention. Every transaction that writes such documents calls
+    `advance`, which fences it: a process that lost the slot without noticing cannot commit.
+    """
+
+    def __init__(self, mongo: Mongo, lease_seconds: float) -> None:
+        self._writers = mongo.collection("writers")
+        self._lease = timedelta(seconds=lease_seconds)
+        self._holder = ""
+        self.number = -1
+        self.revision = 0
+        """How many commits were made under the slot, as far as this process knows."""
+
+    async def acquire(self) -> None:
+        """Takes the slot that this process holds anew, else a free one, else makes one more."""
+        # A new name each time: what an earlier hold left in flight must not pass for this one.
+        before, self._holder = self._holder, secrets.token_hex(8)
+        while True:
+            slots = await self._writers.find_with_now({})
+            slots.sort(key=lambda slot: (slot["holder"] != before, slot["_id"]))
+            for slot in slots:
+                if slot["holder"] != before and slot["expire_time"] > slot["now"]:
+                    continue
+                # Waits for a transaction of the former holder that is about to commit.
+                taken = await self._writers.update(
+                    {"_id": slot["_id"], "holder": slot["holder"]},
+                    {"$set": {"holder": self._holder, "expire_time": slot["now"] + self._lease}},
+                )
+                if taken:
+                    self.number = slot["_id"]
+                    current = await self._writers.get({"_id": self.number})
+                    assert current is not None  # noqa: S101
+                    self.revision = current["revision"]
+                    return
+            number = max((slot["_id"] for slot in slots), default=-1) + 1
+            await _insert_if_new(
+                self._writers, {"_id": number, "holder": "", "revision": 0, "expire_time": _LONG_AGO}
+            )
+
+    async def advance(self, session: Session) -> int:
+        """Fences a transaction, renews the lease and counts the commit.
+
+        Returns:
+            The revision that this transaction makes. It is `revision` + 1, unless a commit of this process went
+            through whose answer was lost.
+
+        Raises:
+            SlotLost: The slot is another's now.
+        """
+        for slot in await self._writers.find_with_now({"_id": self.number}, session=session):
+            if slot["holder"] != self._holder:
+                break
+            revision = int(slot["revision"]) + 1
+            await self._writers.update(
+                {"_id": self.number, "holder": self._holder},
+                {"$set": {"revision": revision, "expire_time": slot["now"] + self._lease}},
+                session=session,
+            )
+            return revision
+        raise SlotLost
+
+    async def renew(self) -> None:
+        """Keeps the slot while there is nothing to write.
+
+        Raises:
+            SlotLost: The slot is another's now.
+        """
+        for slot in await self._writers.find_with_now({"_id": self.number}):
+            if await self._writers.update(
+                {"_id": self.number, "holder": self._holder},
+                {"$set": {"expire_time": slot["now"] + self._lease}},
+            ):
+                return
+        raise SlotLost
+
+    async def release(self) -> None:
+        """Frees the slot for the next process."""
+        await self._writers.update(
+            {"_id": self.number, "holder": self._holder}, {"$set": {"expire_time": _LONG_AGO}}
+        )
+
+
+async def _insert_if_new(collection: Collection, document: Document) -> None:
+    try:
+        await collection.insert(document)
+    except DuplicateKey:
+        return

@@ -1,0 +1,109 @@
+"""Request records: what makes a call safe to repeat.
+
+A record says which resource a request id made, and keeps an HMAC of the request so that the same id with other content
+is noticed without keeping the content twice.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from uptake_service.errors import DomainError, DuplicateKey, Reason
+from uptake_service.mongo.client import Document, Mongo, Session
+
+
+@dataclass(frozen=True)
+class RequestKey:
+    """One logical call: the same key with the same digest is the same call again."""
+
+    project: str
+    method: str
+    id: str
+    digest: bytes
+
+    @property
+    def document_id(self) -> Document:
+        return {"project": self.project, "method": self.method, "id": self.id}
+
+
+class RequestRecords:
+    """The collection `requests`: {_id: {project, method, id}, digest, resource, expire_time?}."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._records = mongo.collection("requests")
+        self._secrets = mongo.collection("secrets")
+        self._key = b""
+
+    async def open(self) -> None:
+        """Makes the index, and the secret that all replicas share, if they are not there."""
+        await self._records.create_index([("expire_time", 1)], expire_after_seconds=0)
+        try:
+            await self._secrets.insert({"_id": "requests", "key": secrets.token_bytes(32)})
+        except DuplicateKey:
+            pass
+        stored = await self._secrets.get({"_id": "requests"})
+        assert stored is not None  # noqa: S101
+        self._key = stored["key"]
+
+    def key(self, project: str, method: str, id: str, content: bytes) -> RequestKey | None:
+        """The key of a call with request id `id` and `content` as sent; None without an id."""
+        return RequestKey(project, method, id, self.digest(content)) if id else None
+
+    def digest(self, content: bytes) -> bytes:
+        """HMAC-SHA-256 under the shared secret, 32 bytes."""
+        return hmac.digest(self._key, content, hashlib.sha256)
+
+    async def known(self, keys: list[RequestKey], *, session: Session | None = None) -> dict[RequestKey, str | DomainError]:
+        """For each key that was used before: the resource it made, or the error for other content."""
+        if not keys:
+            return {}
+        records = await self._records.find({"_id": {"$in": [key.document_id for key in keys]}}, session=session)
+        by_id = {(record["_id"]["project"], record["_id"]["method"], record["_id"]["id"]): record for record in records}
+        found: dict[RequestKey, str | DomainError] = {}
+        for key in keys:
+            record = by_id.get((key.project, key.method, key.id))
+            if record is not None:
+                same = hmac.compare_digest(record["digest"], key.digest)
+                found[key] = record["resource"] if same else reused(key.id)
+        return found
+
+    async def resource_of(self, key: RequestKey | None, *, session: Session | None = None) -> str | None:
+        """The resource that this call made before; None for a first call.
+
+        Raises:
+            DomainError: The id was used with other content.
+        """
+        if key is None:
+            return None
+        outcome = (await self.known([key], session=session)).get(key)
+        if isinstance(outcome, DomainError):
+            raise outcome
+        return outcome
+
+    async def add(
+        self, made: list[tuple[RequestKey, str]], *, expire_time: datetime | None = None, session: Session
+    ) -> None:
+        """Records what each key made.
+
+        Args:
+            made: Pairs of key and id of the resource.
+            expire_time: When the record may go; None keeps it until the resource is gone.
+
+        Raises:
+            DuplicateKey: Another process recorded one of them first.
+        """
+        expiry = {} if expire_time is None else {"expire_time": expire_time}
+        await self._records.insert_many(
+            [{"_id": key.document_id, "digest": key.digest, "resource": resource} | expiry for key, resource in made],
+            session=session,
+        )
+
+
+def reused(request_id: str) -> DomainError:
+    """The error for a request id that was used with other content."""
+    return DomainError(
+        Reason.ERROR_REASON_REQUEST_ID_REUSED,
+        f"request id {request_id!r} was used before with other content; take a new id for a new request",
+    )

@@ -1,0 +1,80 @@
+"""Transactions: all or nothing, retried while a retry can help, bounded in time."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from pymongo import WriteConcern
+from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from uptake_service.errors import Conflict, DatabaseUnavailable
+from uptake_service.mongo.client import Mongo, Session, Transient, translated
+
+T = TypeVar("T")
+
+_FIRST_PAUSE_SECONDS = 0.002
+_LONGEST_PAUSE_SECONDS = 0.25
+
+
+async def transaction(mongo: Mongo, body: Callable[[Session], Awaitable[T]]) -> T:
+    """Runs `body` in a transaction: snapshot reads, committed to a majority and journaled.
+
+    `body` may run more than once, so it must change nothing but the database. What it raises aborts the transaction.
+    Retries follow the driver specification for transactions (transient errors run the whole again, an unknown commit
+    result commits again), within the database timeout.
+
+    Raises:
+        DatabaseUnavailable: The database did not answer in time; after a commit was sent its outcome is not known.
+        Conflict: Others changed the same documents until the time was over.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + mongo.timeout_seconds
+    pause = _FIRST_PAUSE_SECONDS
+    async with await mongo.start_session() as session:
+        while True:
+            try:
+                session.start_transaction(
+                    read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
+                )
+                result = await body(session)
+                await _commit(session, deadline)
+            except Transient as error:
+                await _abort(session)
+                if loop.time() + pause >= deadline:
+                    if isinstance(error.__cause__, ConnectionFailure):
+                        raise DatabaseUnavailable from error
+                    raise Conflict from error
+            except BaseException:
+                await _abort(session)
+                raise
+            else:
+                return result
+            # Full jitter, so that two writers in each other's way do not meet again.
+            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+async def _commit(session: Session, deadline: float) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            await session.commit_transaction()
+        except PyMongoError as error:
+            if error.has_error_label("UnknownTransactionCommitResult") and loop.time() < deadline:
+                await asyncio.sleep(_FIRST_PAUSE_SECONDS)
+                continue
+            with translated():
+                raise
+        else:
+            return
+
+
+async def _abort(session: Session) -> None:
+    if session.in_transaction:
+        try:
+            await session.abort_transaction()
+        except PyMongoError:
+            # The server drops it by itself; the error that led here is the one to tell.
+            return

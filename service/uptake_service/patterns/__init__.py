@@ -1,0 +1,1 @@
+"""Patterns: which queries ask the same thing."""

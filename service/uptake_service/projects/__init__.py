@@ -1,0 +1,1 @@
+"""Projects: tenants and what is set for them."""

@@ -1,0 +1,1 @@
+"""Reviews: tasks for people about patterns that turned bad."""

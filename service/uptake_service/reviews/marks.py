@@ -1,0 +1,83 @@
+"""Marks: patterns that the trigger has to judge.
+
+A mark is written in the transaction that makes it due and deleted in the one that judges, so a crash between the two
+loses nothing. Each transaction writes marks of its own, which nobody else touches.
+"""
+
+from datetime import datetime
+
+from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.model import Model
+
+
+class Mark(Model):
+    """One batch's due judgement of one pattern.
+
+    Attributes:
+        writer: The writer slot of the batch.
+        revision: The slot's revision of the batch.
+        feedback_ids: The feedback to judge at, oldest first; none judges the pattern as it stands.
+        touched: How much feedback of the pattern the batch touched.
+    """
+
+    project: str
+    pattern_id: str
+    writer: int
+    revision: int
+    feedback_ids: tuple[str, ...]
+    touched: int
+
+    @property
+    def document_id(self) -> Document:
+        return {"pattern": self.pattern_id, "writer": self.writer, "revision": self.revision}
+
+
+class Marks:
+    """The collection `trigger_marks`: {_id: {pattern, writer, revision}, project, feedback_ids, touched, create_time}."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._marks = mongo.collection("trigger_marks")
+
+    async def open(self) -> None:
+        await self._marks.create_index([("create_time", 1)])
+
+    async def add(self, marks: list[Mark], now: datetime, session: Session) -> None:
+        await self._marks.insert_many(
+            [
+                {
+                    "_id": mark.document_id,
+                    "project": mark.project,
+                    "feedback_ids": list(mark.feedback_ids),
+                    "touched": mark.touched,
+                    "create_time": now,
+                }
+                for mark in marks
+            ],
+            session=session,
+        )
+
+    async def clear(self, mark: Mark, session: Session) -> bool:
+        """Deletes a mark; tells whether it was still there."""
+        return await self._marks.delete_many({"_id": mark.document_id}, session=session) > 0
+
+    async def left_before(self, time: datetime, limit: int) -> list[Mark]:
+        """Marks made before `time` and still there, oldest first."""
+        documents = await self._marks.find(
+            {"create_time": {"$lt": time}}, sort=[("create_time", 1)], limit=limit
+        )
+        return [_mark(document) for document in documents]
+
+    async def everything(self, session: Session) -> list[Mark]:
+        return [_mark(document) for document in await self._marks.find({}, session=session)]
+
+
+def _mark(document: Document) -> Mark:
+    id = document["_id"]
+    return Mark(
+        project=document["project"],
+        pattern_id=id["pattern"],
+        writer=id["writer"],
+        revision=id["revision"],
+        feedback_ids=tuple(document["feedback_ids"]),
+        touched=document["touched"],
+    )

@@ -1,0 +1,121 @@
+"""Reviews on the wire to and from reviews as the service knows them."""
+
+from collections.abc import Mapping
+
+from uptake.v1 import review_pb2 as pb
+
+from uptake_service.feedback.messages import SENTIMENT_NUMBERS, TYPE_NUMBERS
+from uptake_service.patterns.store import Pattern
+from uptake_service.reviews.model import (
+    Resolution,
+    Review,
+    ReviewAction,
+    ReviewChange,
+    ReviewFilter,
+    ReviewOrder,
+    ReviewPriority,
+    ReviewState,
+)
+from uptake_service.rpc.checks import ID_LENGTH, Checks, to_timestamp
+
+_STATES = {pb.ReviewState.Value(f"REVIEW_STATE_{s}"): s for s in ReviewState}
+_PRIORITIES = {pb.ReviewPriority.Value(f"REVIEW_PRIORITY_{p}"): p for p in ReviewPriority}
+_ORDERS = {pb.REVIEW_ORDER_UNSPECIFIED: ReviewOrder.NEWEST} | {
+    pb.ReviewOrder.Value(f"REVIEW_ORDER_{o}"): o for o in ReviewOrder
+}
+
+STATE_NUMBERS: Mapping[ReviewState, pb.ReviewState] = {s: pb.ReviewState.Value(f"REVIEW_STATE_{s}") for s in ReviewState}
+PRIORITY_NUMBERS: Mapping[ReviewPriority, pb.ReviewPriority] = {
+    p: pb.ReviewPriority.Value(f"REVIEW_PRIORITY_{p}") for p in ReviewPriority
+}
+ACTION_NUMBERS: Mapping[ReviewAction, pb.ReviewAction] = {
+    a: pb.ReviewAction.Value(f"REVIEW_ACTION_{a}") for a in ReviewAction
+}
+
+
+def to_filter(checks: Checks, message: pb.ReviewFilter) -> ReviewFilter:
+    for number in message.states:
+        if number not in _STATES:
+            checks.fail("filter.states", f"has no value {number}")
+    for number in message.priorities:
+        if number not in _PRIORITIES:
+            checks.fail("filter.priorities", f"has no value {number}")
+    return ReviewFilter(
+        states=tuple(_STATES[number] for number in message.states if number in _STATES),
+        priorities=tuple(_PRIORITIES[number] for number in message.priorities if number in _PRIORITIES),
+        assignee=checks.text("filter.assignee", message.assignee, ID_LENGTH),
+        pattern_id=checks.text("filter.pattern_id", message.pattern_id, ID_LENGTH),
+    )
+
+
+def to_order(checks: Checks, number: int) -> ReviewOrder:
+    order = _ORDERS.get(number)
+    if order is None:
+        checks.fail("order", f"has no value {number}")
+        return ReviewOrder.NEWEST
+    return order
+
+
+def to_message(review: Review, pattern: Pattern | None) -> pb.Review:
+    message = pb.Review(
+        id=review.id,
+        state=STATE_NUMBERS[review.state],
+        priority=PRIORITY_NUMBERS[review.examined.priority],
+        suggested_action=review.examined.suggested_action,
+        pattern=_pattern(review, pattern),
+        trigger_feedback_id=review.trigger_feedback_id,
+        related_feedback=[
+            pb.RelatedFeedback(
+                feedback_id=related.feedback_id,
+                type=TYPE_NUMBERS[related.type],
+                sentiment=SENTIMENT_NUMBERS[related.sentiment],
+                occur_time=to_timestamp(related.occur_time),
+            )
+            for related in review.examined.related
+        ],
+        negative_rate=review.examined.negative_rate,
+        sample_size=review.examined.sample_size,
+        reopen_count=review.reopen_count,
+        etag=review.etag,
+        create_time=to_timestamp(review.create_time),
+        update_time=to_timestamp(review.update_time),
+    )
+    if review.claim is not None:
+        message.assignee = review.claim.reviewer
+        message.claim_expire_time.FromDatetime(review.claim.expire_time)
+    if review.resolution is not None:
+        message.resolution.CopyFrom(_resolution(review.resolution))
+    return message
+
+
+def change_message(change: ReviewChange) -> pb.ReviewChange:
+    return pb.ReviewChange(
+        time=to_timestamp(change.time),
+        action=ACTION_NUMBERS[change.action],
+        actor=change.actor,
+        note=change.note,
+        key_id=change.key_id,
+    )
+
+
+def _pattern(review: Review, pattern: Pattern | None) -> pb.Pattern:
+    if pattern is None:
+        return pb.Pattern(id=review.pattern_id)
+    return pb.Pattern(
+        id=pattern.id,
+        representative_query=pattern.representative_query,
+        feedback_count=pattern.total,
+        negative_count=pattern.negative,
+        create_time=to_timestamp(pattern.create_time),
+    )
+
+
+def _resolution(resolution: Resolution) -> pb.Resolution:
+    return pb.Resolution(
+        note=resolution.note,
+        reviewer=resolution.reviewer,
+        end_time=to_timestamp(resolution.end_time),
+        fix_time=to_timestamp(resolution.fix.time if resolution.fix else None),
+        correction_ids=resolution.correction_ids,
+        merged_into_review_id=resolution.merged_into_review_id,
+    )

@@ -1,0 +1,118 @@
+"""When a pattern has turned bad, and what follows. No I/O."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from uptake_service.feedback.model import Feedback, FeedbackType, Sentiment, StoredFeedback
+from uptake_service.projects.model import ReviewPolicy
+from uptake_service.reviews.marks import Mark
+from uptake_service.reviews.model import (
+    UPDATE_INSTRUCTIONS,
+    UPDATE_KNOWLEDGE,
+    Examined,
+    Fix,
+    RelatedFeedback,
+    Review,
+    ReviewPriority,
+    ReviewState,
+)
+
+
+def examine(newest_first: Sequence[Feedback], policy: ReviewPolicy) -> Examined | None:
+    """Looks at the newest feedback of a pattern.
+
+    Returns:
+        What was seen if the pattern is bad: at least the minimum sample within the window, and the share of negative
+        ones above the threshold; else None.
+    """
+    window = newest_first[: policy.window_size]
+    if len(window) < policy.minimum_sample:
+        return None
+    negative = sum(feedback.sentiment is Sentiment.NEGATIVE for feedback in window)
+    rate = negative / len(window)
+    if rate <= policy.negative_rate_threshold:
+        return None
+    corrected = any(feedback.content.type is FeedbackType.CORRECTION for feedback in window)
+    return Examined(
+        related=tuple(
+            RelatedFeedback(
+                feedback_id=feedback.id,
+                type=feedback.content.type,
+                sentiment=feedback.sentiment,
+                occur_time=feedback.occur_time,
+            )
+            for feedback in window
+        ),
+        negative_rate=rate,
+        priority=ReviewPriority.HIGH if len(window) > policy.high_priority_above else ReviewPriority.MEDIUM,
+        suggested_action=UPDATE_KNOWLEDGE if corrected else UPDATE_INSTRUCTIONS,
+    )
+
+
+def judge(
+    newest_first: Sequence[StoredFeedback], mark: Mark, policy: ReviewPolicy
+) -> tuple[Examined, str, Examined] | None:
+    """Judges a pattern at each piece of feedback of a mark, oldest first, as if they had come one by one.
+
+    At each, what the same batch brought after it is left out, so that batching changes no outcome.
+
+    Args:
+        newest_first: The pattern's newest feedback: the window and all that the batch touched.
+        mark: The batch's due judgement.
+        policy: The project's policy.
+
+    Returns:
+        What was seen when it first was bad, the feedback at which it was, and what was seen when it last was; None if
+        it never was.
+    """
+    same_batch = {
+        feedback.id
+        for feedback in newest_first
+        if (feedback.writer, feedback.revision) == (mark.writer, mark.revision)
+    }
+    due = {feedback.id for feedback in newest_first} & set(mark.feedback_ids)
+    points = [feedback for feedback in reversed(newest_first) if feedback.id in due] or newest_first[:1]
+    first: tuple[Examined, str] | None = None
+    last: Examined | None = None
+    for point in points:
+        order = (point.occur_time, point.id)
+        seen = [
+            feedback
+            for feedback in newest_first
+            if feedback.id not in same_batch or (feedback.occur_time, feedback.id) <= order
+        ]
+        examined = examine(seen, policy)
+        if examined is not None:
+            first = first or (examined, point.id)
+            last = examined
+    if first is None or last is None:
+        return None
+    return (*first, last)
+
+
+def answered_after(feedback: Feedback, fix: Fix) -> bool:
+    """Whether feedback is about an answer given after a fix.
+
+    Versions tell, where both the feedback and answers before the fix carry them: one not seen before the fix is after
+    it. Else the time of the answer tells, else that of the feedback.
+    """
+    versions = set(feedback.interaction.versions.items())
+    if versions and fix.versions:
+        return bool(versions - fix.versions)
+    return (feedback.interaction.create_time or feedback.occur_time) >= fix.time
+
+
+def is_quiet(review: Review | None, policy: ReviewPolicy, negatives_since: int, now: datetime) -> bool:
+    """Whether a pattern is left alone because its newest review was dismissed.
+
+    Args:
+        review: The pattern's newest review.
+        policy: The project's policy.
+        negatives_since: Negative feedback that came in after the dismissal.
+        now: The time.
+    """
+    if review is None or review.state is not ReviewState.DISMISSED or review.resolution is None:
+        return False
+    if now >= review.resolution.end_time + policy.dismissal_quiet_period:
+        return False
+    return negatives_since < sum(item.sentiment is Sentiment.NEGATIVE for item in review.examined.related)

@@ -1,0 +1,175 @@
+"""The trigger: opens a review when a pattern turns bad, keeps an active one up to date, reopens a failed fix.
+
+It runs for marks, after the commit that made them. Judging and clearing a mark are one transaction, so that whatever
+happens a mark is judged at least once, and twice does no harm.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+
+from uptake_service.clock import Clock
+from uptake_service.errors import DuplicateKey
+from uptake_service.feedback.model import FeedbackState, Sentiment, StoredFeedback
+from uptake_service.feedback.store import FeedbackStore
+from uptake_service.ids import new_id
+from uptake_service.mongo.client import Mongo, Session
+from uptake_service.mongo.events import EventLog, NewEvent
+from uptake_service.mongo.transactions import transaction
+from uptake_service.patterns.store import Patterns
+from uptake_service.projects.model import ReviewPolicy
+from uptake_service.projects.store import ProjectStore
+from uptake_service.reviews.marks import Mark, Marks
+from uptake_service.reviews.model import Review, ReviewAction, ReviewChange, ReviewState
+from uptake_service.reviews.rules import answered_after, examine, is_quiet, judge
+from uptake_service.reviews.store import ReviewStore
+
+_log = logging.getLogger(__name__)
+
+_RACE_TRIES = 4
+_LEFT_AT_ONCE = 200
+
+
+class Trigger:
+    def __init__(
+        self,
+        mongo: Mongo,
+        clock: Clock,
+        feedback: FeedbackStore,
+        patterns: Patterns,
+        projects: ProjectStore,
+        marks: Marks,
+        reviews: ReviewStore,
+        events: EventLog,
+    ) -> None:
+        self._mongo = mongo
+        self._clock = clock
+        self._feedback = feedback
+        self._patterns = patterns
+        self._projects = projects
+        self._marks = marks
+        self._reviews = reviews
+        self._events = events
+
+    async def run(self, marks: Sequence[Mark]) -> None:
+        """Judges patterns and clears their marks, all in one transaction."""
+        if not marks:
+            return
+        policies = {
+            mark.project: (await self._projects.recent(mark.project)).settings.review_policy for mark in marks
+        }
+        for tries_left in reversed(range(_RACE_TRIES)):
+            try:
+                await transaction(self._mongo, lambda session: self._judge_all(marks, policies, session))
+            except DuplicateKey:
+                # Another replica opened the pattern's review in between; now there is one to update.
+                if not tries_left:
+                    raise
+            else:
+                return
+
+    async def run_left(self, older_than_seconds: float) -> int:
+        """Judges marks that a crash or an outage left; tells how many."""
+        left = await self._marks.left_before(
+            self._clock.now() - timedelta(seconds=older_than_seconds), _LEFT_AT_ONCE
+        )
+        for mark in left:
+            await self.run([mark])
+        if left:
+            _log.info("judged %d patterns whose marks were left", len(left))
+        return len(left)
+
+    async def _judge_all(
+        self, marks: Sequence[Mark], policies: dict[str, ReviewPolicy], session: Session
+    ) -> None:
+        pending = [mark for mark in marks if await self._marks.clear(mark, session)]
+        ids = [mark.pattern_id for mark in pending]
+        patterns = await self._patterns.get_many(ids, session=session)
+        enough = [
+            mark
+            for mark in pending
+            if mark.pattern_id in patterns
+            and patterns[mark.pattern_id].total >= policies[mark.project].minimum_sample
+        ]
+        reviews = await self._reviews.newest_of_patterns([mark.pattern_id for mark in enough], session)
+        events: defaultdict[str, list[NewEvent]] = defaultdict(list)
+        for mark in enough:
+            review = reviews.get(mark.pattern_id)
+            changed = await self._judge(mark, policies[mark.project], review, session)
+            if changed is not None:
+                review, action = changed
+                reviews[mark.pattern_id] = review
+                events[mark.project].append(review.event(action))
+        for project in sorted(events):
+            await self._events.append(project, events[project], session)
+
+    async def _judge(
+        self, mark: Mark, policy: ReviewPolicy, review: Review | None, session: Session
+    ) -> tuple[Review, ReviewAction] | None:
+        newest = await self._newest(mark, policy, review, session)
+        found = judge(newest, mark, policy)
+        if found is None:
+            return None
+        now = self._clock.now()
+        first, trigger_feedback_id, last = found
+        if review is None or review.state is ReviewState.DISMISSED:
+            negatives = await self._negatives_since(mark, review, session)
+            if is_quiet(review, policy, negatives, now):
+                return None
+            opened = Review(
+                id=new_id(),
+                project=mark.project,
+                pattern_id=mark.pattern_id,
+                state=ReviewState.OPEN,
+                examined=last,
+                trigger_feedback_id=trigger_feedback_id,
+                create_time=now,
+                update_time=now,
+                history=(ReviewChange(time=now, action=ReviewAction.OPENED),),
+            )
+            await self._reviews.add(opened, session)
+            await self._patterns.set_review(mark.pattern_id, opened.id, session)
+            return opened, ReviewAction.OPENED
+        changes: dict[str, object] = {"examined": last, "revision": review.revision + 1, "update_time": now}
+        action = ReviewAction.UPDATED
+        if review.state is ReviewState.RESOLVED:
+            action = ReviewAction.REOPENED
+            changes |= {
+                "state": ReviewState.OPEN,
+                "resolution": None,
+                "claim": None,
+                "reopen_count": review.reopen_count + 1,
+                "people_revision": review.people_revision + 1,
+                "trigger_feedback_id": trigger_feedback_id,
+                "history": (
+                    *review.history,
+                    ReviewChange(time=now, action=action, note="answers given after the fix are bad"),
+                ),
+            }
+        updated = review.model_copy(update=changes)
+        await self._reviews.write_examined(updated, session, reopened=action is ReviewAction.REOPENED)
+        return updated, action
+
+    async def _newest(
+        self, mark: Mark, policy: ReviewPolicy, review: Review | None, session: Session
+    ) -> list[StoredFeedback]:
+        """What there is to judge: the pattern's newest feedback; after a fix only that on later answers."""
+        wanted = policy.window_size + mark.touched
+        fix = review.resolution.fix if review and review.resolution else None
+        if fix is None:
+            return await self._feedback.newest_of_pattern(mark.pattern_id, wanted, session=session)
+        found: list[StoredFeedback] = []
+        async for feedback in self._feedback.of_pattern_since(mark.pattern_id, fix.time, session=session):
+            if answered_after(feedback, fix):
+                found.append(feedback)
+                if len(found) == wanted:
+                    break
+        return found
+
+    async def _negatives_since(self, mark: Mark, review: Review | None, session: Session) -> int:
+        if review is None or review.resolution is None:
+            return 0
+        return await self._feedback.count_negative_since(
+            mark.pattern_id, review.resolution.end_time, session=session
+        )

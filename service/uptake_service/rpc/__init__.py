@@ -1,0 +1,1 @@
+"""What every call passes: errors, interceptors, paging, the server."""

@@ -1,0 +1,142 @@
+"""What every call passes: one interceptor that names the call, turns errors into statuses, and logs.
+
+It wraps the handlers of all four call kinds, so that no servicer has to think of any of this.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from uptake_service.errors import DomainError, Reason
+from uptake_service.rpc.errors import abort, reason_name
+
+_log = logging.getLogger("uptake.calls")
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls. `key_id` is empty without keys."""
+
+    call_id: str
+    key_id: str = ""
+
+
+_caller: ContextVar[Caller] = ContextVar("caller", default=Caller(""))
+
+
+def caller() -> Caller:
+    """Who makes the call that is being answered."""
+    return _caller.get()
+
+
+def deadline_of(context: Context) -> float | None:
+    """The loop time at which the caller stops waiting; None if it never does."""
+    remaining = context.time_remaining()
+    return None if remaining is None else asyncio.get_running_loop().time() + remaining
+
+
+def not_implemented(name: str) -> Callable[..., Awaitable[Any]]:
+    """A method of the contract that this version of the service does not have."""
+
+    async def method(self: object, request: object, context: Context) -> Any:
+        raise DomainError(
+            Reason.ERROR_REASON_NOT_IMPLEMENTED, f"{name} is in the contract, but not in this version of the service"
+        )
+
+    return method
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Wraps every handler of the service's own methods."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        handler = await continuation(details)
+        method: str = details.method
+        if handler is None or not method.startswith("/uptake."):
+            return handler
+        if handler.response_streaming:
+            wrapped = _streaming(method, handler.unary_stream or handler.stream_stream)
+            kind = (
+                grpc.stream_stream_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_stream_rpc_method_handler
+            )
+        else:
+            wrapped = _unary(method, handler.unary_unary or handler.stream_unary)
+            kind = (
+                grpc.stream_unary_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_unary_rpc_method_handler
+            )
+        return kind(wrapped, handler.request_deserializer, handler.response_serializer)
+
+
+def _unary(method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[Any]]:
+    async def call(request: Any, context: Context) -> Any:
+        started = time.perf_counter()
+        _caller.set(Caller(secrets.token_hex(8)))
+        try:
+            response = await behaviour(request, context)
+        except Exception as error:
+            await _fail(method, context, error, started)
+        _note(method, "OK", started)
+        return response
+
+    return call
+
+
+def _streaming(
+    method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any] | Awaitable[Any]]
+) -> Callable[[Any, Context], AsyncIterator[Any]]:
+    async def call(request: Any, context: Context) -> AsyncIterator[Any]:
+        started = time.perf_counter()
+        _caller.set(Caller(secrets.token_hex(8)))
+        try:
+            responses = behaviour(request, context)
+            if isinstance(responses, Awaitable):
+                await responses
+            else:
+                async for response in responses:
+                    yield response
+        except Exception as error:
+            await _fail(method, context, error, started)
+        _note(method, "OK", started)
+
+    return call
+
+
+async def _fail(method: str, context: Context, error: Exception, started: float) -> None:
+    """Ends the call with what an error means to the caller, and nothing internal."""
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    if not isinstance(error, DomainError):
+        call_id = caller().call_id
+        _log.error("%s failed unexpectedly", method, exc_info=error, extra={"call_id": call_id})
+        error = DomainError(
+            Reason.ERROR_REASON_INTERNAL, f"a fault in the service; its log has the details under id {call_id}"
+        )
+    _note(method, reason_name(error.reason), started)
+    await abort(context, error)
+
+
+def _note(method: str, outcome: str, started: float) -> None:
+    if _log.isEnabledFor(logging.DEBUG):
+        milliseconds = round((time.perf_counter() - started) * 1000, 2)
+        _log.debug(
+            "%s %s", method, outcome, extra={"call_id": caller().call_id, "milliseconds": milliseconds}
+        )
+
+

@@ -1,0 +1,118 @@
+"""What each domain error becomes on the wire: the one table, and the one `abort`."""
+
+from typing import NoReturn
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+from uptake.v1 import error_pb2
+
+from uptake_service.errors import DomainError, Reason
+
+DOMAIN = "uptake"
+PUSHBACK = "grpc-retry-pushback-ms"
+
+_Code = grpc.StatusCode
+
+CODES: dict[error_pb2.ErrorReason, grpc.StatusCode] = {
+    Reason.ERROR_REASON_INVALID_FIELD: _Code.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_INVALID_PAGE_TOKEN: _Code.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_INVALID_RESUME_TOKEN: _Code.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_ITEM_REJECTED: _Code.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_RESUME_TOKEN_EXPIRED: _Code.OUT_OF_RANGE,
+    Reason.ERROR_REASON_REQUEST_ID_REUSED: _Code.ALREADY_EXISTS,
+    Reason.ERROR_REASON_FEEDBACK_NOT_FOUND: _Code.NOT_FOUND,
+    Reason.ERROR_REASON_REVIEW_NOT_FOUND: _Code.NOT_FOUND,
+    Reason.ERROR_REASON_ISSUE_NOT_FOUND: _Code.NOT_FOUND,
+    Reason.ERROR_REASON_CORRECTION_NOT_FOUND: _Code.NOT_FOUND,
+    Reason.ERROR_REASON_INSTRUCTIONS_NOT_FOUND: _Code.NOT_FOUND,
+    Reason.ERROR_REASON_FEEDBACK_RETRACTED: _Code.FAILED_PRECONDITION,
+    Reason.ERROR_REASON_FEEDBACK_ERASED: _Code.FAILED_PRECONDITION,
+    Reason.ERROR_REASON_REVIEW_CLAIMED: _Code.FAILED_PRECONDITION,
+    Reason.ERROR_REASON_CLAIM_LOST: _Code.FAILED_PRECONDITION,
+    Reason.ERROR_REASON_REVIEW_FINISHED: _Code.FAILED_PRECONDITION,
+    Reason.ERROR_REASON_REVIEW_NOT_FINISHED: _Code.FAILED_PRECONDITION,
+    Reason.ERROR_REASON_ACTIVE_REVIEW_EXISTS: _Code.FAILED_PRECONDITION,
+    Reason.ERROR_REASON_CORRECTION_SUPERSEDED: _Code.FAILED_PRECONDITION,
+    Reason.ERROR_REASON_CORRECTION_REVERTED: _Code.FAILED_PRECONDITION,
+    Reason.ERROR_REASON_ETAG_MISMATCH: _Code.ABORTED,
+    Reason.ERROR_REASON_BASE_REVISION_MISMATCH: _Code.ABORTED,
+    Reason.ERROR_REASON_CONFLICT: _Code.ABORTED,
+    Reason.ERROR_REASON_OVERLOADED: _Code.RESOURCE_EXHAUSTED,
+    Reason.ERROR_REASON_RATE_LIMITED: _Code.RESOURCE_EXHAUSTED,
+    Reason.ERROR_REASON_SUBSCRIBER_TOO_SLOW: _Code.RESOURCE_EXHAUSTED,
+    Reason.ERROR_REASON_DATABASE_UNAVAILABLE: _Code.UNAVAILABLE,
+    Reason.ERROR_REASON_SHUTTING_DOWN: _Code.UNAVAILABLE,
+    Reason.ERROR_REASON_DEADLINE_EXCEEDED: _Code.DEADLINE_EXCEEDED,
+    Reason.ERROR_REASON_UNAUTHENTICATED: _Code.UNAUTHENTICATED,
+    Reason.ERROR_REASON_PERMISSION_DENIED: _Code.PERMISSION_DENIED,
+    Reason.ERROR_REASON_NOT_IMPLEMENTED: _Code.UNIMPLEMENTED,
+    Reason.ERROR_REASON_INTERNAL: _Code.INTERNAL,
+}
+
+
+def reason_name(reason: error_pb2.ErrorReason) -> str:
+    """The reason as `google.rpc.ErrorInfo` carries it, for example "REVIEW_CLAIMED"."""
+    return Reason.Name(reason).removeprefix("ERROR_REASON_")
+
+
+async def abort(context: "grpc.aio.ServicerContext[object, object]", error: DomainError) -> NoReturn:
+    """Ends a call with an error: code, message, details, and whether a retry makes sense."""
+    pushback = -1 if error.retry_after_seconds is None else int(error.retry_after_seconds * 1000)
+    await context.abort(
+        CODES[error.reason],
+        error.message,
+        trailing_metadata=(
+            ("grpc-status-details-bin", _details(error).SerializeToString()),
+            (PUSHBACK, str(pushback)),
+        ),
+    )
+    raise AssertionError("abort returns never")
+
+
+def item_error(error: DomainError) -> error_pb2.ItemError:
+    """The error of one item among many."""
+    item = error_pb2.ItemError(
+        code=CODES[error.reason].value[0],
+        reason=error.reason,
+        message=error.message,
+        field_violations=[
+            error_pb2.FieldViolation(field=violation.field, description=violation.description)
+            for violation in error.violations
+        ],
+    )
+    if error.retry_after_seconds is not None:
+        item.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
+    return item
+
+
+def _details(error: DomainError) -> status_pb2.Status:
+    name = reason_name(error.reason)
+    code = CODES[error.reason]
+    details: list[any_pb2.Any] = []
+
+    def attach(message: object) -> None:
+        packed = any_pb2.Any()
+        packed.Pack(message)  # type: ignore[arg-type]
+        details.append(packed)
+
+    attach(error_details_pb2.ErrorInfo(reason=name, domain=DOMAIN))
+    if error.violations:
+        attach(
+            error_details_pb2.BadRequest(
+                field_violations=[
+                    error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
+                    for v in error.violations
+                ]
+            )
+        )
+    if error.retry_after_seconds is not None:
+        delay = duration_pb2.Duration()
+        delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
+        attach(error_details_pb2.RetryInfo(retry_delay=delay))
+    if code is _Code.FAILED_PRECONDITION:
+        violation = error_details_pb2.PreconditionFailure.Violation(
+            type=name, subject=error.subject, description=error.message
+        )
+        attach(error_details_pb2.PreconditionFailure(violations=[violation]))
+    return status_pb2.Status(code=code.value[0], message=error.message, details=details)

@@ -1,0 +1,607 @@
+"""What the Python client promises, against a small real server on a loopback socket."""
+
+# ruff: noqa: N802, S105, S106 - method names are the contract's, and no token here opens anything
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import grpc
+import grpc.aio
+import pytest
+import uptake
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2, status_pb2
+from uptake.batches import MAX_BATCH_BYTES
+from uptake.v1 import error_pb2, event_pb2, feedback_pb2, insight_pb2, review_pb2, stream_pb2
+from uptake.v1.feedback_pb2_grpc import FeedbackServiceServicer, add_FeedbackServiceServicer_to_server
+from uptake.v1.insight_pb2_grpc import InsightServiceServicer, add_InsightServiceServicer_to_server
+from uptake.v1.review_pb2_grpc import ReviewServiceServicer, add_ReviewServiceServicer_to_server
+
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def fail(context, code, message="no", *, details=(), raw_details=None, pushback=None):
+    status = status_pb2.Status(code=code.value[0], message=message)
+    for detail in details:
+        packed = Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    trailing = [("grpc-status-details-bin", raw_details or status.SerializeToString())]
+    if pushback is not None:
+        trailing.append(("grpc-retry-pushback-ms", str(pushback)))
+    await context.abort(code, message, tuple(trailing))
+
+
+def because(reason):
+    return error_details_pb2.ErrorInfo(reason=reason, domain="uptake")
+
+
+class FakeFeedback(FeedbackServiceServicer):
+    """Records what it is sent; fails as it is told to."""
+
+    def __init__(self):
+        self.requests: list = []
+        self.metadata: list[dict] = []
+        self.seconds_left: list[float] = []
+        self.failures: list[dict] = []
+        self.item_errors: dict[str, list[error_pb2.ItemError]] = {}
+        self.hold: asyncio.Event | None = None
+        self.concurrent = self.most_concurrent = 0
+        self.cut_streams_after: list[int] = []
+        self.stream_connections = 0
+        self.refuse_streams = False
+
+    async def CollectFeedback(self, request, context):
+        self.requests.append(request)
+        self.metadata.append(dict(context.invocation_metadata()))
+        self.seconds_left.append(context.time_remaining())
+        if self.failures:
+            await fail(context, **self.failures.pop(0))
+        if self.hold is not None:
+            await self.hold.wait()
+        stored = feedback_pb2.Feedback()
+        stored.CopyFrom(request.feedback)
+        stored.id = f"stored-{request.request_id}"
+        return feedback_pb2.CollectFeedbackResponse(feedback=stored)
+
+    async def BatchCollectFeedback(self, request, context):
+        self.requests.append(request)
+        self.concurrent += 1
+        self.most_concurrent = max(self.most_concurrent, self.concurrent)
+        if self.failures:
+            self.concurrent -= 1
+            await fail(context, **self.failures.pop(0))
+        if self.hold is not None and len(self.requests) == 1:
+            await self.hold.wait()
+        elif self.hold is not None:
+            self.hold.set()
+        self.concurrent -= 1
+        results = []
+        for item in request.requests:
+            if errors := self.item_errors.get(item.feedback.comment):
+                results.append(feedback_pb2.BatchCollectFeedbackResult(error=errors.pop(0)))
+            else:
+                results.append(feedback_pb2.BatchCollectFeedbackResult(feedback=item.feedback))
+        return feedback_pb2.BatchCollectFeedbackResponse(results=results)
+
+    async def StreamFeedback(self, requests, context):
+        self.stream_connections += 1
+        if self.refuse_streams:
+            await fail(context, grpc.StatusCode.PERMISSION_DENIED, details=[because("PERMISSION_DENIED")])
+        cut_after = self.cut_streams_after.pop(0) if self.cut_streams_after else None
+        yield feedback_pb2.StreamFeedbackResponse(window=3)
+        received = 0
+        async for request in requests:
+            self.requests.append(request)
+            if received == cut_after:
+                await fail(context, UNAVAILABLE)
+            received += 1
+            yield feedback_pb2.StreamFeedbackResponse(
+                request_id=request.request_id, feedback_id=f"id-{request.feedback.comment}"
+            )
+
+    async def ListFeedback(self, request, context):
+        self.requests.append(request)
+        start = int(request.page_token or 0)
+        end = start + request.page_size
+        found = [feedback_pb2.Feedback(id=str(n)) for n in range(start, min(end, 5))]
+        return feedback_pb2.ListFeedbackResponse(feedback=found, next_page_token=str(end) if end < 5 else "")
+
+
+class FakeInsights(InsightServiceServicer):
+    """Sends events numbered on from the token and cuts each connection as its script says."""
+
+    def __init__(self):
+        self.tokens: list[str] = []
+        self.scripts: list[tuple[int, str, dict | None]] = []
+        self.left = asyncio.Event()
+
+    async def SubscribeInsights(self, request, context):
+        self.tokens.append(request.resume_token)
+        context.add_done_callback(lambda _: self.left.set())
+        count, ending, failure = self.scripts.pop(0)
+        sent = int(request.resume_token or 0)
+        for seq in range(sent + 1, sent + count + 1):
+            yield insight_pb2.SubscribeInsightsResponse(resume_token=str(seq), event=event_pb2.Event(seq=seq))
+        if ending == "end":
+            yield insight_pb2.SubscribeInsightsResponse(end=stream_pb2.StreamEnd(reason="shutting down"))
+        if ending == "hold":
+            await asyncio.Event().wait()
+        if failure is not None:
+            await fail(context, **failure)
+
+
+class FakeReviews(ReviewServiceServicer):
+    """One claimable review; renewals fail with what `renewal_failures` holds."""
+
+    def __init__(self):
+        self.calls: list[str] = []
+        self.renewal_failures: list[dict] = []
+        self.renewed = asyncio.Condition()
+        self.renewals = 0
+
+    async def ClaimReview(self, request, context):
+        self.calls.append("claim")
+        assert request.request_id
+        review = review_pb2.Review(id=request.id, state=review_pb2.REVIEW_STATE_CLAIMED)
+        return review_pb2.ClaimReviewResponse(review=review, claim_token="token")
+
+    async def RenewClaim(self, request, context):
+        assert request.claim_token == "token"
+        if self.renewal_failures:
+            await fail(context, **self.renewal_failures.pop(0))
+        async with self.renewed:
+            self.renewals += 1
+            self.renewed.notify_all()
+        review = review_pb2.Review(id=request.id, reopen_count=self.renewals)
+        return review_pb2.RenewClaimResponse(review=review)
+
+    async def ReleaseReview(self, request, context):
+        self.calls.append("release")
+        return review_pb2.ReleaseReviewResponse(review=review_pb2.Review(id=request.id))
+
+    async def ResolveReview(self, request, context):
+        self.calls.append("resolve")
+        review = review_pb2.Review(id=request.id, state=review_pb2.REVIEW_STATE_RESOLVED)
+        return review_pb2.ResolveReviewResponse(review=review)
+
+
+@pytest.fixture
+def feedback():
+    return FakeFeedback()
+
+
+@pytest.fixture
+def insights():
+    return FakeInsights()
+
+
+@pytest.fixture
+def reviews():
+    return FakeReviews()
+
+
+@pytest.fixture
+async def target(feedback, insights, reviews) -> AsyncIterator[str]:
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", 16 * 1024 * 1024)])
+    add_FeedbackServiceServicer_to_server(feedback, server)
+    add_InsightServiceServicer_to_server(insights, server)
+    add_ReviewServiceServicer_to_server(reviews, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield f"127.0.0.1:{port}"
+    await server.stop(None)
+
+
+@pytest.fixture
+async def client(target) -> AsyncIterator[uptake.Client]:
+    async with uptake.Client(target, project="shop", api_key="id.secret") as client:
+        yield client
+
+
+async def results_of(iterator) -> list:
+    async with aclosing(iterator):
+        return [item async for item in iterator]
+
+
+def item_error(code, message="no"):
+    return error_pb2.ItemError(
+        code=code.value[0],
+        reason=error_pb2.ERROR_REASON_INVALID_FIELD,
+        message=message,
+        field_violations=[error_pb2.FieldViolation(field="feedback.type", description="is required")],
+    )
+
+
+# Calls: request ids, retries, deadlines, errors
+
+
+async def test_a_call_is_retried_with_the_request_id_that_was_made_for_it(client, feedback):
+    feedback.failures = [{"code": UNAVAILABLE}, {"code": EXHAUSTED, "pushback": 1}]
+
+    stored = await client.collect(uptake.thumbs_up("answer-1"))
+
+    request_ids = {request.request_id for request in feedback.requests}
+    assert len(feedback.requests) == 3
+    assert len(request_ids) == 1
+    assert stored.id == f"stored-{request_ids.pop()}" != "stored-"
+    assert {request.project for request in feedback.requests} == {"shop"}
+
+
+async def test_two_calls_have_two_request_ids_and_a_given_one_is_kept(client, feedback):
+    for request_id in (None, None, "mine"):
+        await client.collect(uptake.thumbs_up("answer-1"), request_id=request_id)
+
+    first, second, third = (request.request_id for request in feedback.requests)
+    assert first != second
+    assert third == "mine"
+
+
+async def test_the_key_goes_with_every_call(client, feedback):
+    await client.collect(uptake.thumbs_up("answer-1"))
+
+    assert feedback.metadata[0]["authorization"] == "Bearer id.secret"
+
+
+async def test_a_negative_pushback_stops_retries(client, feedback):
+    feedback.failures = [{"code": UNAVAILABLE, "pushback": -1}]
+
+    with pytest.raises(uptake.UptakeError) as raised:
+        await client.collect(uptake.thumbs_up("answer-1"))
+
+    assert raised.value.code is UNAVAILABLE
+    assert len(feedback.requests) == 1
+
+
+async def test_invalid_argument_is_not_retried_and_names_every_wrong_field(client, feedback):
+    violations = [("feedback.type", "is required"), ("feedback.comment", "is too long")]
+    bad = error_details_pb2.BadRequest()
+    for field, description in violations:
+        bad.field_violations.add(field=field, description=description)
+    feedback.failures = [
+        {"code": grpc.StatusCode.INVALID_ARGUMENT, "details": [because("INVALID_FIELD"), bad]}
+    ]
+
+    with pytest.raises(uptake.UptakeError) as raised:
+        await client.collect(feedback_pb2.Feedback())
+
+    assert len(feedback.requests) == 1
+    assert raised.value.reason == "INVALID_FIELD"
+    assert raised.value.field_violations == violations
+    assert "feedback.comment: is too long" in str(raised.value)
+
+
+async def test_an_overload_that_lasts_says_when_to_come_back(client, feedback):
+    wait = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000))
+    overload = {"code": EXHAUSTED, "details": [because("OVERLOADED"), wait], "pushback": 1}
+    feedback.failures = [overload] * 4
+
+    with pytest.raises(uptake.UptakeError) as raised:
+        await client.collect(uptake.thumbs_up("answer-1"))
+
+    assert raised.value.retry_after_seconds == 1.5
+    assert raised.value.reason == "OVERLOADED"
+    assert len(feedback.requests) == 4
+
+
+async def test_details_that_cannot_be_read_leave_code_and_message(client, feedback):
+    feedback.failures = [{"code": grpc.StatusCode.NOT_FOUND, "message": "gone", "raw_details": b"\xff"}]
+
+    with pytest.raises(uptake.UptakeError) as raised:
+        await client.collect(uptake.thumbs_up("answer-1"))
+
+    assert str(raised.value) == "NOT_FOUND: gone"
+
+
+async def test_every_call_has_a_deadline_and_can_bring_its_own(client, feedback):
+    await client.collect(uptake.thumbs_up("answer-1"))
+    feedback.hold = asyncio.Event()
+
+    with pytest.raises(uptake.UptakeError) as raised:
+        await client.collect(uptake.thumbs_up("answer-1"), timeout_seconds=0.05)
+
+    assert raised.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert 0.05 < feedback.seconds_left[0] <= 10.0
+
+
+async def test_cancellation_is_passed_on(client, feedback):
+    feedback.hold = asyncio.Event()
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await client.collect(uptake.thumbs_up("answer-1"))
+
+
+async def test_a_list_is_read_over_all_pages_or_by_the_page(client, feedback):
+    listing = client.feedback.list(page_size=2)
+
+    assert [found.id async for found in listing] == ["0", "1", "2", "3", "4"]
+    page = await listing.page("2")
+    assert [found.id for found in page.feedback] == ["2", "3"]
+    assert page.next_page_token == "4"
+
+
+# Builders
+
+
+def test_builders_make_feedback_whose_value_matches_its_type():
+    noon = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
+
+    down = uptake.thumbs_down("a", query="how?", labels={"plan": "pro"}, occur_time=noon, custom={"why": [1]})
+    rated = uptake.rating("a", 7, min=0, max=10)
+    corrected = uptake.correction("a", "30 days", versions={"prompt": "14"})
+
+    assert down.interaction.query == "how?"
+    assert down.labels == {"plan": "pro"}
+    assert down.occur_time.ToDatetime(tzinfo=datetime.UTC) == noon
+    assert down.custom.struct_value["why"][0] == 1
+    assert (rated.rating.score, rated.rating.min, rated.rating.max) == (7, 0, 10)
+    assert rated.type == feedback_pb2.FEEDBACK_TYPE_RATING
+    assert corrected.correction.corrected == "30 days"
+    assert corrected.interaction.versions == {"prompt": "14"}
+    assert not uptake.rating("a", 3).rating.HasField("min")
+
+
+def test_a_time_without_a_zone_is_refused():
+    with pytest.raises(ValueError, match="time zone"):
+        uptake.thumbs_up("a", occur_time=datetime.datetime(2026, 1, 1))
+
+
+# Many pieces at once
+
+
+async def comments(count: int) -> AsyncIterator[feedback_pb2.Feedback]:
+    for number in range(count):
+        yield uptake.thumbs_down("answer", comment=str(number))
+
+
+async def test_collect_many_splits_by_size_and_keeps_the_order(client, feedback):
+    feedback.hold = asyncio.Event()  # The first batch is answered only after the second came in.
+
+    results = await results_of(client.collect_many(comments(7), batch_size=3))
+
+    assert [result.feedback.comment for result in results] == [str(n) for n in range(7)]
+    assert sorted(len(request.requests) for request in feedback.requests) == [1, 3, 3]
+    assert feedback.most_concurrent == 2
+    items = [item for request in feedback.requests for item in request.requests]
+    assert len({item.request_id for item in items if item.request_id}) == 7
+
+
+async def test_collect_many_splits_by_bytes(client, feedback):
+    large = [uptake.thumbs_down("answer", comment="x" * (MAX_BATCH_BYTES // 2)) for _ in range(3)]
+
+    results = await results_of(client.collect_many(large))
+
+    assert len(results) == 3
+    assert len(feedback.requests) == 3
+    assert all(request.ByteSize() <= MAX_BATCH_BYTES + 1024 for request in feedback.requests)
+
+
+async def test_collect_many_yields_an_items_error_in_its_place(client, feedback):
+    feedback.item_errors = {"1": [item_error(grpc.StatusCode.INVALID_ARGUMENT)]}
+
+    results = await results_of(client.collect_many(comments(3)))
+
+    assert [result.WhichOneof("result") for result in results] == ["feedback", "error", "feedback"]
+    error = uptake.UptakeError.from_item(results[1].error)
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+    assert error.field_violations == [("feedback.type", "is required")]
+
+
+async def test_collect_many_sends_only_overloaded_items_again_with_their_ids(client, feedback):
+    feedback.item_errors = {"1": [item_error(EXHAUSTED)]}
+
+    results = await results_of(client.collect_many(comments(3)))
+
+    assert [result.feedback.comment for result in results] == ["0", "1", "2"]
+    first, second = feedback.requests
+    assert [item.request_id for item in second.requests] == [first.requests[1].request_id]
+
+
+async def test_collect_many_keeps_given_request_ids_and_the_callers_messages(client, feedback):
+    given = feedback_pb2.CollectFeedbackRequest(feedback=uptake.thumbs_up("a"), request_id="mine")
+    bare = feedback_pb2.CollectFeedbackRequest(feedback=uptake.thumbs_up("b"))
+
+    await results_of(client.collect_many([given, bare]))
+
+    (request,) = feedback.requests
+    assert request.requests[0].request_id == "mine"
+    assert request.requests[1].request_id
+    assert not bare.request_id
+
+
+async def test_collect_many_raises_when_a_whole_batch_fails(client, feedback):
+    feedback.failures = [
+        {"code": grpc.StatusCode.PERMISSION_DENIED, "details": [because("PERMISSION_DENIED")]}
+    ]
+
+    with pytest.raises(uptake.UptakeError) as raised:
+        await results_of(client.collect_many(comments(3)))
+
+    assert raised.value.reason == "PERMISSION_DENIED"
+
+
+async def test_a_broken_feedback_stream_sends_what_was_not_answered_again(client, feedback):
+    feedback.cut_streams_after = [0, 2]
+
+    answers = await results_of(client.feedback.stream(comments(6)))
+
+    assert sorted(answer.feedback_id for answer in answers) == [f"id-{n}" for n in range(6)]
+    assert feedback.stream_connections == 3
+    ids_of_comments: dict[str, set[str]] = {}
+    for request in feedback.requests:
+        ids_of_comments.setdefault(request.feedback.comment, set()).add(request.request_id)
+    assert all(len(ids) == 1 for ids in ids_of_comments.values())
+
+
+async def test_the_source_of_a_stream_is_read_no_further_ahead_than_the_window(client):
+    read, answered, ahead = 0, 0, 0
+
+    async def source() -> AsyncIterator[feedback_pb2.Feedback]:
+        nonlocal read, ahead
+        async for item in comments(50):
+            read += 1
+            ahead = max(ahead, read - answered)
+            yield item
+
+    async with aclosing(client.feedback.stream(source())) as stream:
+        async for _ in stream:
+            answered += 1
+
+    assert answered == 50
+    assert ahead <= 3 + 2  # The fake's window, one item in hand, and one whose answer is just being told.
+
+
+async def test_a_feedback_stream_that_is_refused_raises(client, feedback):
+    feedback.refuse_streams = True
+
+    with pytest.raises(uptake.UptakeError) as raised:
+        await results_of(client.feedback.stream(comments(6)))
+
+    assert raised.value.reason == "PERMISSION_DENIED"
+
+
+async def test_an_error_of_the_source_of_a_stream_is_raised_after_the_answers(client, feedback):
+    async def source() -> AsyncIterator[feedback_pb2.Feedback]:
+        yield uptake.thumbs_up("a", comment="0")
+        raise LookupError("the queue is gone")
+
+    answers = []
+    with pytest.raises(LookupError):
+        async with aclosing(client.feedback.stream(source())) as stream:
+            async for answer in stream:
+                answers.append(answer.feedback_id)  # noqa: PERF401 - what came before the error counts
+
+    assert answers == ["id-0"]
+
+
+# Subscriptions
+
+
+async def test_a_subscription_goes_on_with_the_newest_token_and_repeats_nothing(client, insights):
+    insights.scripts = [
+        (2, "cut", {"code": UNAVAILABLE}),
+        (1, "end", {"code": UNAVAILABLE}),
+        (2, "cut", {"code": EXHAUSTED, "details": [because("SUBSCRIBER_TOO_SLOW")]}),
+        (1, "hold", None),
+    ]
+
+    seen = []
+    async with client.insights.subscribe() as subscription:
+        while len(seen) < 6:
+            seen.append((await anext(subscription)).event.seq)
+
+    assert seen == [1, 2, 3, 4, 5, 6]
+    assert insights.tokens == ["", "2", "3", "5"]
+    assert subscription.resume_token == "6"
+
+
+async def test_leaving_a_subscription_ends_it_on_the_server(client, insights):
+    insights.scripts = [(1, "hold", None)]
+
+    async with client.insights.subscribe() as subscription:
+        await anext(subscription)
+
+    await insights.left.wait()
+    assert [message async for message in subscription] == []
+
+
+async def test_a_subscription_survives_a_cancelled_wait(client, insights):
+    insights.scripts = [(1, "hold", None), (1, "hold", None)]
+
+    async with client.insights.subscribe() as subscription:
+        await anext(subscription)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await anext(subscription)
+        assert (await anext(subscription)).event.seq == 2
+
+    assert insights.tokens == ["", "1"]
+
+
+async def test_a_subscription_raises_what_connecting_again_does_not_mend(client, insights):
+    insights.scripts = [
+        (0, "cut", {"code": grpc.StatusCode.OUT_OF_RANGE, "details": [because("RESUME_TOKEN_EXPIRED")]})
+    ]
+
+    with pytest.raises(uptake.UptakeError) as raised:
+        await anext(client.insights.subscribe(resume_token="7"))
+
+    assert raised.value.reason == "RESUME_TOKEN_EXPIRED"
+    assert insights.tokens == ["7"]
+
+
+# Claims
+
+
+async def test_a_claim_is_renewed_while_held_and_given_back_at_the_end(client, reviews):
+    async with await client.reviews.claim("r", "ann", lease_seconds=0.15) as claim, reviews.renewed:
+        await reviews.renewed.wait_for(lambda: reviews.renewals >= 2)
+
+    assert claim.token == "token"
+    assert claim.review.id == "r"
+    assert reviews.calls == ["claim", "release"]
+
+
+async def test_a_resolved_claim_is_not_given_back(client, reviews):
+    async with await client.reviews.claim("r", "ann") as claim:
+        response = await claim.resolve("fixed")
+
+    assert response.review.state == claim.review.state == review_pb2.REVIEW_STATE_RESOLVED
+    assert reviews.calls == ["claim", "resolve"]
+
+
+async def test_a_claim_is_given_back_when_the_block_fails(client, reviews):
+    with pytest.raises(LookupError):
+        async with await client.reviews.claim("r", "ann"):
+            raise LookupError
+
+    assert reviews.calls == ["claim", "release"]
+
+
+async def test_a_lost_claim_is_refused_on_the_next_use_without_a_call(client, reviews):
+    reviews.renewal_failures = [
+        {"code": grpc.StatusCode.FAILED_PRECONDITION, "details": [because("CLAIM_LOST")]}
+    ]
+
+    async with await client.reviews.claim("r", "ann", lease_seconds=0.15) as claim:
+        await claim.lost.wait()
+        with pytest.raises(uptake.UptakeError) as raised:
+            await claim.resolve("fixed")
+
+    assert raised.value.reason == "CLAIM_LOST"
+    assert reviews.calls == ["claim"]
+
+
+async def test_a_renewal_that_fails_for_a_while_keeps_the_claim(client, reviews):
+    reviews.renewal_failures = [{"code": UNAVAILABLE, "pushback": -1}] * 2
+
+    async with await client.reviews.claim("r", "ann", lease_seconds=3.0) as claim:
+        async with reviews.renewed:
+            await reviews.renewed.wait_for(lambda: reviews.renewals == 1)
+        await claim.resolve("fixed")
+
+    assert reviews.calls == ["claim", "resolve"]
+
+
+async def test_a_claim_whose_renewals_fail_past_its_lease_is_lost(client, reviews):
+    reviews.renewal_failures = [{"code": UNAVAILABLE, "pushback": -1}] * 1000
+
+    async with await client.reviews.claim("r", "ann", lease_seconds=0.15) as claim:
+        await claim.lost.wait()
+        with pytest.raises(uptake.UptakeError, match="CLAIM_LOST"):
+            await claim.dismiss()
+
+    assert reviews.calls == ["claim"]
+
+
+async def test_a_held_token_finishes_a_review_in_another_process(client, reviews):
+    await client.reviews.held("r", "token").resolve("fixed")
+
+    assert reviews.calls == ["resolve"]
