@@ -168,7 +168,9 @@ class Intake:
         """
         if self._stopping:
             raise DomainError(
-                Reason.ERROR_REASON_SHUTTING_DOWN, "this process is shutting down; retry", retry_after_seconds=0.1
+                Reason.ERROR_REASON_SHUTTING_DOWN,
+                "this process is shutting down; retry",
+                retry_after_seconds=0.1,
             )
         if len(self._queue) + len(changes) > self._queue_size:
             raise DomainError(
@@ -222,7 +224,9 @@ class Intake:
                 continue
             if item.deadline is not None and item.deadline <= now:
                 item.answer(
-                    DomainError(Reason.ERROR_REASON_DEADLINE_EXCEEDED, "the deadline passed; nothing was written")
+                    DomainError(
+                        Reason.ERROR_REASON_DEADLINE_EXCEEDED, "the deadline passed; nothing was written"
+                    )
                 )
                 continue
             batch.append(item)
@@ -391,7 +395,9 @@ class _Attempt:
                 ids[item.change.project].add(made)
             elif not isinstance(item.change, Collect):
                 ids[item.change.project].add(item.change.id)
-            elif is_vote(item.change.draft, self._projects[item.change.project].settings.review_policy.vote_policy):
+            elif is_vote(
+                item.change.draft, self._projects[item.change.project].settings.review_policy.vote_policy
+            ):
                 interactions[item.change.project].add(item.change.draft.interaction.id)
         found: dict[str, StoredFeedback] = {}
         for project, wanted in ids.items():

@@ -39,11 +39,19 @@ _VALUE_OF_TYPE: Mapping[FeedbackType, tuple[str, ...]] = {
 
 _TYPES: Mapping[int, FeedbackType] = {pb.FeedbackType.Value(f"FEEDBACK_TYPE_{t}"): t for t in FeedbackType}
 _SENTIMENTS: Mapping[int, Sentiment] = {pb.Sentiment.Value(f"SENTIMENT_{s}"): s for s in Sentiment}
-_STATES: Mapping[int, FeedbackState] = {pb.FeedbackState.Value(f"FEEDBACK_STATE_{s}"): s for s in FeedbackState}
-_KINDS: Mapping[int, CorrectionKind] = {pb.CorrectionKind.Value(f"CORRECTION_KIND_{k}"): k for k in CorrectionKind}
+_STATES: Mapping[int, FeedbackState] = {
+    pb.FeedbackState.Value(f"FEEDBACK_STATE_{s}"): s for s in FeedbackState
+}
+_KINDS: Mapping[int, CorrectionKind] = {
+    pb.CorrectionKind.Value(f"CORRECTION_KIND_{k}"): k for k in CorrectionKind
+}
 
-TYPE_NUMBERS: Mapping[FeedbackType, pb.FeedbackType] = {t: pb.FeedbackType.Value(f"FEEDBACK_TYPE_{t}") for t in FeedbackType}
-SENTIMENT_NUMBERS: Mapping[Sentiment, pb.Sentiment] = {s: pb.Sentiment.Value(f"SENTIMENT_{s}") for s in Sentiment}
+TYPE_NUMBERS: Mapping[FeedbackType, pb.FeedbackType] = {
+    t: pb.FeedbackType.Value(f"FEEDBACK_TYPE_{t}") for t in FeedbackType
+}
+SENTIMENT_NUMBERS: Mapping[Sentiment, pb.Sentiment] = {
+    s: pb.Sentiment.Value(f"SENTIMENT_{s}") for s in Sentiment
+}
 _STATE_NUMBERS: Mapping[FeedbackState, pb.FeedbackState] = {
     s: pb.FeedbackState.Value(f"FEEDBACK_STATE_{s}") for s in FeedbackState
 }
@@ -72,7 +80,9 @@ def to_draft(
     checks.text("feedback.source", message.source, ID_LENGTH)
     occurred = checks.time("feedback.occur_time", message, "occur_time") or now
     if occurred > now + future_tolerance:
-        checks.fail("feedback.occur_time", f"is more than {future_tolerance.total_seconds():g} seconds in the future")
+        checks.fail(
+            "feedback.occur_time", f"is more than {future_tolerance.total_seconds():g} seconds in the future"
+        )
     elif occurred < _EARLIEST:
         checks.fail("feedback.occur_time", "is before the year 2000")
     if len(checks.violations) > found or content is None:

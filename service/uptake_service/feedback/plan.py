@@ -156,7 +156,12 @@ class Plan:
             return feedback
         if (content.type in VOTES) != (feedback.content.type in VOTES):
             raise InvalidRequest(
-                [Violation("feedback.type", "a vote stays a vote and a correction a correction; send new feedback")]
+                [
+                    Violation(
+                        "feedback.type",
+                        "a vote stays a vote and a correction a correction; send new feedback",
+                    )
+                ]
             )
         return self._change(feedback, content=content, sentiment=content.sentiment)
 
@@ -186,7 +191,11 @@ class Plan:
 
     @property
     def changed(self) -> list[StoredFeedback]:
-        return [feedback for id, feedback in self._after.items() if id in self._before and feedback is not self._before[id]]
+        return [
+            feedback
+            for id, feedback in self._after.items()
+            if id in self._before and feedback is not self._before[id]
+        ]
 
     @property
     def started(self) -> list[StoredFeedback]:
@@ -237,7 +246,9 @@ class Plan:
                         pattern_id=pattern_id,
                         writer=self.writer,
                         revision=self.revision,
-                        feedback_ids=tuple(item.id for item in sorted(due, key=lambda item: (item.occur_time, item.id))),
+                        feedback_ids=tuple(
+                            item.id for item in sorted(due, key=lambda item: (item.occur_time, item.id))
+                        ),
                         touched=len(items),
                     )
                 )
@@ -261,9 +272,7 @@ class Plan:
         self._after[feedback.id] = changed
         return changed
 
-    def _bucket(
-        self, project: Project, new: dict[str, set[str]], known: tuple[str, ...], value: str
-    ) -> str:
+    def _bucket(self, project: Project, new: dict[str, set[str]], known: tuple[str, ...], value: str) -> str:
         fresh = new.setdefault(project.id, set())
         counted = bucket(value, {*known, *fresh})
         if counted == value and value not in known:

@@ -45,7 +45,9 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         self._clock = clock
         self._future_tolerance = timedelta(seconds=future_tolerance_seconds)
 
-    async def CollectFeedback(self, request: pb.CollectFeedbackRequest, context: Context) -> pb.CollectFeedbackResponse:
+    async def CollectFeedback(
+        self, request: pb.CollectFeedbackRequest, context: Context
+    ) -> pb.CollectFeedbackResponse:
         checks = Checks()
         change, key = self._to_collect(checks, request, checks.project(request.project))
         feedback = await self._intake.submit(change, key, deadline_of(context))
@@ -57,7 +59,9 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         checks = Checks()
         project = checks.project(request.project)
         if not 1 <= len(request.requests) <= _LARGEST_BATCH:
-            checks.fail("requests", f"has {len(request.requests):,} items; 1 to {_LARGEST_BATCH:,} are allowed")
+            checks.fail(
+                "requests", f"has {len(request.requests):,} items; 1 to {_LARGEST_BATCH:,} are allowed"
+            )
         checks.done()
         read = [self._read_item(item, project) for item in request.requests]
         good = [item for item in read if not isinstance(item, DomainError)]
@@ -74,7 +78,9 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         checks.done()
         return pb.GetFeedbackResponse(feedback=to_message(await self._feedback.get(project, id)))
 
-    async def ListFeedback(self, request: pb.ListFeedbackRequest, context: Context) -> pb.ListFeedbackResponse:
+    async def ListFeedback(
+        self, request: pb.ListFeedbackRequest, context: Context
+    ) -> pb.ListFeedbackResponse:
         checks = Checks()
         project = checks.project(request.project)
         filter = to_filter(checks, request.filter)
@@ -84,7 +90,9 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         found = await self._feedback.page(project, filter, token.read(request.page_token), size + 1)
         page = found[:size]
         more = token.make([page[-1].occur_time, page[-1].id]) if len(found) > size else ""
-        return pb.ListFeedbackResponse(feedback=[to_message(feedback) for feedback in page], next_page_token=more)
+        return pb.ListFeedbackResponse(
+            feedback=[to_message(feedback) for feedback in page], next_page_token=more
+        )
 
     async def ListSimilarFeedback(
         self, request: pb.ListSimilarFeedbackRequest, context: Context
@@ -97,7 +105,9 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         if reference is None:
             checks.fail("reference", "is required: feedback_id, interaction_id or query")
         checks.text("feedback_id", request.feedback_id, ID_LENGTH, required=reference == "feedback_id")
-        checks.text("interaction_id", request.interaction_id, ID_LENGTH, required=reference == "interaction_id")
+        checks.text(
+            "interaction_id", request.interaction_id, ID_LENGTH, required=reference == "interaction_id"
+        )
         checks.text("query", request.query, QUERY_LENGTH, required=reference == "query")
         checks.done()
         if reference == "query":
@@ -113,7 +123,9 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
             ]
         )
 
-    async def AmendFeedback(self, request: pb.AmendFeedbackRequest, context: Context) -> pb.AmendFeedbackResponse:
+    async def AmendFeedback(
+        self, request: pb.AmendFeedbackRequest, context: Context
+    ) -> pb.AmendFeedbackResponse:
         checks = Checks()
         project = checks.project(request.project)
         id = checks.text("id", request.id, ID_LENGTH, required=True)
@@ -131,7 +143,9 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         feedback = await self._intake.submit(Amend(project, id, change), key, deadline_of(context))
         return pb.AmendFeedbackResponse(feedback=to_message(feedback))
 
-    async def RetractFeedback(self, request: pb.RetractFeedbackRequest, context: Context) -> pb.RetractFeedbackResponse:
+    async def RetractFeedback(
+        self, request: pb.RetractFeedbackRequest, context: Context
+    ) -> pb.RetractFeedbackResponse:
         checks = Checks()
         project = checks.project(request.project)
         id = checks.text("id", request.id, ID_LENGTH, required=True)
@@ -166,7 +180,11 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
             return error
 
     def _key(
-        self, checks: Checks, project: str, method: str, request: pb.AmendFeedbackRequest | pb.RetractFeedbackRequest
+        self,
+        checks: Checks,
+        project: str,
+        method: str,
+        request: pb.AmendFeedbackRequest | pb.RetractFeedbackRequest,
     ) -> RequestKey | None:
         request_id = checks.text("request_id", request.request_id, REQUEST_ID_LENGTH)
         return self._requests.key(project, method, request_id, request.SerializeToString(deterministic=True))

@@ -56,7 +56,13 @@ class SimilarFeedback:
         return await self._rank(reference.project, reference.vector, pattern_ids, filter, limit, reference.id)
 
     async def _rank(
-        self, project: str, vector: bytes, pattern_ids: list[str], filter: FeedbackFilter, limit: int, left_out: str
+        self,
+        project: str,
+        vector: bytes,
+        pattern_ids: list[str],
+        filter: FeedbackFilter,
+        limit: int,
+        left_out: str,
     ) -> list[tuple[StoredFeedback, float]]:
         candidates = [
             feedback
@@ -67,6 +73,8 @@ class SimilarFeedback:
         ]
         scores = similarities(vector, [feedback.vector for feedback in candidates])
         ranked = sorted(
-            zip(candidates, scores, strict=True), key=lambda pair: (pair[1], pair[0].occur_time, pair[0].id), reverse=True
+            zip(candidates, scores, strict=True),
+            key=lambda pair: (pair[1], pair[0].occur_time, pair[0].id),
+            reverse=True,
         )
         return ranked[:limit]

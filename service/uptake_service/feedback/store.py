@@ -57,7 +57,9 @@ class FeedbackStore:
         """Those of `ids` that the project has, in no order."""
         if not ids:
             return []
-        documents = await self._feedback.find({"_id": {"$in": list(ids)}, "project": project}, session=session)
+        documents = await self._feedback.find(
+            {"_id": {"$in": list(ids)}, "project": project}, session=session
+        )
         return [to_feedback(document) for document in documents]
 
     async def votes(
@@ -65,7 +67,8 @@ class FeedbackStore:
     ) -> list[StoredFeedback]:
         """The one votes of users on these interactions."""
         documents = await self._feedback.find(
-            {"project": project, "interaction.id": {"$in": list(interaction_ids)}, "vote": ""}, session=session
+            {"project": project, "interaction.id": {"$in": list(interaction_ids)}, "vote": ""},
+            session=session,
         )
         return [to_feedback(document) for document in documents]
 
@@ -170,10 +173,7 @@ class FeedbackStore:
         """
         await self._feedback.insert_many([to_document(feedback) for feedback in added], session=session)
         await self._feedback.update_each(
-            [
-                ({"_id": feedback.id}, {"$set": _without_id(to_document(feedback))})
-                for feedback in changed
-            ],
+            [({"_id": feedback.id}, {"$set": _without_id(to_document(feedback))}) for feedback in changed],
             session=session,
         )
 
@@ -230,7 +230,11 @@ def to_document(feedback: StoredFeedback) -> Document:
         "revision": feedback.revision,
     }
     if content.rating is not None:
-        document["rating"] = {"score": content.rating.score, "min": content.rating.min, "max": content.rating.max}
+        document["rating"] = {
+            "score": content.rating.score,
+            "min": content.rating.min,
+            "max": content.rating.max,
+        }
     if content.correction is not None:
         document["correction"] = {
             "original": content.correction.original,

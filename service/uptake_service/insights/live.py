@@ -99,7 +99,9 @@ class Update:
 class Live:
     """Serves subscriptions by looking at the event log and the rollups at an interval."""
 
-    def __init__(self, insights: InsightStore, events: EventLog, shutdown: Shutdown, interval_seconds: float) -> None:
+    def __init__(
+        self, insights: InsightStore, events: EventLog, shutdown: Shutdown, interval_seconds: float
+    ) -> None:
         self._insights = insights
         self._events = events
         self._shutdown = shutdown

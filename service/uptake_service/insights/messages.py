@@ -31,7 +31,8 @@ def metrics_message(metrics: Metrics) -> insight_pb2.Metrics:
         positive_rate=metrics.positive_rate,
         negative_rate=metrics.negative_rate,
         type_counts=[
-            insight_pb2.TypeCount(type=TYPE_NUMBERS[type], count=metrics.of_type(type)) for type in FeedbackType
+            insight_pb2.TypeCount(type=TYPE_NUMBERS[type], count=metrics.of_type(type))
+            for type in FeedbackType
         ],
         average_rating=metrics.average_rating,
     )

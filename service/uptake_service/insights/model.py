@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from uptake_service.feedback.model import CorrectionValue, FeedbackType
+from uptake_service.feedback.model import POSITION_SCALE, CorrectionValue, FeedbackType
 from uptake_service.insights.rollups import Counts
-from uptake_service.feedback.model import POSITION_SCALE
 from uptake_service.model import Model
 
 

@@ -61,7 +61,8 @@ class RollupDeltas:
     def changes(self) -> dict[RollupKey, Counts]:
         """What changed, without what cancelled out."""
         changed = {
-            key: {name: number for name, number in counts.items() if number} for key, counts in self.by_key.items()
+            key: {name: number for name, number in counts.items() if number}
+            for key, counts in self.by_key.items()
         }
         return {key: counts for key, counts in changed.items() if counts}
 
@@ -102,7 +103,13 @@ class RollupStore:
         )
 
     async def by_hour(
-        self, project: str, dimension: Dimension, start: datetime, end: datetime, *, session: Session | None = None
+        self,
+        project: str,
+        dimension: Dimension,
+        start: datetime,
+        end: datetime,
+        *,
+        session: Session | None = None,
     ) -> dict[tuple[datetime, str], Counts]:
         """Counts by hour and value from `start` to before `end`, the writers added up."""
         documents = await self._rollups.find(

@@ -102,7 +102,12 @@ class Collection:
         self._collection = collection
 
     async def create_index(
-        self, keys: Sort, *, unique: bool = False, where: Filter | None = None, expire_after_seconds: int | None = None
+        self,
+        keys: Sort,
+        *,
+        unique: bool = False,
+        where: Filter | None = None,
+        expire_after_seconds: int | None = None,
     ) -> None:
         options: dict[str, Any] = {"unique": unique}
         if where is not None:
@@ -113,7 +118,12 @@ class Collection:
             await self._collection.create_index(list(keys), **options)
 
     async def get(
-        self, filter: Filter, *, projection: Filter | None = None, sort: Sort | None = None, session: Session | None = None
+        self,
+        filter: Filter,
+        *,
+        projection: Filter | None = None,
+        sort: Sort | None = None,
+        session: Session | None = None,
     ) -> Document | None:
         with translated():
             return await self._collection.find_one(filter, projection, sort=sort, session=session)
@@ -230,7 +240,11 @@ class Collection:
             return (await self._collection.update_many(filter, update, session=session)).matched_count
 
     async def update_each(
-        self, updates: Sequence[tuple[Filter, Update]], *, upsert: bool = False, session: Session | None = None
+        self,
+        updates: Sequence[tuple[Filter, Update]],
+        *,
+        upsert: bool = False,
+        session: Session | None = None,
     ) -> int:
         """Makes many one-document updates in one message; tells how many documents matched."""
         if not updates:

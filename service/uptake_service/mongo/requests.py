@@ -55,12 +55,19 @@ class RequestRecords:
         """HMAC-SHA-256 under the shared secret, 32 bytes."""
         return hmac.digest(self._key, content, hashlib.sha256)
 
-    async def known(self, keys: list[RequestKey], *, session: Session | None = None) -> dict[RequestKey, str | DomainError]:
+    async def known(
+        self, keys: list[RequestKey], *, session: Session | None = None
+    ) -> dict[RequestKey, str | DomainError]:
         """For each key that was used before: the resource it made, or the error for other content."""
         if not keys:
             return {}
-        records = await self._records.find({"_id": {"$in": [key.document_id for key in keys]}}, session=session)
-        by_id = {(record["_id"]["project"], record["_id"]["method"], record["_id"]["id"]): record for record in records}
+        records = await self._records.find(
+            {"_id": {"$in": [key.document_id for key in keys]}}, session=session
+        )
+        by_id = {
+            (record["_id"]["project"], record["_id"]["method"], record["_id"]["id"]): record
+            for record in records
+        }
         found: dict[RequestKey, str | DomainError] = {}
         for key in keys:
             record = by_id.get((key.project, key.method, key.id))
@@ -96,7 +103,10 @@ class RequestRecords:
         """
         expiry = {} if expire_time is None else {"expire_time": expire_time}
         await self._records.insert_many(
-            [{"_id": key.document_id, "digest": key.digest, "resource": resource} | expiry for key, resource in made],
+            [
+                {"_id": key.document_id, "digest": key.digest, "resource": resource} | expiry
+                for key, resource in made
+            ],
             session=session,
         )
 

@@ -18,8 +18,8 @@ from bson import Binary
 from numpy.typing import NDArray
 
 from uptake_service.feedback.model import FeedbackState, Sentiment, StoredFeedback
-from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.model import Model
+from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.patterns.embed import Embedder, normalise_query, quantise
 from uptake_service.patterns.index import PatternIndex
 
@@ -178,7 +178,9 @@ class Patterns:
 
     def counts(self, pattern_id: str) -> tuple[int, int]:
         """How much feedback a pattern has and how much of it is negative, as far as this process knows."""
-        shares = [writer.shares[pattern_id] for writer in self._writers.values() if pattern_id in writer.shares]
+        shares = [
+            writer.shares[pattern_id] for writer in self._writers.values() if pattern_id in writer.shares
+        ]
         return sum(share.total for share in shares), sum(share.negative for share in shares)
 
     async def set_review(self, pattern_id: str, review_id: str, session: Session) -> None:
@@ -216,8 +218,10 @@ class Patterns:
         own = self._writers[writer].shares
         updates: list[tuple[Document, Document]] = []
         for pattern_id, change in changes.items():
-            share = own[pattern_id].plus(change) if pattern_id in own else Share(
-                change.project, change.total, change.negative, change.vector_sum
+            share = (
+                own[pattern_id].plus(change)
+                if pattern_id in own
+                else Share(change.project, change.total, change.negative, change.vector_sum)
             )
             updates.append(
                 (
@@ -241,8 +245,10 @@ class Patterns:
             known = self._writers[writer]
             for pattern_id, change in changes.items():
                 old = known.shares.get(pattern_id)
-                known.shares[pattern_id] = old.plus(change) if old else Share(
-                    change.project, change.total, change.negative, change.vector_sum.copy()
+                known.shares[pattern_id] = (
+                    old.plus(change)
+                    if old
+                    else Share(change.project, change.total, change.negative, change.vector_sum.copy())
                 )
                 self._put(pattern_id, change.project)
             known.revision = revision
@@ -290,9 +296,15 @@ class Patterns:
         return index
 
     def _put(self, pattern_id: str, project: str) -> None:
-        shares = [writer.shares[pattern_id] for writer in self._writers.values() if pattern_id in writer.shares]
-        vector_sum = shares[0].vector_sum if len(shares) == 1 else sum(
-            (share.vector_sum for share in shares), np.zeros(self._embedder.dimension, dtype=np.int32)
+        shares = [
+            writer.shares[pattern_id] for writer in self._writers.values() if pattern_id in writer.shares
+        ]
+        vector_sum = (
+            shares[0].vector_sum
+            if len(shares) == 1
+            else sum(
+                (share.vector_sum for share in shares), np.zeros(self._embedder.dimension, dtype=np.int32)
+            )
         )
         self._index(project).put(pattern_id, vector_sum, sum(share.total for share in shares))
 
@@ -338,4 +350,7 @@ def similarities(vector: bytes, others: Sequence[bytes]) -> list[float]:
     one = np.frombuffer(vector, dtype=np.int8).astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(one)
     dots = rows @ one if size else np.zeros(len(others))
-    return [float(np.clip(value, -1.0, 1.0)) for value in np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)]
+    return [
+        float(np.clip(value, -1.0, 1.0))
+        for value in np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)
+    ]

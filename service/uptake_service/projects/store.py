@@ -2,12 +2,14 @@
 {_id, settings, revision, create_time, update_time, models, sources}."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from uptake_service.clock import Clock
-from uptake_service.errors import DomainError, DuplicateKey, Reason
+from uptake_service.errors import DomainError, Reason
 from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.mongo.requests import RequestKey, RequestRecords
+from uptake_service.mongo.transactions import transaction
 from uptake_service.projects.model import Project, ProjectSettings
 
 BREAKDOWN_VALUES = 100
@@ -19,9 +21,14 @@ _CACHE_SECONDS = 2.0
 
 
 class ProjectStore:
-    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+    def __init__(
+        self, mongo: Mongo, clock: Clock, requests: RequestRecords, request_retention_days: int
+    ) -> None:
+        self._mongo = mongo
         self._projects = mongo.collection("projects")
         self._clock = clock
+        self._requests = requests
+        self._request_retention = timedelta(days=request_retention_days)
         self._cache: dict[str, tuple[float, Project]] = {}
 
     async def get(self, id: str) -> Project:
@@ -43,28 +50,41 @@ class ProjectStore:
         documents = await self._projects.find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
         return [_project(document) for document in documents]
 
-    async def update(self, id: str, settings: ProjectSettings, base: Project) -> Project:
-        """Replaces the settings that `base` was read with.
+    async def update(
+        self, id: str, settings: ProjectSettings, base: Project, key: RequestKey | None = None
+    ) -> Project:
+        """Replaces the settings that `base` was read with, once for each request key.
 
         Raises:
             DomainError: They changed since; ETAG_MISMATCH.
         """
         now = self._clock.now()
         change: Document = {
-            "$set": {"settings": _settings_document(settings), "update_time": now, "revision": base.revision + 1},
+            "$set": {
+                "settings": _settings_document(settings),
+                "update_time": now,
+                "revision": base.revision + 1,
+            },
             "$setOnInsert": {"create_time": now, "models": [], "sources": []},
         }
-        try:
-            # An unseen project has revision 0 and no document, so only then may the update insert.
-            changed = await self._projects.update_each(
-                [({"_id": id, "revision": base.revision}, change)], upsert=base.create_time is None
-            )
-        except DuplicateKey:
-            changed = 0
-        project = await self.get(id)
-        if not changed and project.revision != base.revision + 1:
-            raise DomainError(Reason.ERROR_REASON_ETAG_MISMATCH, "the settings changed since they were read")
-        return project
+
+        async def body(session: Session) -> None:
+            if await self._requests.resource_of(key, session=session) is not None:
+                return
+            current = await self._projects.get({"_id": id}, session=session)
+            if (current["revision"] if current else 0) != base.revision:
+                raise DomainError(
+                    Reason.ERROR_REASON_ETAG_MISMATCH,
+                    "the settings changed since they were read; read them again",
+                )
+            await self._projects.update_each([({"_id": id}, change)], upsert=True, session=session)
+            if key is not None:
+                await self._requests.add(
+                    [(key, id)], expire_time=now + self._request_retention, session=session
+                )
+
+        await transaction(self._mongo, body)
+        return await self.get(id)
 
     async def note_use(
         self, id: str, models: set[str], sources: set[str], create_time: datetime, session: Session

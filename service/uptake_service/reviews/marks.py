@@ -6,8 +6,8 @@ loses nothing. Each transaction writes marks of its own, which nobody else touch
 
 from datetime import datetime
 
-from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.model import Model
+from uptake_service.mongo.client import Document, Mongo, Session
 
 
 class Mark(Model):

@@ -24,7 +24,9 @@ _ORDERS = {pb.REVIEW_ORDER_UNSPECIFIED: ReviewOrder.NEWEST} | {
     pb.ReviewOrder.Value(f"REVIEW_ORDER_{o}"): o for o in ReviewOrder
 }
 
-STATE_NUMBERS: Mapping[ReviewState, pb.ReviewState] = {s: pb.ReviewState.Value(f"REVIEW_STATE_{s}") for s in ReviewState}
+STATE_NUMBERS: Mapping[ReviewState, pb.ReviewState] = {
+    s: pb.ReviewState.Value(f"REVIEW_STATE_{s}") for s in ReviewState
+}
 PRIORITY_NUMBERS: Mapping[ReviewPriority, pb.ReviewPriority] = {
     p: pb.ReviewPriority.Value(f"REVIEW_PRIORITY_{p}") for p in ReviewPriority
 }

@@ -53,7 +53,8 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         more = token.make(sort_values(page[-1], order)) if len(found) > size else ""
         patterns = await self._patterns.get_many(review.pattern_id for review in page)
         return pb.ListReviewsResponse(
-            reviews=[to_message(review, patterns.get(review.pattern_id)) for review in page], next_page_token=more
+            reviews=[to_message(review, patterns.get(review.pattern_id)) for review in page],
+            next_page_token=more,
         )
 
     async def GetReview(self, request: pb.GetReviewRequest, context: Context) -> pb.GetReviewResponse:
@@ -76,7 +77,9 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         lease = _lease(checks, request)
         key = self._key(checks, project, "ClaimReview", request, request.request_id)
         checks.done()
-        review, token = await self._reviews.claim(project, id, reviewer, lease, request.etag, key, caller().key_id)
+        review, token = await self._reviews.claim(
+            project, id, reviewer, lease, request.etag, key, caller().key_id
+        )
         return pb.ClaimReviewResponse(review=await self._message(review), claim_token=token)
 
     async def RenewClaim(self, request: pb.RenewClaimRequest, context: Context) -> pb.RenewClaimResponse:
@@ -88,7 +91,9 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         review = await self._reviews.renew(project, id, token, lease, caller().key_id)
         return pb.RenewClaimResponse(review=await self._message(review))
 
-    async def ReleaseReview(self, request: pb.ReleaseReviewRequest, context: Context) -> pb.ReleaseReviewResponse:
+    async def ReleaseReview(
+        self, request: pb.ReleaseReviewRequest, context: Context
+    ) -> pb.ReleaseReviewResponse:
         checks = Checks()
         project, id = _named(checks, request.project, request.id)
         token = checks.text("claim_token", request.claim_token, ID_LENGTH, required=True)
@@ -98,7 +103,9 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         review = await self._reviews.release(project, id, token, note, key, caller().key_id)
         return pb.ReleaseReviewResponse(review=await self._message(review))
 
-    async def ResolveReview(self, request: pb.ResolveReviewRequest, context: Context) -> pb.ResolveReviewResponse:
+    async def ResolveReview(
+        self, request: pb.ResolveReviewRequest, context: Context
+    ) -> pb.ResolveReviewResponse:
         checks = Checks()
         project, id = _named(checks, request.project, request.id)
         token = checks.text("claim_token", request.claim_token, ID_LENGTH, required=True)
@@ -121,17 +128,23 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         )
         return pb.ResolveReviewResponse(review=await self._message(review))
 
-    async def DismissReview(self, request: pb.DismissReviewRequest, context: Context) -> pb.DismissReviewResponse:
+    async def DismissReview(
+        self, request: pb.DismissReviewRequest, context: Context
+    ) -> pb.DismissReviewResponse:
         checks = Checks()
         project, id = _named(checks, request.project, request.id)
         token = checks.text("claim_token", request.claim_token, ID_LENGTH, required=True)
         note = checks.text("note", request.note, QUERY_LENGTH)
         key = self._key(checks, project, "DismissReview", request, request.request_id)
         checks.done()
-        review = await self._reviews.finish(project, id, token, note, None, request.etag, key, caller().key_id)
+        review = await self._reviews.finish(
+            project, id, token, note, None, request.etag, key, caller().key_id
+        )
         return pb.DismissReviewResponse(review=await self._message(review))
 
-    async def ReopenReview(self, request: pb.ReopenReviewRequest, context: Context) -> pb.ReopenReviewResponse:
+    async def ReopenReview(
+        self, request: pb.ReopenReviewRequest, context: Context
+    ) -> pb.ReopenReviewResponse:
         checks = Checks()
         project, id = _named(checks, request.project, request.id)
         reviewer = checks.text("reviewer", request.reviewer, ID_LENGTH, required=True)

@@ -50,7 +50,12 @@ class ReviewStore:
     """The collection `reviews`."""
 
     def __init__(
-        self, mongo: Mongo, clock: Clock, events: EventLog, requests: RequestRecords, request_retention_days: int
+        self,
+        mongo: Mongo,
+        clock: Clock,
+        events: EventLog,
+        requests: RequestRecords,
+        request_retention_days: int,
     ) -> None:
         self._mongo = mongo
         self._reviews = mongo.collection("reviews")
@@ -190,8 +195,12 @@ class ReviewStore:
 
         def change(review: Review, now: datetime) -> tuple[Review, ReviewChange]:
             claim = _must_hold(review, number)
-            renewed = review.model_copy(update={"claim": claim.model_copy(update={"expire_time": now + lease})})
-            return renewed, ReviewChange(time=now, action=ReviewAction.RENEWED, actor=claim.reviewer, key_id=key_id)
+            renewed = review.model_copy(
+                update={"claim": claim.model_copy(update={"expire_time": now + lease})}
+            )
+            return renewed, ReviewChange(
+                time=now, action=ReviewAction.RENEWED, actor=claim.reviewer, key_id=key_id
+            )
 
         return (await self._make(project, id, change))[0]
 
@@ -227,11 +236,15 @@ class ReviewStore:
             claim = _must_hold(review, number)
             fix = fix_of(now) if fix_of else None
             state, action = (
-                (ReviewState.RESOLVED, ReviewAction.RESOLVED) if fix else (ReviewState.DISMISSED, ReviewAction.DISMISSED)
+                (ReviewState.RESOLVED, ReviewAction.RESOLVED)
+                if fix
+                else (ReviewState.DISMISSED, ReviewAction.DISMISSED)
             )
             resolution = Resolution(note=note, reviewer=claim.reviewer, end_time=now, fix=fix)
             finished = review.model_copy(update={"state": state, "claim": None, "resolution": resolution})
-            return finished, ReviewChange(time=now, action=action, actor=claim.reviewer, note=note, key_id=key_id)
+            return finished, ReviewChange(
+                time=now, action=action, actor=claim.reviewer, note=note, key_id=key_id
+            )
 
         return (await self._make(project, id, change, etag, key))[0]
 
@@ -258,7 +271,9 @@ class ReviewStore:
     async def expire_claims(self, limit: int) -> int:
         """Opens reviews whose claims ran out, with their events; tells how many."""
         claimed = await self._reviews.find_with_now({"state": ReviewState.CLAIMED.value})
-        run_out = [document for document in claimed if document["claim"]["expire_time"] <= document["now"]][:limit]
+        run_out = [document for document in claimed if document["claim"]["expire_time"] <= document["now"]][
+            :limit
+        ]
         for document in run_out:
             await transaction(
                 self._mongo,
@@ -290,7 +305,9 @@ class ReviewStore:
             review = await self._apply(project, id, change, etag, session)
             if key is not None:
                 expire_time = self._clock.now() + self._request_retention
-                await self._requests.add([(key, resource_of(review))], expire_time=expire_time, session=session)
+                await self._requests.add(
+                    [(key, resource_of(review))], expire_time=expire_time, session=session
+                )
             return review, resource_of(review)
 
         try:
@@ -378,7 +395,9 @@ def sort_values(review: Review, order: ReviewOrder) -> list[Any]:
 def _must_be_active(review: Review) -> None:
     if not review.active:
         raise DomainError(
-            Reason.ERROR_REASON_REVIEW_FINISHED, f"the review is {review.state.value.lower()} already", subject=review.id
+            Reason.ERROR_REASON_REVIEW_FINISHED,
+            f"the review is {review.state.value.lower()} already",
+            subject=review.id,
         )
 
 
@@ -481,7 +500,9 @@ def _to_review(document: Document) -> Review:
             note=resolution["note"],
             reviewer=resolution["reviewer"],
             end_time=resolution["end_time"],
-            fix=Fix(time=fix["time"], versions=frozenset((v["k"], v["v"]) for v in fix["versions"])) if fix else None,
+            fix=Fix(time=fix["time"], versions=frozenset((v["k"], v["v"]) for v in fix["versions"]))
+            if fix
+            else None,
             correction_ids=tuple(resolution["correction_ids"]),
             merged_into_review_id=resolution["merged_into_review_id"],
         )

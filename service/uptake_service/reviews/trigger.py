@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from uptake_service.clock import Clock
 from uptake_service.errors import DuplicateKey
-from uptake_service.feedback.model import FeedbackState, Sentiment, StoredFeedback
+from uptake_service.feedback.model import StoredFeedback
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.ids import new_id
 from uptake_service.mongo.client import Mongo, Session
@@ -22,7 +22,7 @@ from uptake_service.projects.model import ReviewPolicy
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.marks import Mark, Marks
 from uptake_service.reviews.model import Review, ReviewAction, ReviewChange, ReviewState
-from uptake_service.reviews.rules import answered_after, examine, is_quiet, judge
+from uptake_service.reviews.rules import answered_after, is_quiet, judge
 from uptake_service.reviews.store import ReviewStore
 
 _log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
@@ -19,7 +19,10 @@ from uptake_service.rpc.errors import abort, reason_name
 
 _log = logging.getLogger("uptake.calls")
 
-Context = grpc.aio.ServicerContext[Any, Any]
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
+else:
+    Context = grpc.aio.ServicerContext
 
 
 @dataclass(frozen=True)
@@ -49,42 +52,39 @@ def not_implemented(name: str) -> Callable[..., Awaitable[Any]]:
 
     async def method(self: object, request: object, context: Context) -> Any:
         raise DomainError(
-            Reason.ERROR_REASON_NOT_IMPLEMENTED, f"{name} is in the contract, but not in this version of the service"
+            Reason.ERROR_REASON_NOT_IMPLEMENTED,
+            f"{name} is in the contract, but not in this version of the service",
         )
 
     return method
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every handler of the service's own methods."""
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]",
         details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any]:
-        handler = await continuation(details)
+    ) -> Any:
+        handler: Any = await continuation(details)
         method: str = details.method
         if handler is None or not method.startswith("/uptake."):
             return handler
+        # The four kinds differ in which of the handler's functions is set and in what makes a handler of it.
         if handler.response_streaming:
-            wrapped = _streaming(method, handler.unary_stream or handler.stream_stream)
-            kind = (
-                grpc.stream_stream_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_stream_rpc_method_handler
-            )
+            answer: Any = _streaming(method, handler.unary_stream or handler.stream_stream)
+            made = ("unary", "stream")[handler.request_streaming] + "_stream"
         else:
-            wrapped = _unary(method, handler.unary_unary or handler.stream_unary)
-            kind = (
-                grpc.stream_unary_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_unary_rpc_method_handler
-            )
-        return kind(wrapped, handler.request_deserializer, handler.response_serializer)
+            answer = _unary(method, handler.unary_unary or handler.stream_unary)
+            made = ("unary", "stream")[handler.request_streaming] + "_unary"
+        make = getattr(grpc, f"{made}_rpc_method_handler")
+        return make(answer, handler.request_deserializer, handler.response_serializer)
 
 
-def _unary(method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[Any]]:
+def _unary(
+    method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]
+) -> Callable[[Any, Context], Awaitable[Any]]:
     async def call(request: Any, context: Context) -> Any:
         started = time.perf_counter()
         _caller.set(Caller(secrets.token_hex(8)))
@@ -126,7 +126,8 @@ async def _fail(method: str, context: Context, error: Exception, started: float)
         call_id = caller().call_id
         _log.error("%s failed unexpectedly", method, exc_info=error, extra={"call_id": call_id})
         error = DomainError(
-            Reason.ERROR_REASON_INTERNAL, f"a fault in the service; its log has the details under id {call_id}"
+            Reason.ERROR_REASON_INTERNAL,
+            f"a fault in the service; its log has the details under id {call_id}",
         )
     _note(method, reason_name(error.reason), started)
     await abort(context, error)
@@ -138,5 +139,3 @@ def _note(method: str, outcome: str, started: float) -> None:
         _log.debug(
             "%s %s", method, outcome, extra={"call_id": caller().call_id, "milliseconds": milliseconds}
         )
-
-

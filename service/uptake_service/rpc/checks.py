@@ -64,7 +64,10 @@ class Checks:
             if not 1 <= len(key) <= MAP_KEY_LENGTH:
                 self.fail(field, f"keys must have 1 to {MAP_KEY_LENGTH} characters; one has {len(key):,}")
             if len(text) > MAP_VALUE_LENGTH:
-                self.fail(f"{field}[{key[:MAP_KEY_LENGTH]}]", f"has {len(text):,} characters; at most {MAP_VALUE_LENGTH}")
+                self.fail(
+                    f"{field}[{key[:MAP_KEY_LENGTH]}]",
+                    f"has {len(text):,} characters; at most {MAP_VALUE_LENGTH}",
+                )
         return dict(value)
 
     def time(self, field: str, message: Message, name: str) -> datetime | None:
@@ -82,7 +85,14 @@ class Checks:
             return None
 
     def duration(
-        self, field: str, message: Message, name: str, *, least: timedelta, most: timedelta, default: timedelta
+        self,
+        field: str,
+        message: Message,
+        name: str,
+        *,
+        least: timedelta,
+        most: timedelta,
+        default: timedelta,
     ) -> timedelta:
         """The duration in `message.name`; `default` if it is unset."""
         if not message.HasField(name):
@@ -97,7 +107,9 @@ class Checks:
             return default
         return value
 
-    def page_size(self, field: str, value: int, *, default: int = DEFAULT_PAGE, most: int = LARGEST_PAGE) -> int:
+    def page_size(
+        self, field: str, value: int, *, default: int = DEFAULT_PAGE, most: int = LARGEST_PAGE
+    ) -> int:
         if value < 0:
             self.fail(field, "must not be negative")
         return min(value, most) or default

@@ -1,0 +1,282 @@
+"""The composition root: builds every part, starts, drains, stops. The only file that knows all parts."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from uptake.v1 import (
+    correction_pb2,
+    correction_pb2_grpc,
+    feedback_pb2,
+    feedback_pb2_grpc,
+    insight_pb2,
+    insight_pb2_grpc,
+    project_pb2,
+    project_pb2_grpc,
+    review_pb2,
+    review_pb2_grpc,
+)
+
+from uptake_service.clock import Clock
+from uptake_service.config import Settings
+from uptake_service.corrections.servicer import CorrectionServicer
+from uptake_service.errors import DatabaseUnavailable, StartupError, WriteRefused
+from uptake_service.feedback.intake import Intake
+from uptake_service.feedback.servicer import FeedbackServicer
+from uptake_service.feedback.similar import SimilarFeedback
+from uptake_service.feedback.store import FeedbackStore
+from uptake_service.insights.live import Live, Shutdown
+from uptake_service.insights.rollups import RollupStore
+from uptake_service.insights.servicer import InsightServicer
+from uptake_service.insights.store import InsightStore
+from uptake_service.jobs import Jobs
+from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.embedded import EmbeddedDatabase, EmbeddedDatabaseError
+from uptake_service.mongo.events import EventLog
+from uptake_service.mongo.leases import Leases, WriterSlot
+from uptake_service.mongo.requests import RequestRecords
+from uptake_service.patterns.embed import WordLlamaEmbedder
+from uptake_service.patterns.store import Patterns
+from uptake_service.projects.servicer import ProjectServicer
+from uptake_service.projects.store import ProjectStore
+from uptake_service.reviews.marks import Marks
+from uptake_service.reviews.servicer import ReviewServicer
+from uptake_service.reviews.store import ReviewStore
+from uptake_service.reviews.trigger import Trigger
+from uptake_service.rpc.calls import CallInterceptor
+
+_log = logging.getLogger("uptake")
+
+SERVICES = tuple(
+    file.DESCRIPTOR.services_by_name[name].full_name
+    for file, name in (
+        (feedback_pb2, "FeedbackService"),
+        (review_pb2, "ReviewService"),
+        (insight_pb2, "InsightService"),
+        (correction_pb2, "CorrectionService"),
+        (project_pb2, "ProjectService"),
+    )
+)
+
+_SWEEP_JOB = "sweep"
+_SWEEP_AT_ONCE = 200
+_HEALTH_SECONDS = 2.0
+
+
+class App:
+    """One process of the service."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or Clock()
+        self._cleanup = contextlib.AsyncExitStack()
+        self._health = health.aio.HealthServicer()
+        self.mongo: Mongo
+        self.port = 0
+
+    async def start(self) -> None:
+        """Starts everything; returns when calls are answered.
+
+        Raises:
+            StartupError: It cannot start; nothing is left running.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self._cleanup.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """Stops taking calls, lets running ones end, commits what waits, closes the database."""
+        await self._cleanup.aclose()
+
+    async def _start(self) -> None:
+        settings, clock = self._settings, self._clock
+        # Loading the model is the longest part of starting, so it goes beside the database.
+        embedder_loading = asyncio.create_task(asyncio.to_thread(WordLlamaEmbedder))
+        self._cleanup.callback(embedder_loading.cancel)
+        mongo = self.mongo = await open_database(settings, self._cleanup)
+        jobs = Jobs()
+        events = EventLog(mongo, clock, settings.event_retention_days)
+        requests = RequestRecords(mongo)
+        projects = ProjectStore(mongo, clock, requests, settings.request_retention_days)
+        rollups = RollupStore(mongo)
+        feedback = FeedbackStore(mongo, clock)
+        marks = Marks(mongo)
+        reviews = ReviewStore(mongo, clock, events, requests, settings.request_retention_days)
+        try:
+            await asyncio.gather(
+                *(store.open() for store in (events, requests, rollups, feedback, marks, reviews))
+            )
+            patterns = Patterns(mongo, await embedder_loading, settings.pattern_threshold)
+            await patterns.open()
+        except (DatabaseUnavailable, WriteRefused) as error:
+            raise StartupError(f"the database cannot be used: {error}") from error
+        slot = WriterSlot(mongo, settings.writer_lease_seconds)
+        leases = Leases(mongo)
+        trigger = Trigger(mongo, clock, feedback, patterns, projects, marks, reviews, events)
+        intake = Intake(
+            mongo,
+            clock,
+            slot,
+            feedback,
+            patterns,
+            rollups,
+            requests,
+            projects,
+            marks,
+            trigger,
+            queue_size=settings.queue_size,
+            batch_size=settings.batch_size,
+            heartbeat_seconds=settings.writer_lease_seconds / 3,
+        )
+        insights = InsightStore(clock, rollups, feedback, patterns, reviews)
+        shutdown = Shutdown()
+        live = Live(insights, events, shutdown, settings.subscription_interval_seconds)
+
+        server = grpc.aio.server(
+            interceptors=[CallInterceptor()],
+            options=[
+                ("grpc.max_receive_message_length", settings.max_message_mib * 1024 * 1024),
+                ("grpc.max_send_message_length", 64 * 1024 * 1024),
+                # Clients ping idle connections every 30 s; gRPC's default would end them for it.
+                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+                ("grpc.keepalive_permit_without_calls", 1),
+                # A second process on the port must fail, not take half of the calls.
+                ("grpc.so_reuseport", 0),
+            ],
+        )
+        feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(
+            FeedbackServicer(
+                intake,
+                feedback,
+                SimilarFeedback(feedback, patterns),
+                requests,
+                clock,
+                settings.future_tolerance_seconds,
+            ),
+            server,
+        )
+        review_pb2_grpc.add_ReviewServiceServicer_to_server(
+            ReviewServicer(reviews, patterns, feedback, requests, clock), server
+        )
+        insight_pb2_grpc.add_InsightServiceServicer_to_server(InsightServicer(insights, live, clock), server)
+        correction_pb2_grpc.add_CorrectionServiceServicer_to_server(CorrectionServicer(), server)
+        project_pb2_grpc.add_ProjectServiceServicer_to_server(ProjectServicer(projects, requests), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        try:
+            self.port = server.add_insecure_port(f"{settings.host}:{settings.port}")
+        except RuntimeError:
+            raise StartupError(
+                f"cannot listen on {settings.host}:{settings.port}: the port is taken or the address is not of this "
+                "machine; set UPTAKE_PORT or UPTAKE_HOST"
+            ) from None
+
+        async def sweep() -> None:
+            if await leases.hold(_SWEEP_JOB, settings.trigger_interval_seconds * 3) is not None:
+                await trigger.run_left(settings.trigger_interval_seconds)
+                await reviews.expire_claims(_SWEEP_AT_ONCE)
+
+        intake.start()
+        self._cleanup.push_async_callback(intake.stop)
+        jobs.every(
+            settings.pattern_refresh_seconds, "pattern refresh", lambda: patterns.refresh(own=slot.number)
+        )
+        jobs.every(settings.trigger_interval_seconds, "sweep", sweep)
+        jobs.every(_HEALTH_SECONDS, "health", self._tell_health)
+        self._cleanup.push_async_callback(jobs.stop)
+        await server.start()
+        self._cleanup.push_async_callback(server.stop, settings.drain_seconds)
+        self._cleanup.callback(shutdown.ask)
+        self._cleanup.push_async_callback(self._health.enter_graceful_shutdown)
+        await self._tell_health()
+
+    async def _tell_health(self) -> None:
+        try:
+            await self.mongo.ping()
+            status = health_pb2.HealthCheckResponse.SERVING
+        except (DatabaseUnavailable, WriteRefused):
+            status = health_pb2.HealthCheckResponse.NOT_SERVING
+        for service in ("", *SERVICES):
+            await self._health.set(service, status)
+
+
+async def open_database(settings: Settings, cleanup: contextlib.AsyncExitStack) -> Mongo:
+    """Connects to the database, starting the embedded one where no URI is set.
+
+    Raises:
+        StartupError: It cannot be reached or started; the message says what to do.
+    """
+    uri = settings.mongodb_uri
+    if not uri:
+        try:
+            database = await EmbeddedDatabase.start(settings.data_dir)
+        except EmbeddedDatabaseError as error:
+            raise StartupError(str(error)) from error
+        cleanup.push_async_callback(database.stop)
+        watching = asyncio.create_task(_keep_alive(database), name="embedded database")
+        cleanup.push_async_callback(_cancel, watching)
+        uri = database.uri
+    mongo = Mongo.connect(uri, settings.database, settings.database_timeout_seconds)
+    cleanup.callback(mongo.close)
+    try:
+        await mongo.ping()
+    except DatabaseUnavailable:
+        raise StartupError(
+            "the database at UPTAKE_MONGODB_URI does not answer; check the address, and that it is a replica set"
+        ) from None
+    except WriteRefused as error:
+        raise StartupError(f"the database at UPTAKE_MONGODB_URI refuses us: {error}") from None
+    return mongo
+
+
+async def _keep_alive(database: EmbeddedDatabase) -> None:
+    """Starts the embedded database again whenever it dies."""
+    while True:
+        code = await database.wait()
+        _log.error("the embedded database ended with code %d; starting it again", code)
+        try:
+            await database.restart()
+        except EmbeddedDatabaseError as error:
+            _log.error("%s", error)
+            await asyncio.sleep(1.0)
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def serve(settings: Settings, ready: Callable[[int], None]) -> None:
+    """Runs the service until SIGTERM or SIGINT.
+
+    Args:
+        settings: The settings.
+        ready: Called with the port when calls are answered.
+
+    Raises:
+        StartupError: It cannot start.
+    """
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    app = App(settings)
+    starting = asyncio.create_task(app.start())
+    stopping = asyncio.create_task(asked.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        await _cancel(starting)
+        return
+    starting.result()
+    ready(app.port)
+    await stopping
+    _log.info("stopping")
+    await app.stop()

@@ -1,0 +1,210 @@
+"""The command line: `uptake serve|demo|import|reviews|insights|check|health`."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import grpc
+
+from uptake_service.config import Settings, load_settings
+from uptake_service.errors import StartupError
+from uptake_service.rpc.logs import configure_logging
+
+_log = logging.getLogger("uptake")
+
+
+def _setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A flag for each of these settings, described as the setting is."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name in reversed(names):
+            field = Settings.model_fields[name]
+            default = f" Default {field.default}." if field.default not in (None, "", False) else ""
+            flag = {"is_flag": True, "default": None} if field.annotation is bool else {}
+            command = click.option(
+                "--" + name.replace("_", "-"), name, help=f"{field.description}{default}", **flag
+            )(command)
+        return command
+
+    return decorate
+
+
+_address_option = click.option(
+    "--address",
+    default="localhost:50051",
+    envvar="UPTAKE_ADDRESS",
+    show_default=True,
+    help="Where the service is.",
+)
+_project_option = click.option("--project", default="default", show_default=True, help="The project.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="uptake-service", prog_name="uptake")
+def cli() -> None:
+    """Uptake, the feedback service behind an AI product.
+
+    Every setting can be given as an environment variable UPTAKE_NAME; flags win.
+    """
+
+
+@cli.command()
+@_setting_options("host", "port", "mongodb_uri", "database", "data_dir", "allow_insecure", "log_level")
+def serve(**flags: Any) -> None:
+    """Run the service until SIGTERM or Ctrl-C."""
+    from uptake_service.app import serve as run  # Heavy: only this command needs it.
+
+    settings = load_settings(**flags)
+    configure_logging(settings.log_level)
+
+    def ready(port: int) -> None:
+        _log.info("listening on %s:%d", settings.host, port)
+
+    asyncio.run(run(settings, ready))
+
+
+@cli.command()
+def demo() -> None:
+    """Show the main job on the embedded database, in a temporary folder."""
+    from uptake_service.demo.show import show
+
+    sys.exit(asyncio.run(show()))
+
+
+@cli.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--map",
+    "mappings",
+    multiple=True,
+    metavar="FIELD=COLUMN",
+    help="Where a field comes from; see the README.",
+)
+@_address_option
+@_project_option
+def import_(file: Path, mappings: tuple[str, ...], address: str, project: str) -> None:
+    """Send the feedback in FILE (JSONL or CSV, either gzipped). A second import of the same file adds nothing."""
+    from rich.console import Console
+    from uptake import Client
+
+    from uptake_service.commands.importer import run_import
+
+    mapping: dict[str, str] = {}
+    for text in mappings:
+        field, separator, column = text.partition("=")
+        if not separator or not field:
+            raise click.BadParameter(f"{text!r} is not FIELD=COLUMN", param_hint="--map")
+        mapping[field] = column
+
+    async def run() -> int:
+        async with Client(address, project=project, timeout_seconds=60.0) as client:
+            return await run_import(client, file, mapping, Console())
+
+    sys.exit(asyncio.run(run()))
+
+
+@cli.command()
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(["open", "claimed", "resolved", "dismissed"]),
+    help="Only reviews in this state; may be repeated. Default open and claimed.",
+)
+@click.option("--order", type=click.Choice(["urgent", "newest"]), default="urgent", show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most."
+)
+@_address_option
+@_project_option
+def reviews(states: tuple[str, ...], order: str, limit: int, address: str, project: str) -> None:
+    """List the reviews: patterns whose answers turned bad."""
+    from rich.console import Console
+
+    from uptake_service.commands.tables import show_reviews
+
+    _with_client(
+        address,
+        project,
+        lambda client: show_reviews(
+            client, Console(), states=states or ("open", "claimed"), order=order, limit=limit
+        ),
+    )
+
+
+@cli.command()
+@click.option(
+    "--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far to look back."
+)
+@_address_option
+@_project_option
+def insights(days: int, address: str, project: str) -> None:
+    """Show what the feedback means: numbers, what to improve, corrections."""
+    from rich.console import Console
+
+    from uptake_service.commands.tables import show_insights
+
+    _with_client(address, project, lambda client: show_insights(client, Console(), days=days))
+
+
+@cli.command()
+@_setting_options("mongodb_uri", "database", "data_dir")
+def check(**flags: Any) -> None:
+    """Recount everything from the feedback, and name what differs. Exits with 1 if anything does."""
+    from uptake_service.commands.check import run_check
+
+    sys.exit(asyncio.run(run_check(load_settings(**flags))))
+
+
+@cli.command()
+@_address_option
+def health(address: str) -> None:
+    """Ask whether the service serves; exits with 0 if it does."""
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    try:
+        with grpc.insecure_channel(address) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            status = stub.Check(health_pb2.HealthCheckRequest(), timeout=3.0).status
+    except grpc.RpcError as error:
+        raise StartupError(f"no service answers at {address} ({error.code().name})") from None
+    name = health_pb2.HealthCheckResponse.ServingStatus.Name(status)
+    click.echo(name)
+    sys.exit(0 if status == health_pb2.HealthCheckResponse.SERVING else 1)
+
+
+def _with_client(address: str, project: str, show: Callable[[Any], Any]) -> None:
+    from uptake import Client
+
+    async def run() -> None:
+        async with Client(address, project=project) as client:
+            await show(client)
+
+    asyncio.run(run())
+
+
+def main() -> None:
+    """Runs the command line; what cannot be done is one line on standard error and exit code 1."""
+    from uptake import UptakeError
+
+    try:
+        cli()
+    except StartupError as error:
+        click.echo(f"uptake: {error}", err=True)
+        sys.exit(1)
+    except UptakeError as error:
+        hint = (
+            "; is the service running? Start it with: uptake serve"
+            if error.code is grpc.StatusCode.UNAVAILABLE
+            else ""
+        )
+        click.echo(f"uptake: {error}{hint}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Projects on the wire to and from projects as the service knows them."""
+
+from datetime import timedelta
+from typing import Any
+
+from google.protobuf import duration_pb2
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from pydantic import ValidationError
+from uptake.v1 import project_pb2 as pb
+
+from uptake_service.projects.model import Project, ProjectSettings, VotePolicy
+from uptake_service.rpc.checks import Checks, to_timestamp
+
+_VOTE_POLICIES = {pb.VOTE_POLICY_UNSPECIFIED: VotePolicy.AMEND} | {
+    pb.VotePolicy.Value(f"VOTE_POLICY_{policy}"): policy for policy in VotePolicy
+}
+
+
+def to_settings(
+    checks: Checks, old: ProjectSettings, message: pb.ProjectSettings, paths: list[str]
+) -> ProjectSettings:
+    """The settings that an update makes of `old`: what a path names is set, or goes back to its default if unset."""
+    if not paths:
+        checks.fail("update_mask", "is required, for example review_policy.window_size")
+    values: dict[str, Any] = old.model_dump()
+    defaults: dict[str, Any] = ProjectSettings().model_dump()
+    for path in paths:
+        group, _, name = path.partition(".")
+        if group not in values or (name and name not in values[group]):
+            checks.fail("update_mask", f"{path!r} is no setting")
+            continue
+        part: Message = getattr(message, group)
+        for field in [name] if name else list(values[group]):
+            values[group][field] = _value(
+                checks, f"settings.{group}.{field}", part, field, defaults[group][field]
+            )
+    try:
+        return ProjectSettings.model_validate(values)
+    except ValidationError as error:
+        for problem in error.errors():
+            checks.fail(
+                ".".join(("settings", *map(str, problem["loc"]))),
+                problem["msg"].removeprefix("Value error, "),
+            )
+        return old
+
+
+def to_message(project: Project) -> pb.Project:
+    settings = project.settings
+    policy = settings.review_policy
+    message = pb.Project(
+        id=project.id,
+        settings=pb.ProjectSettings(
+            review_policy=pb.ReviewPolicy(
+                window_size=policy.window_size,
+                minimum_sample=policy.minimum_sample,
+                negative_rate_threshold=policy.negative_rate_threshold,
+                high_priority_above=policy.high_priority_above,
+                dismissal_quiet_period=_duration(policy.dismissal_quiet_period),
+                vote_policy=pb.VotePolicy.Value(f"VOTE_POLICY_{policy.vote_policy}"),
+                no_change_margin=policy.no_change_margin,
+                issue_window=_duration(policy.issue_window),
+            ),
+            retention=pb.Retention(feedback_age=_duration(settings.retention.feedback_age)),
+            redaction=pb.Redaction(
+                disabled=settings.redaction.disabled,
+                include_corrections=settings.redaction.include_corrections,
+            ),
+        ),
+        etag=project.etag,
+        create_time=to_timestamp(project.create_time),
+        update_time=to_timestamp(project.update_time),
+    )
+    return message
+
+
+def _value(checks: Checks, field: str, message: Message, name: str, default: Any) -> Any:
+    descriptor: FieldDescriptor = message.DESCRIPTOR.fields_by_name[name]
+    value = getattr(message, name)
+    if descriptor.message_type is not None:
+        if not message.HasField(name):
+            return default
+        try:
+            return value.ToTimedelta()
+        except (ValueError, OverflowError):
+            checks.fail(field, "is no duration")
+            return default
+    if name == "vote_policy":
+        if value not in _VOTE_POLICIES:
+            checks.fail(field, f"has no value {value}")
+        return _VOTE_POLICIES.get(value, default)
+    if descriptor.has_presence and not message.HasField(name):
+        return default
+    return value
+
+
+def _duration(value: timedelta | None) -> duration_pb2.Duration | None:
+    if value is None:
+        return None
+    duration = duration_pb2.Duration()
+    duration.FromTimedelta(value)
+    return duration

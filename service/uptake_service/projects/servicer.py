@@ -1,0 +1,60 @@
+"""ProjectService: message to model, call, model to message."""
+
+from uptake.v1 import project_pb2 as pb
+from uptake.v1 import project_pb2_grpc
+
+from uptake_service.errors import DomainError, Reason
+from uptake_service.mongo.requests import RequestRecords
+from uptake_service.projects.messages import to_message, to_settings
+from uptake_service.projects.store import ProjectStore
+from uptake_service.rpc.calls import Context, not_implemented
+from uptake_service.rpc.checks import REQUEST_ID_LENGTH, Checks, PageToken
+
+
+class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
+    def __init__(self, projects: ProjectStore, requests: RequestRecords) -> None:
+        self._projects = projects
+        self._requests = requests
+
+    async def GetProject(self, request: pb.GetProjectRequest, context: Context) -> pb.GetProjectResponse:
+        checks = Checks()
+        id = checks.project(request.project)
+        checks.done()
+        return pb.GetProjectResponse(project=to_message(await self._projects.get(id)))
+
+    async def UpdateProject(
+        self, request: pb.UpdateProjectRequest, context: Context
+    ) -> pb.UpdateProjectResponse:
+        checks = Checks()
+        id = checks.project(request.project)
+        request_id = checks.text("request_id", request.request_id, REQUEST_ID_LENGTH)
+        checks.done()
+        content = request.SerializeToString(deterministic=True)
+        key = self._requests.key(id, "UpdateProject", request_id, content)
+        if await self._requests.resource_of(key) is not None:
+            return pb.UpdateProjectResponse(project=to_message(await self._projects.get(id)))
+        base = await self._projects.get(id)
+        settings = to_settings(checks, base.settings, request.settings, list(request.update_mask.paths))
+        checks.done()
+        if request.etag and request.etag != base.etag:
+            raise DomainError(Reason.ERROR_REASON_ETAG_MISMATCH, "the settings changed since they were read")
+        return pb.UpdateProjectResponse(
+            project=to_message(await self._projects.update(id, settings, base, key))
+        )
+
+    async def ListProjects(
+        self, request: pb.ListProjectsRequest, context: Context
+    ) -> pb.ListProjectsResponse:
+        checks = Checks()
+        size = checks.page_size("page_size", request.page_size)
+        checks.done()
+        token = PageToken("ListProjects")
+        after = token.read(request.page_token)
+        found = await self._projects.list(after[0] if after else "", size + 1)
+        page = found[:size]
+        more = token.make([page[-1].id]) if len(found) > size else ""
+        return pb.ListProjectsResponse(
+            projects=[to_message(project) for project in page], next_page_token=more
+        )
+
+    ListAuditEvents = not_implemented("ListAuditEvents")
