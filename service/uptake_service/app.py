@@ -110,9 +110,7 @@ class App:
         marks = Marks(mongo)
         reviews = ReviewStore(mongo, clock, events, requests, settings.request_retention_days)
         try:
-            await asyncio.gather(
-                *(store.open() for store in (events, requests, rollups, feedback, marks, reviews))
-            )
+            await asyncio.gather(*(store.open() for store in (events, requests, rollups, feedback, marks, reviews)))
             patterns = Patterns(mongo, await embedder_loading, settings.pattern_threshold)
             await patterns.open()
         except (DatabaseUnavailable, WriteRefused) as error:
@@ -174,8 +172,8 @@ class App:
             self.port = server.add_insecure_port(f"{settings.host}:{settings.port}")
         except RuntimeError:
             raise StartupError(
-                f"cannot listen on {settings.host}:{settings.port}: the port is taken or the address is not of this "
-                "machine; set UPTAKE_PORT or UPTAKE_HOST"
+                f"cannot listen on {settings.host}:{settings.port}: the port is taken, or the address is not "
+                "this machine's; set UPTAKE_PORT or UPTAKE_HOST"
             ) from None
 
         async def sweep() -> None:
@@ -185,9 +183,7 @@ class App:
 
         intake.start()
         self._cleanup.push_async_callback(intake.stop)
-        jobs.every(
-            settings.pattern_refresh_seconds, "pattern refresh", lambda: patterns.refresh(own=slot.number)
-        )
+        jobs.every(settings.pattern_refresh_seconds, "pattern refresh", lambda: patterns.refresh(own=slot.number))
         jobs.every(settings.trigger_interval_seconds, "sweep", sweep)
         jobs.every(_HEALTH_SECONDS, "health", self._tell_health)
         self._cleanup.push_async_callback(jobs.stop)

@@ -24,10 +24,10 @@ def _setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...
         for name in reversed(names):
             field = Settings.model_fields[name]
             default = f" Default {field.default}." if field.default not in (None, "", False) else ""
-            flag = {"is_flag": True, "default": None} if field.annotation is bool else {}
-            command = click.option(
-                "--" + name.replace("_", "-"), name, help=f"{field.description}{default}", **flag
-            )(command)
+            flag: dict[str, Any] = {"is_flag": True, "default": None} if field.annotation is bool else {}
+            command = click.option("--" + name.replace("_", "-"), name, help=f"{field.description}{default}", **flag)(
+                command
+            )
         return command
 
     return decorate
@@ -87,7 +87,7 @@ def demo() -> None:
 @_address_option
 @_project_option
 def import_(file: Path, mappings: tuple[str, ...], address: str, project: str) -> None:
-    """Send the feedback in FILE (JSONL or CSV, either gzipped). A second import of the same file adds nothing."""
+    """Send the feedback in FILE (JSONL or CSV, either gzipped). A second import adds nothing."""
     from rich.console import Console
     from uptake import Client
 
@@ -102,7 +102,8 @@ def import_(file: Path, mappings: tuple[str, ...], address: str, project: str) -
 
     async def run() -> int:
         async with Client(address, project=project, timeout_seconds=60.0) as client:
-            return await run_import(client, file, mapping, Console())
+            code: int = await run_import(client, file, mapping, Console())
+            return code
 
     sys.exit(asyncio.run(run()))
 
@@ -116,9 +117,7 @@ def import_(file: Path, mappings: tuple[str, ...], address: str, project: str) -
     help="Only reviews in this state; may be repeated. Default open and claimed.",
 )
 @click.option("--order", type=click.Choice(["urgent", "newest"]), default="urgent", show_default=True)
-@click.option(
-    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most."
-)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
 @_address_option
 @_project_option
 def reviews(states: tuple[str, ...], order: str, limit: int, address: str, project: str) -> None:
@@ -130,16 +129,12 @@ def reviews(states: tuple[str, ...], order: str, limit: int, address: str, proje
     _with_client(
         address,
         project,
-        lambda client: show_reviews(
-            client, Console(), states=states or ("open", "claimed"), order=order, limit=limit
-        ),
+        lambda client: show_reviews(client, Console(), states=states or ("open", "claimed"), order=order, limit=limit),
     )
 
 
 @cli.command()
-@click.option(
-    "--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far to look back."
-)
+@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far to look back.")
 @_address_option
 @_project_option
 def insights(days: int, address: str, project: str) -> None:
@@ -198,9 +193,7 @@ def main() -> None:
         sys.exit(1)
     except UptakeError as error:
         hint = (
-            "; is the service running? Start it with: uptake serve"
-            if error.code is grpc.StatusCode.UNAVAILABLE
-            else ""
+            "; is the service running? Start it with: uptake serve" if error.code is grpc.StatusCode.UNAVAILABLE else ""
         )
         click.echo(f"uptake: {error}{hint}", err=True)
         sys.exit(1)

@@ -16,17 +16,11 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(50051, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    mongodb_uri: str = Field(
-        "", description="MongoDB replica set or sharded cluster; empty runs the embedded one."
-    )
-    database: str = Field(
-        "uptake", min_length=1, max_length=63, description="Name of the database in MongoDB."
-    )
+    mongodb_uri: str = Field("", description="MongoDB replica set or sharded cluster; empty runs the embedded one.")
+    database: str = Field("uptake", min_length=1, max_length=63, description="Name of the database in MongoDB.")
     data_dir: Path = Field(Path(".uptake"), description="Folder of the embedded database.")
     allow_insecure: bool = Field(False, description="Listen beyond loopback without TLS and keys.")
-    log_level: str = Field(
-        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe lines logged."
-    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe lines logged.")
 
     database_timeout_seconds: float = Field(
         5.0, gt=0, le=300, description="How long a call waits for the database before it answers UNAVAILABLE."
@@ -39,9 +33,7 @@ class Settings(BaseSettings):
     )
     batch_size: int = Field(512, ge=1, le=10_000, description="Most pieces of feedback in one transaction.")
     max_message_mib: int = Field(16, ge=1, le=256, description="Largest message taken in, in MiB.")
-    drain_seconds: float = Field(
-        10.0, ge=0, le=600, description="How long running calls may go on after SIGTERM."
-    )
+    drain_seconds: float = Field(10.0, ge=0, le=600, description="How long running calls may go on after SIGTERM.")
 
     writer_lease_seconds: float = Field(
         30.0, ge=1, le=3600, description="How long a silent process keeps its writer slot."
@@ -73,8 +65,8 @@ class Settings(BaseSettings):
     def _insecure_stays_on_loopback(self) -> "Settings":
         if not self.allow_insecure and not _is_loopback(self.host):
             raise ValueError(
-                f"{self.host} is not a loopback address; without TLS and keys Uptake listens on loopback only "
-                "(UPTAKE_ALLOW_INSECURE=true overrides this)"
+                f"{self.host} is not a loopback address; without TLS and keys Uptake listens on loopback "
+                "only (UPTAKE_ALLOW_INSECURE=true overrides this)"
             )
         return self
 
@@ -94,11 +86,7 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         problems = []
         for problem in error.errors():
-            name = (
-                "UPTAKE_" + "_".join(str(part) for part in problem["loc"]).upper() + ": "
-                if problem["loc"]
-                else ""
-            )
+            name = "UPTAKE_" + "_".join(str(part) for part in problem["loc"]).upper() + ": " if problem["loc"] else ""
             problems.append(name + problem["msg"].removeprefix("Value error, "))
         raise StartupError("bad setting: " + "; ".join(problems)) from None
 

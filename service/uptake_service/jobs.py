@@ -30,7 +30,7 @@ async def _repeat(seconds: float, name: str, run: Callable[[], Awaitable[object]
     while True:
         try:
             await run()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  The job has to run again whatever happened.
             # Told once, not at every turn of an outage.
             if not failed:
                 _log.warning("%s failed and will be tried again: %s", name, error, exc_info=error)

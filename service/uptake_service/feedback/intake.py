@@ -224,9 +224,7 @@ class Intake:
                 continue
             if item.deadline is not None and item.deadline <= now:
                 item.answer(
-                    DomainError(
-                        Reason.ERROR_REASON_DEADLINE_EXCEEDED, "the deadline passed; nothing was written"
-                    )
+                    DomainError(Reason.ERROR_REASON_DEADLINE_EXCEEDED, "the deadline passed; nothing was written")
                 )
                 continue
             batch.append(item)
@@ -236,7 +234,7 @@ class Intake:
         """Commits a batch and hands it to the trigger; whatever happens, every caller gets an answer."""
         try:
             await self._settle(_join_repeats(batch))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  A fault must not leave callers waiting.
             _log.exception("a batch of %d failed", len(batch))
             for item in batch:
                 item.answer(error)
@@ -381,9 +379,7 @@ class _Attempt:
         self._outcome = _Outcome([plan.as_planned(result) for result in results], marks)
         return self._outcome
 
-    async def _read(
-        self, known: dict[RequestKey, str | DomainError], session: Session
-    ) -> list[StoredFeedback]:
+    async def _read(self, known: dict[RequestKey, str | DomainError], session: Session) -> list[StoredFeedback]:
         """Feedback that the batch may touch: what was made before, what is to change, users' votes."""
         ids: defaultdict[str, set[str]] = defaultdict(set)
         interactions: defaultdict[str, set[str]] = defaultdict(set)
@@ -395,9 +391,7 @@ class _Attempt:
                 ids[item.change.project].add(made)
             elif not isinstance(item.change, Collect):
                 ids[item.change.project].add(item.change.id)
-            elif is_vote(
-                item.change.draft, self._projects[item.change.project].settings.review_policy.vote_policy
-            ):
+            elif is_vote(item.change.draft, self._projects[item.change.project].settings.review_policy.vote_policy):
                 interactions[item.change.project].add(item.change.draft.interaction.id)
         found: dict[str, StoredFeedback] = {}
         for project, wanted in ids.items():

@@ -23,6 +23,7 @@ from uptake_service.feedback.model import (
 )
 from uptake_service.feedback.plan import AMENDABLE
 from uptake_service.rpc.checks import ID_LENGTH, QUERY_LENGTH, TEXT_LENGTH, Checks, to_timestamp
+from uptake_service.rpc.enums import members, numbers
 
 T = TypeVar("T")
 
@@ -37,27 +38,15 @@ _VALUE_OF_TYPE: Mapping[FeedbackType, tuple[str, ...]] = {
     FeedbackType.RATING: ("rating",),
 }
 
-_TYPES: Mapping[int, FeedbackType] = {pb.FeedbackType.Value(f"FEEDBACK_TYPE_{t}"): t for t in FeedbackType}
-_SENTIMENTS: Mapping[int, Sentiment] = {pb.Sentiment.Value(f"SENTIMENT_{s}"): s for s in Sentiment}
-_STATES: Mapping[int, FeedbackState] = {
-    pb.FeedbackState.Value(f"FEEDBACK_STATE_{s}"): s for s in FeedbackState
-}
-_KINDS: Mapping[int, CorrectionKind] = {
-    pb.CorrectionKind.Value(f"CORRECTION_KIND_{k}"): k for k in CorrectionKind
-}
+_TYPES = members(pb.FeedbackType, "FEEDBACK_TYPE_", FeedbackType)
+_SENTIMENTS = members(pb.Sentiment, "SENTIMENT_", Sentiment)
+_STATES = members(pb.FeedbackState, "FEEDBACK_STATE_", FeedbackState)
+_KINDS = members(pb.CorrectionKind, "CORRECTION_KIND_", CorrectionKind)
 
-TYPE_NUMBERS: Mapping[FeedbackType, pb.FeedbackType] = {
-    t: pb.FeedbackType.Value(f"FEEDBACK_TYPE_{t}") for t in FeedbackType
-}
-SENTIMENT_NUMBERS: Mapping[Sentiment, pb.Sentiment] = {
-    s: pb.Sentiment.Value(f"SENTIMENT_{s}") for s in Sentiment
-}
-_STATE_NUMBERS: Mapping[FeedbackState, pb.FeedbackState] = {
-    s: pb.FeedbackState.Value(f"FEEDBACK_STATE_{s}") for s in FeedbackState
-}
-_KIND_NUMBERS: Mapping[CorrectionKind, pb.CorrectionKind] = {
-    k: pb.CorrectionKind.Value(f"CORRECTION_KIND_{k}") for k in CorrectionKind
-}
+TYPE_NUMBERS = numbers(pb.FeedbackType, "FEEDBACK_TYPE_", FeedbackType)
+SENTIMENT_NUMBERS = numbers(pb.Sentiment, "SENTIMENT_", Sentiment)
+_STATE_NUMBERS = numbers(pb.FeedbackState, "FEEDBACK_STATE_", FeedbackState)
+_KIND_NUMBERS = numbers(pb.CorrectionKind, "CORRECTION_KIND_", CorrectionKind)
 
 
 def to_draft(
@@ -80,9 +69,7 @@ def to_draft(
     checks.text("feedback.source", message.source, ID_LENGTH)
     occurred = checks.time("feedback.occur_time", message, "occur_time") or now
     if occurred > now + future_tolerance:
-        checks.fail(
-            "feedback.occur_time", f"is more than {future_tolerance.total_seconds():g} seconds in the future"
-        )
+        checks.fail("feedback.occur_time", f"is more than {future_tolerance.total_seconds():g} seconds in the future")
     elif occurred < _EARLIEST:
         checks.fail("feedback.occur_time", "is before the year 2000")
     if len(checks.violations) > found or content is None:
@@ -113,7 +100,7 @@ def amended(checks: Checks, old: Content, message: pb.Feedback, paths: list[str]
             if message.WhichOneof("value") == path:
                 getattr(merged, path).CopyFrom(getattr(message, path))
             else:
-                merged.ClearField(path)  # type: ignore[arg-type]
+                merged.ClearField(path)
         elif path == "labels":
             merged.ClearField("labels")
             merged.labels.update(message.labels)
@@ -133,11 +120,11 @@ def check_mask(checks: Checks, paths: list[str]) -> list[str]:
 
 
 def to_filter(checks: Checks, message: pb.FeedbackFilter) -> FeedbackFilter:
-    def values(field: str, numbers: list[int], known: Mapping[int, T]) -> tuple[T, ...]:
-        for number in numbers:
+    def values(field: str, given: list[int], known: Mapping[int, T]) -> tuple[T, ...]:
+        for number in given:
             if number not in known:
                 checks.fail(f"filter.{field}", f"has no value {number}")
-        return tuple(known[number] for number in numbers if number in known)
+        return tuple(known[number] for number in given if number in known)
 
     for field in ("pattern_id", "interaction_id", "user_id", "source", "model"):
         checks.text(f"filter.{field}", getattr(message, field), ID_LENGTH)
@@ -187,9 +174,7 @@ def write_content(message: pb.Feedback, content: Content) -> None:
     message.comment = content.comment
     message.labels.update(content.labels)
     if content.rating is not None:
-        message.rating.CopyFrom(
-            pb.Rating(score=content.rating.score, min=content.rating.min, max=content.rating.max)
-        )
+        message.rating.CopyFrom(pb.Rating(score=content.rating.score, min=content.rating.min, max=content.rating.max))
     elif content.correction is not None:
         message.correction.CopyFrom(correction_message(content.correction))
     elif content.custom_json is not None:

@@ -192,9 +192,7 @@ class Plan:
     @property
     def changed(self) -> list[StoredFeedback]:
         return [
-            feedback
-            for id, feedback in self._after.items()
-            if id in self._before and feedback is not self._before[id]
+            feedback for id, feedback in self._after.items() if id in self._before and feedback is not self._before[id]
         ]
 
     @property

@@ -45,9 +45,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         self._clock = clock
         self._future_tolerance = timedelta(seconds=future_tolerance_seconds)
 
-    async def CollectFeedback(
-        self, request: pb.CollectFeedbackRequest, context: Context
-    ) -> pb.CollectFeedbackResponse:
+    async def CollectFeedback(self, request: pb.CollectFeedbackRequest, context: Context) -> pb.CollectFeedbackResponse:
         checks = Checks()
         change, key = self._to_collect(checks, request, checks.project(request.project))
         feedback = await self._intake.submit(change, key, deadline_of(context))
@@ -59,9 +57,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         checks = Checks()
         project = checks.project(request.project)
         if not 1 <= len(request.requests) <= _LARGEST_BATCH:
-            checks.fail(
-                "requests", f"has {len(request.requests):,} items; 1 to {_LARGEST_BATCH:,} are allowed"
-            )
+            checks.fail("requests", f"has {len(request.requests):,} items; 1 to {_LARGEST_BATCH:,} are allowed")
         checks.done()
         read = [self._read_item(item, project) for item in request.requests]
         good = [item for item in read if not isinstance(item, DomainError)]
@@ -69,7 +65,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         results = [item if isinstance(item, DomainError) else next(outcomes) for item in read]
         return pb.BatchCollectFeedbackResponse(results=[_to_result(result) for result in results])
 
-    StreamFeedback = not_implemented("StreamFeedback")
+    StreamFeedback = not_implemented("StreamFeedback")  # type: ignore[assignment]
 
     async def GetFeedback(self, request: pb.GetFeedbackRequest, context: Context) -> pb.GetFeedbackResponse:
         checks = Checks()
@@ -78,9 +74,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         checks.done()
         return pb.GetFeedbackResponse(feedback=to_message(await self._feedback.get(project, id)))
 
-    async def ListFeedback(
-        self, request: pb.ListFeedbackRequest, context: Context
-    ) -> pb.ListFeedbackResponse:
+    async def ListFeedback(self, request: pb.ListFeedbackRequest, context: Context) -> pb.ListFeedbackResponse:
         checks = Checks()
         project = checks.project(request.project)
         filter = to_filter(checks, request.filter)
@@ -90,9 +84,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         found = await self._feedback.page(project, filter, token.read(request.page_token), size + 1)
         page = found[:size]
         more = token.make([page[-1].occur_time, page[-1].id]) if len(found) > size else ""
-        return pb.ListFeedbackResponse(
-            feedback=[to_message(feedback) for feedback in page], next_page_token=more
-        )
+        return pb.ListFeedbackResponse(feedback=[to_message(feedback) for feedback in page], next_page_token=more)
 
     async def ListSimilarFeedback(
         self, request: pb.ListSimilarFeedbackRequest, context: Context
@@ -105,9 +97,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         if reference is None:
             checks.fail("reference", "is required: feedback_id, interaction_id or query")
         checks.text("feedback_id", request.feedback_id, ID_LENGTH, required=reference == "feedback_id")
-        checks.text(
-            "interaction_id", request.interaction_id, ID_LENGTH, required=reference == "interaction_id"
-        )
+        checks.text("interaction_id", request.interaction_id, ID_LENGTH, required=reference == "interaction_id")
         checks.text("query", request.query, QUERY_LENGTH, required=reference == "query")
         checks.done()
         if reference == "query":
@@ -123,9 +113,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
             ]
         )
 
-    async def AmendFeedback(
-        self, request: pb.AmendFeedbackRequest, context: Context
-    ) -> pb.AmendFeedbackResponse:
+    async def AmendFeedback(self, request: pb.AmendFeedbackRequest, context: Context) -> pb.AmendFeedbackResponse:
         checks = Checks()
         project = checks.project(request.project)
         id = checks.text("id", request.id, ID_LENGTH, required=True)
@@ -143,9 +131,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         feedback = await self._intake.submit(Amend(project, id, change), key, deadline_of(context))
         return pb.AmendFeedbackResponse(feedback=to_message(feedback))
 
-    async def RetractFeedback(
-        self, request: pb.RetractFeedbackRequest, context: Context
-    ) -> pb.RetractFeedbackResponse:
+    async def RetractFeedback(self, request: pb.RetractFeedbackRequest, context: Context) -> pb.RetractFeedbackResponse:
         checks = Checks()
         project = checks.project(request.project)
         id = checks.text("id", request.id, ID_LENGTH, required=True)

@@ -51,20 +51,14 @@ class FeedbackStore:
             raise not_found(Reason.ERROR_REASON_FEEDBACK_NOT_FOUND, "feedback", id)
         return found[0]
 
-    async def by_ids(
-        self, project: str, ids: Sequence[str], *, session: Session | None = None
-    ) -> list[StoredFeedback]:
+    async def by_ids(self, project: str, ids: Sequence[str], *, session: Session | None = None) -> list[StoredFeedback]:
         """Those of `ids` that the project has, in no order."""
         if not ids:
             return []
-        documents = await self._feedback.find(
-            {"_id": {"$in": list(ids)}, "project": project}, session=session
-        )
+        documents = await self._feedback.find({"_id": {"$in": list(ids)}, "project": project}, session=session)
         return [to_feedback(document) for document in documents]
 
-    async def votes(
-        self, project: str, interaction_ids: Sequence[str], *, session: Session
-    ) -> list[StoredFeedback]:
+    async def votes(self, project: str, interaction_ids: Sequence[str], *, session: Session) -> list[StoredFeedback]:
         """The one votes of users on these interactions."""
         documents = await self._feedback.find(
             {"project": project, "interaction.id": {"$in": list(interaction_ids)}, "vote": ""},
@@ -140,9 +134,7 @@ class FeedbackStore:
         ):
             yield to_feedback(document)
 
-    async def count_negative_since(
-        self, pattern_id: str, time: datetime, *, session: Session | None = None
-    ) -> int:
+    async def count_negative_since(self, pattern_id: str, time: datetime, *, session: Session | None = None) -> int:
         """How much active negative feedback of a pattern was stored after `time`."""
         return await self._feedback.count(
             {
@@ -163,9 +155,7 @@ class FeedbackStore:
             (pair["k"], pair["v"]) for document in documents for pair in document["interaction"]["versions"]
         )
 
-    async def write(
-        self, added: Sequence[StoredFeedback], changed: Sequence[StoredFeedback], session: Session
-    ) -> None:
+    async def write(self, added: Sequence[StoredFeedback], changed: Sequence[StoredFeedback], session: Session) -> None:
         """Inserts what is new and writes over what changed.
 
         Raises:

@@ -99,9 +99,7 @@ class Update:
 class Live:
     """Serves subscriptions by looking at the event log and the rollups at an interval."""
 
-    def __init__(
-        self, insights: InsightStore, events: EventLog, shutdown: Shutdown, interval_seconds: float
-    ) -> None:
+    def __init__(self, insights: InsightStore, events: EventLog, shutdown: Shutdown, interval_seconds: float) -> None:
         self._insights = insights
         self._events = events
         self._shutdown = shutdown
@@ -131,7 +129,7 @@ class Live:
                     if subscription.wants(event):
                         quiet = False
                         yield Update(seq, event=event)
-                metrics = await self._insights.metrics(project, *self._insights.window())
+                metrics: Metrics | None = await self._insights.metrics(project, *self._insights.window())
             except DatabaseUnavailable:
                 # The stream outlives an outage; a caller that would rather not wait has a deadline.
                 metrics = told

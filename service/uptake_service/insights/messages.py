@@ -1,6 +1,7 @@
 """Insights and events on the wire."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from uptake.v1 import event_pb2, insight_pb2
 
@@ -12,12 +13,13 @@ from uptake_service.reviews.messages import ACTION_NUMBERS, PRIORITY_NUMBERS, ST
 from uptake_service.reviews.model import ReviewAction, ReviewPriority, ReviewState
 from uptake_service.rpc.checks import to_timestamp
 
-KIND_NUMBERS: Mapping[str, event_pb2.EventKind] = {
-    name.removeprefix("EVENT_KIND_"): event_pb2.EventKind.Value(name) for name in event_pb2.EventKind.keys()
+KIND_NUMBERS: Mapping[str, Any] = {
+    name.removeprefix("EVENT_KIND_"): event_pb2.EventKind.Value(name)
+    for name in event_pb2.EventKind.DESCRIPTOR.values_by_name
 }
-SEVERITY_NUMBERS: Mapping[str, event_pb2.EventSeverity] = {
+SEVERITY_NUMBERS: Mapping[str, Any] = {
     name.removeprefix("EVENT_SEVERITY_"): event_pb2.EventSeverity.Value(name)
-    for name in event_pb2.EventSeverity.keys()
+    for name in event_pb2.EventSeverity.DESCRIPTOR.values_by_name
 }
 
 
@@ -31,8 +33,7 @@ def metrics_message(metrics: Metrics) -> insight_pb2.Metrics:
         positive_rate=metrics.positive_rate,
         negative_rate=metrics.negative_rate,
         type_counts=[
-            insight_pb2.TypeCount(type=TYPE_NUMBERS[type], count=metrics.of_type(type))
-            for type in FeedbackType
+            insight_pb2.TypeCount(type=TYPE_NUMBERS[type], count=metrics.of_type(type)) for type in FeedbackType
         ],
         average_rating=metrics.average_rating,
     )

@@ -61,8 +61,7 @@ class RollupDeltas:
     def changes(self) -> dict[RollupKey, Counts]:
         """What changed, without what cancelled out."""
         changed = {
-            key: {name: number for name, number in counts.items() if number}
-            for key, counts in self.by_key.items()
+            key: {name: number for name, number in counts.items() if number} for key, counts in self.by_key.items()
         }
         return {key: counts for key, counts in changed.items() if counts}
 
@@ -94,10 +93,7 @@ class RollupStore:
 
     async def write(self, deltas: RollupDeltas, writer: int, session: Session) -> None:
         await self._rollups.update_each(
-            [
-                ({"_id": _document_id(key, writer)}, {"$inc": counts})
-                for key, counts in deltas.changes().items()
-            ],
+            [({"_id": _document_id(key, writer)}, {"$inc": counts}) for key, counts in deltas.changes().items()],
             upsert=True,
             session=session,
         )
@@ -118,9 +114,7 @@ class RollupStore:
         )
         return _add_writers(documents)
 
-    async def by_value(
-        self, project: str, dimension: Dimension, start: datetime, end: datetime
-    ) -> dict[str, Counts]:
+    async def by_value(self, project: str, dimension: Dimension, start: datetime, end: datetime) -> dict[str, Counts]:
         """Counts by value over the whole of `start` to before `end`."""
         totals: defaultdict[str, Counts] = defaultdict(dict)
         for (_, value), counts in (await self.by_hour(project, dimension, start, end)).items():

@@ -36,9 +36,7 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
         project = checks.project(request.project)
         start, end = self._window(checks, request)
         checks.done()
-        return pb.GetInsightsResponse(
-            insights=insights_message(await self._insights.insights(project, start, end))
-        )
+        return pb.GetInsightsResponse(insights=insights_message(await self._insights.insights(project, start, end)))
 
     async def SubscribeInsights(
         self, request: pb.SubscribeInsightsRequest, context: Context

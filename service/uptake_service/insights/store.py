@@ -83,9 +83,7 @@ class InsightStore:
         for id, counts in worst:
             evidence = await self._feedback.page(
                 project,
-                FeedbackFilter(
-                    pattern_id=id, sentiments=(Sentiment.NEGATIVE,), start_time=start, end_time=end
-                ),
+                FeedbackFilter(pattern_id=id, sentiments=(Sentiment.NEGATIVE,), start_time=start, end_time=end),
                 None,
                 _EVIDENCE,
             )
@@ -127,8 +125,6 @@ def _days(start: datetime, end: datetime, by_day: dict[datetime, Counts]) -> lis
     days = []
     day = day_of(start)
     while day < end:
-        days.append(
-            Metrics(start_time=max(day, start), end_time=min(day + DAY, end), counts=by_day.get(day, {}))
-        )
+        days.append(Metrics(start_time=max(day, start), end_time=min(day + DAY, end), counts=by_day.get(day, {})))
         day += DAY
     return days

@@ -31,15 +31,15 @@ class EmbeddedDatabaseError(Exception):
     """The embedded database cannot run. The message is one line, and says what to do."""
 
 
-class EmbeddedDatabaseMissing(EmbeddedDatabaseError):  # noqa: N818
+class EmbeddedDatabaseMissing(EmbeddedDatabaseError):
     """SecantusDB is not installed."""
 
 
-class DataDirectoryInUse(EmbeddedDatabaseError):  # noqa: N818
+class DataDirectoryInUse(EmbeddedDatabaseError):
     """Another process owns the data directory."""
 
 
-class EmbeddedDatabaseFailed(EmbeddedDatabaseError):  # noqa: N818
+class EmbeddedDatabaseFailed(EmbeddedDatabaseError):
     """The child process ended, or did not answer in time."""
 
 

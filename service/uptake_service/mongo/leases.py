@@ -93,9 +93,7 @@ class WriterSlot:
                     self.revision = current["revision"]
                     return
             number = max((slot["_id"] for slot in slots), default=-1) + 1
-            await _insert_if_new(
-                self._writers, {"_id": number, "holder": "", "revision": 0, "expire_time": _LONG_AGO}
-            )
+            await _insert_if_new(self._writers, {"_id": number, "holder": "", "revision": 0, "expire_time": _LONG_AGO})
 
     async def advance(self, session: Session) -> int:
         """Fences a transaction, renews the lease and counts the commit.
@@ -135,9 +133,7 @@ class WriterSlot:
 
     async def release(self) -> None:
         """Frees the slot for the next process."""
-        await self._writers.update(
-            {"_id": self.number, "holder": self._holder}, {"$set": {"expire_time": _LONG_AGO}}
-        )
+        await self._writers.update({"_id": self.number, "holder": self._holder}, {"$set": {"expire_time": _LONG_AGO}})
 
 
 async def _insert_if_new(collection: Collection, document: Document) -> None:

@@ -4,6 +4,7 @@ A record says which resource a request id made, and keeps an HMAC of the request
 is noticed without keeping the content twice.
 """
 
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -39,10 +40,8 @@ class RequestRecords:
     async def open(self) -> None:
         """Makes the index, and the secret that all replicas share, if they are not there."""
         await self._records.create_index([("expire_time", 1)], expire_after_seconds=0)
-        try:
+        with contextlib.suppress(DuplicateKey):
             await self._secrets.insert({"_id": "requests", "key": secrets.token_bytes(32)})
-        except DuplicateKey:
-            pass
         stored = await self._secrets.get({"_id": "requests"})
         assert stored is not None  # noqa: S101
         self._key = stored["key"]
@@ -61,13 +60,8 @@ class RequestRecords:
         """For each key that was used before: the resource it made, or the error for other content."""
         if not keys:
             return {}
-        records = await self._records.find(
-            {"_id": {"$in": [key.document_id for key in keys]}}, session=session
-        )
-        by_id = {
-            (record["_id"]["project"], record["_id"]["method"], record["_id"]["id"]): record
-            for record in records
-        }
+        records = await self._records.find({"_id": {"$in": [key.document_id for key in keys]}}, session=session)
+        by_id = {(record["_id"]["project"], record["_id"]["method"], record["_id"]["id"]): record for record in records}
         found: dict[RequestKey, str | DomainError] = {}
         for key in keys:
             record = by_id.get((key.project, key.method, key.id))
@@ -103,10 +97,7 @@ class RequestRecords:
         """
         expiry = {} if expire_time is None else {"expire_time": expire_time}
         await self._records.insert_many(
-            [
-                {"_id": key.document_id, "digest": key.digest, "resource": resource} | expiry
-                for key, resource in made
-            ],
+            [{"_id": key.document_id, "digest": key.digest, "resource": resource} | expiry for key, resource in made],
             session=session,
         )
 

@@ -1,6 +1,7 @@
 """Transactions: all or nothing, retried while a retry can help, bounded in time."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -72,9 +73,7 @@ async def _commit(session: Session, deadline: float) -> None:
 
 
 async def _abort(session: Session) -> None:
-    if session.in_transaction:
-        try:
+    # Of a transaction that the server dropped by itself; the error that led here is the one to tell.
+    with contextlib.suppress(PyMongoError):
+        if session.delegate.in_transaction:
             await session.abort_transaction()
-        except PyMongoError:
-            # The server drops it by itself; the error that led here is the one to tell.
-            return

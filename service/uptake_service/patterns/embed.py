@@ -78,9 +78,7 @@ class WordLlamaEmbedder:
             import wordllama
         finally:
             root.removeHandler(shield)
-        model = wordllama.WordLlama.load(
-            dim=256, disable_download=True, cache_dir=Path(wordllama.__file__).parent
-        )
+        model = wordllama.WordLlama.load(dim=256, disable_download=True, cache_dir=Path(wordllama.__file__).parent)
         self._tokenizer = model.tokenizer
         self._tokenizer.no_padding()
         self._table: NDArray[np.float32] = model.embedding
@@ -97,9 +95,7 @@ class WordLlamaEmbedder:
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        encodings = self._tokenizer.encode_batch_fast(
-            [_content(text) for text in texts], add_special_tokens=False
-        )
+        encodings = self._tokenizer.encode_batch_fast([_content(text) for text in texts], add_special_tokens=False)
         rows: list[int] = []
         starts: list[int] = []
         tokens: list[int] = []

@@ -21,7 +21,7 @@ from uptake_service.feedback.model import FeedbackState, Sentiment, StoredFeedba
 from uptake_service.model import Model
 from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.patterns.embed import Embedder, normalise_query, quantise
-from uptake_service.patterns.index import PatternIndex
+from uptake_service.patterns.index import JOIN_THRESHOLD, PatternIndex
 
 _INLINE_TEXTS = 4
 """As many short texts are embedded in less time than a thread is called."""
@@ -115,7 +115,7 @@ class Patterns:
         self._shares = mongo.collection("pattern_shares")
         self._writers_collection = mongo.collection("writers")
         self._embedder = embedder
-        self._options = {} if threshold is None else {"threshold": threshold}
+        self._threshold = JOIN_THRESHOLD if threshold is None else threshold
         self._writers: defaultdict[int, _Writer] = defaultdict(_Writer)
         self._indexes: dict[str, PatternIndex] = {}
         # The index is read in threads; whoever changes it must wait for them.
@@ -178,9 +178,7 @@ class Patterns:
 
     def counts(self, pattern_id: str) -> tuple[int, int]:
         """How much feedback a pattern has and how much of it is negative, as far as this process knows."""
-        shares = [
-            writer.shares[pattern_id] for writer in self._writers.values() if pattern_id in writer.shares
-        ]
+        shares = [writer.shares[pattern_id] for writer in self._writers.values() if pattern_id in writer.shares]
         return sum(share.total for share in shares), sum(share.negative for share in shares)
 
     async def set_review(self, pattern_id: str, review_id: str, session: Session) -> None:
@@ -292,19 +290,15 @@ class Patterns:
     def _index(self, project: str) -> PatternIndex:
         index = self._indexes.get(project)
         if index is None:
-            index = self._indexes[project] = PatternIndex(self._embedder.dimension, **self._options)
+            index = self._indexes[project] = PatternIndex(self._embedder.dimension, threshold=self._threshold)
         return index
 
     def _put(self, pattern_id: str, project: str) -> None:
-        shares = [
-            writer.shares[pattern_id] for writer in self._writers.values() if pattern_id in writer.shares
-        ]
+        shares = [writer.shares[pattern_id] for writer in self._writers.values() if pattern_id in writer.shares]
         vector_sum = (
             shares[0].vector_sum
             if len(shares) == 1
-            else sum(
-                (share.vector_sum for share in shares), np.zeros(self._embedder.dimension, dtype=np.int32)
-            )
+            else sum((share.vector_sum for share in shares), np.zeros(self._embedder.dimension, dtype=np.int32))
         )
         self._index(project).put(pattern_id, vector_sum, sum(share.total for share in shares))
 

@@ -4,22 +4,21 @@ from datetime import timedelta
 from typing import Any
 
 from google.protobuf import duration_pb2
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from pydantic import ValidationError
 from uptake.v1 import project_pb2 as pb
 
 from uptake_service.projects.model import Project, ProjectSettings, VotePolicy
 from uptake_service.rpc.checks import Checks, to_timestamp
+from uptake_service.rpc.enums import members, numbers
 
-_VOTE_POLICIES = {pb.VOTE_POLICY_UNSPECIFIED: VotePolicy.AMEND} | {
-    pb.VotePolicy.Value(f"VOTE_POLICY_{policy}"): policy for policy in VotePolicy
-}
+_VOTE_POLICIES = {int(pb.VOTE_POLICY_UNSPECIFIED): VotePolicy.AMEND} | members(
+    pb.VotePolicy, "VOTE_POLICY_", VotePolicy
+)
+_VOTE_POLICY_NUMBERS = numbers(pb.VotePolicy, "VOTE_POLICY_", VotePolicy)
 
 
-def to_settings(
-    checks: Checks, old: ProjectSettings, message: pb.ProjectSettings, paths: list[str]
-) -> ProjectSettings:
+def to_settings(checks: Checks, old: ProjectSettings, message: pb.ProjectSettings, paths: list[str]) -> ProjectSettings:
     """The settings that an update makes of `old`: what a path names is set, or goes back to its default if unset."""
     if not paths:
         checks.fail("update_mask", "is required, for example review_policy.window_size")
@@ -32,9 +31,7 @@ def to_settings(
             continue
         part: Message = getattr(message, group)
         for field in [name] if name else list(values[group]):
-            values[group][field] = _value(
-                checks, f"settings.{group}.{field}", part, field, defaults[group][field]
-            )
+            values[group][field] = _value(checks, f"settings.{group}.{field}", part, field, defaults[group][field])
     try:
         return ProjectSettings.model_validate(values)
     except ValidationError as error:
@@ -49,7 +46,7 @@ def to_settings(
 def to_message(project: Project) -> pb.Project:
     settings = project.settings
     policy = settings.review_policy
-    message = pb.Project(
+    return pb.Project(
         id=project.id,
         settings=pb.ProjectSettings(
             review_policy=pb.ReviewPolicy(
@@ -58,7 +55,7 @@ def to_message(project: Project) -> pb.Project:
                 negative_rate_threshold=policy.negative_rate_threshold,
                 high_priority_above=policy.high_priority_above,
                 dismissal_quiet_period=_duration(policy.dismissal_quiet_period),
-                vote_policy=pb.VotePolicy.Value(f"VOTE_POLICY_{policy.vote_policy}"),
+                vote_policy=_VOTE_POLICY_NUMBERS[policy.vote_policy],
                 no_change_margin=policy.no_change_margin,
                 issue_window=_duration(policy.issue_window),
             ),
@@ -72,11 +69,10 @@ def to_message(project: Project) -> pb.Project:
         create_time=to_timestamp(project.create_time),
         update_time=to_timestamp(project.update_time),
     )
-    return message
 
 
 def _value(checks: Checks, field: str, message: Message, name: str, default: Any) -> Any:
-    descriptor: FieldDescriptor = message.DESCRIPTOR.fields_by_name[name]
+    descriptor = message.DESCRIPTOR.fields_by_name[name]
     value = getattr(message, name)
     if descriptor.message_type is not None:
         if not message.HasField(name):

@@ -22,9 +22,7 @@ class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
         checks.done()
         return pb.GetProjectResponse(project=to_message(await self._projects.get(id)))
 
-    async def UpdateProject(
-        self, request: pb.UpdateProjectRequest, context: Context
-    ) -> pb.UpdateProjectResponse:
+    async def UpdateProject(self, request: pb.UpdateProjectRequest, context: Context) -> pb.UpdateProjectResponse:
         checks = Checks()
         id = checks.project(request.project)
         request_id = checks.text("request_id", request.request_id, REQUEST_ID_LENGTH)
@@ -38,13 +36,9 @@ class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
         checks.done()
         if request.etag and request.etag != base.etag:
             raise DomainError(Reason.ERROR_REASON_ETAG_MISMATCH, "the settings changed since they were read")
-        return pb.UpdateProjectResponse(
-            project=to_message(await self._projects.update(id, settings, base, key))
-        )
+        return pb.UpdateProjectResponse(project=to_message(await self._projects.update(id, settings, base, key)))
 
-    async def ListProjects(
-        self, request: pb.ListProjectsRequest, context: Context
-    ) -> pb.ListProjectsResponse:
+    async def ListProjects(self, request: pb.ListProjectsRequest, context: Context) -> pb.ListProjectsResponse:
         checks = Checks()
         size = checks.page_size("page_size", request.page_size)
         checks.done()
@@ -53,8 +47,6 @@ class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
         found = await self._projects.list(after[0] if after else "", size + 1)
         page = found[:size]
         more = token.make([page[-1].id]) if len(found) > size else ""
-        return pb.ListProjectsResponse(
-            projects=[to_message(project) for project in page], next_page_token=more
-        )
+        return pb.ListProjectsResponse(projects=[to_message(project) for project in page], next_page_token=more)
 
     ListAuditEvents = not_implemented("ListAuditEvents")

@@ -21,9 +21,7 @@ _CACHE_SECONDS = 2.0
 
 
 class ProjectStore:
-    def __init__(
-        self, mongo: Mongo, clock: Clock, requests: RequestRecords, request_retention_days: int
-    ) -> None:
+    def __init__(self, mongo: Mongo, clock: Clock, requests: RequestRecords, request_retention_days: int) -> None:
         self._mongo = mongo
         self._projects = mongo.collection("projects")
         self._clock = clock
@@ -50,9 +48,7 @@ class ProjectStore:
         documents = await self._projects.find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
         return [_project(document) for document in documents]
 
-    async def update(
-        self, id: str, settings: ProjectSettings, base: Project, key: RequestKey | None = None
-    ) -> Project:
+    async def update(self, id: str, settings: ProjectSettings, base: Project, key: RequestKey | None = None) -> Project:
         """Replaces the settings that `base` was read with, once for each request key.
 
         Raises:
@@ -79,9 +75,7 @@ class ProjectStore:
                 )
             await self._projects.update_each([({"_id": id}, change)], upsert=True, session=session)
             if key is not None:
-                await self._requests.add(
-                    [(key, id)], expire_time=now + self._request_retention, session=session
-                )
+                await self._requests.add([(key, id)], expire_time=now + self._request_retention, session=session)
 
         await transaction(self._mongo, body)
         return await self.get(id)

@@ -33,7 +33,8 @@ class Mark(Model):
 
 
 class Marks:
-    """The collection `trigger_marks`: {_id: {pattern, writer, revision}, project, feedback_ids, touched, create_time}."""
+    """The collection `trigger_marks`:
+    {_id: {pattern, writer, revision}, project, feedback_ids, touched, create_time}."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._marks = mongo.collection("trigger_marks")
@@ -62,9 +63,7 @@ class Marks:
 
     async def left_before(self, time: datetime, limit: int) -> list[Mark]:
         """Marks made before `time` and still there, oldest first."""
-        documents = await self._marks.find(
-            {"create_time": {"$lt": time}}, sort=[("create_time", 1)], limit=limit
-        )
+        documents = await self._marks.find({"create_time": {"$lt": time}}, sort=[("create_time", 1)], limit=limit)
         return [_mark(document) for document in documents]
 
     async def everything(self, session: Session) -> list[Mark]:

@@ -1,7 +1,5 @@
 """Reviews on the wire to and from reviews as the service knows them."""
 
-from collections.abc import Mapping
-
 from uptake.v1 import review_pb2 as pb
 
 from uptake_service.feedback.messages import SENTIMENT_NUMBERS, TYPE_NUMBERS
@@ -17,31 +15,24 @@ from uptake_service.reviews.model import (
     ReviewState,
 )
 from uptake_service.rpc.checks import ID_LENGTH, Checks, to_timestamp
+from uptake_service.rpc.enums import members, numbers
 
-_STATES = {pb.ReviewState.Value(f"REVIEW_STATE_{s}"): s for s in ReviewState}
-_PRIORITIES = {pb.ReviewPriority.Value(f"REVIEW_PRIORITY_{p}"): p for p in ReviewPriority}
-_ORDERS = {pb.REVIEW_ORDER_UNSPECIFIED: ReviewOrder.NEWEST} | {
-    pb.ReviewOrder.Value(f"REVIEW_ORDER_{o}"): o for o in ReviewOrder
-}
+_STATES = members(pb.ReviewState, "REVIEW_STATE_", ReviewState)
+_PRIORITIES = members(pb.ReviewPriority, "REVIEW_PRIORITY_", ReviewPriority)
+_ORDERS = {int(pb.REVIEW_ORDER_UNSPECIFIED): ReviewOrder.NEWEST} | members(pb.ReviewOrder, "REVIEW_ORDER_", ReviewOrder)
 
-STATE_NUMBERS: Mapping[ReviewState, pb.ReviewState] = {
-    s: pb.ReviewState.Value(f"REVIEW_STATE_{s}") for s in ReviewState
-}
-PRIORITY_NUMBERS: Mapping[ReviewPriority, pb.ReviewPriority] = {
-    p: pb.ReviewPriority.Value(f"REVIEW_PRIORITY_{p}") for p in ReviewPriority
-}
-ACTION_NUMBERS: Mapping[ReviewAction, pb.ReviewAction] = {
-    a: pb.ReviewAction.Value(f"REVIEW_ACTION_{a}") for a in ReviewAction
-}
+STATE_NUMBERS = numbers(pb.ReviewState, "REVIEW_STATE_", ReviewState)
+PRIORITY_NUMBERS = numbers(pb.ReviewPriority, "REVIEW_PRIORITY_", ReviewPriority)
+ACTION_NUMBERS = numbers(pb.ReviewAction, "REVIEW_ACTION_", ReviewAction)
 
 
 def to_filter(checks: Checks, message: pb.ReviewFilter) -> ReviewFilter:
     for number in message.states:
         if number not in _STATES:
             checks.fail("filter.states", f"has no value {number}")
-    for number in message.priorities:
-        if number not in _PRIORITIES:
-            checks.fail("filter.priorities", f"has no value {number}")
+    for priority in message.priorities:
+        if priority not in _PRIORITIES:
+            checks.fail("filter.priorities", f"has no value {priority}")
     return ReviewFilter(
         states=tuple(_STATES[number] for number in message.states if number in _STATES),
         priorities=tuple(_PRIORITIES[number] for number in message.priorities if number in _PRIORITIES),

@@ -51,7 +51,7 @@ def examine(newest_first: Sequence[Feedback], policy: ReviewPolicy) -> Examined 
 
 def judge(
     newest_first: Sequence[StoredFeedback], mark: Mark, policy: ReviewPolicy
-) -> tuple[Examined, str, Examined] | None:
+) -> tuple[str, Examined] | None:
     """Judges a pattern at each piece of feedback of a mark, oldest first, as if they had come one by one.
 
     At each, what the same batch brought after it is left out, so that batching changes no outcome.
@@ -62,17 +62,14 @@ def judge(
         policy: The project's policy.
 
     Returns:
-        What was seen when it first was bad, the feedback at which it was, and what was seen when it last was; None if
-        it never was.
+        The feedback at which it first was bad, and what was seen when it last was; None if it never was.
     """
     same_batch = {
-        feedback.id
-        for feedback in newest_first
-        if (feedback.writer, feedback.revision) == (mark.writer, mark.revision)
+        feedback.id for feedback in newest_first if (feedback.writer, feedback.revision) == (mark.writer, mark.revision)
     }
     due = {feedback.id for feedback in newest_first} & set(mark.feedback_ids)
     points = [feedback for feedback in reversed(newest_first) if feedback.id in due] or newest_first[:1]
-    first: tuple[Examined, str] | None = None
+    trigger = ""
     last: Examined | None = None
     for point in points:
         order = (point.occur_time, point.id)
@@ -83,11 +80,9 @@ def judge(
         ]
         examined = examine(seen, policy)
         if examined is not None:
-            first = first or (examined, point.id)
+            trigger = trigger or point.id
             last = examined
-    if first is None or last is None:
-        return None
-    return (*first, last)
+    return None if last is None else (trigger, last)
 
 
 def answered_after(feedback: Feedback, fix: Fix) -> bool:

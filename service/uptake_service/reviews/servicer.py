@@ -77,9 +77,7 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         lease = _lease(checks, request)
         key = self._key(checks, project, "ClaimReview", request, request.request_id)
         checks.done()
-        review, token = await self._reviews.claim(
-            project, id, reviewer, lease, request.etag, key, caller().key_id
-        )
+        review, token = await self._reviews.claim(project, id, reviewer, lease, request.etag, key, caller().key_id)
         return pb.ClaimReviewResponse(review=await self._message(review), claim_token=token)
 
     async def RenewClaim(self, request: pb.RenewClaimRequest, context: Context) -> pb.RenewClaimResponse:
@@ -91,9 +89,7 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         review = await self._reviews.renew(project, id, token, lease, caller().key_id)
         return pb.RenewClaimResponse(review=await self._message(review))
 
-    async def ReleaseReview(
-        self, request: pb.ReleaseReviewRequest, context: Context
-    ) -> pb.ReleaseReviewResponse:
+    async def ReleaseReview(self, request: pb.ReleaseReviewRequest, context: Context) -> pb.ReleaseReviewResponse:
         checks = Checks()
         project, id = _named(checks, request.project, request.id)
         token = checks.text("claim_token", request.claim_token, ID_LENGTH, required=True)
@@ -103,9 +99,7 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         review = await self._reviews.release(project, id, token, note, key, caller().key_id)
         return pb.ReleaseReviewResponse(review=await self._message(review))
 
-    async def ResolveReview(
-        self, request: pb.ResolveReviewRequest, context: Context
-    ) -> pb.ResolveReviewResponse:
+    async def ResolveReview(self, request: pb.ResolveReviewRequest, context: Context) -> pb.ResolveReviewResponse:
         checks = Checks()
         project, id = _named(checks, request.project, request.id)
         token = checks.text("claim_token", request.claim_token, ID_LENGTH, required=True)
@@ -123,28 +117,20 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         def fix_of(now: datetime) -> Fix:
             return Fix(time=fix_time or now, versions=versions)
 
-        review = await self._reviews.finish(
-            project, id, token, note, fix_of, request.etag, key, caller().key_id
-        )
+        review = await self._reviews.finish(project, id, token, note, fix_of, request.etag, key, caller().key_id)
         return pb.ResolveReviewResponse(review=await self._message(review))
 
-    async def DismissReview(
-        self, request: pb.DismissReviewRequest, context: Context
-    ) -> pb.DismissReviewResponse:
+    async def DismissReview(self, request: pb.DismissReviewRequest, context: Context) -> pb.DismissReviewResponse:
         checks = Checks()
         project, id = _named(checks, request.project, request.id)
         token = checks.text("claim_token", request.claim_token, ID_LENGTH, required=True)
         note = checks.text("note", request.note, QUERY_LENGTH)
         key = self._key(checks, project, "DismissReview", request, request.request_id)
         checks.done()
-        review = await self._reviews.finish(
-            project, id, token, note, None, request.etag, key, caller().key_id
-        )
+        review = await self._reviews.finish(project, id, token, note, None, request.etag, key, caller().key_id)
         return pb.DismissReviewResponse(review=await self._message(review))
 
-    async def ReopenReview(
-        self, request: pb.ReopenReviewRequest, context: Context
-    ) -> pb.ReopenReviewResponse:
+    async def ReopenReview(self, request: pb.ReopenReviewRequest, context: Context) -> pb.ReopenReviewResponse:
         checks = Checks()
         project, id = _named(checks, request.project, request.id)
         reviewer = checks.text("reviewer", request.reviewer, ID_LENGTH, required=True)
@@ -154,14 +140,12 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         review = await self._reviews.reopen(project, id, reviewer, note, request.etag, key, caller().key_id)
         return pb.ReopenReviewResponse(review=await self._message(review))
 
-    WatchReviews = not_implemented("WatchReviews")
+    WatchReviews = not_implemented("WatchReviews")  # type: ignore[assignment]
 
     async def _message(self, review: Review) -> pb.Review:
         return to_message(review, (await self._patterns.get_many([review.pattern_id])).get(review.pattern_id))
 
-    def _key(
-        self, checks: Checks, project: str, method: str, request: Message, request_id: str
-    ) -> RequestKey | None:
+    def _key(self, checks: Checks, project: str, method: str, request: Message, request_id: str) -> RequestKey | None:
         checks.text("request_id", request_id, REQUEST_ID_LENGTH)
         return self._requests.key(project, method, request_id, request.SerializeToString(deterministic=True))
 

@@ -195,12 +195,8 @@ class ReviewStore:
 
         def change(review: Review, now: datetime) -> tuple[Review, ReviewChange]:
             claim = _must_hold(review, number)
-            renewed = review.model_copy(
-                update={"claim": claim.model_copy(update={"expire_time": now + lease})}
-            )
-            return renewed, ReviewChange(
-                time=now, action=ReviewAction.RENEWED, actor=claim.reviewer, key_id=key_id
-            )
+            renewed = review.model_copy(update={"claim": claim.model_copy(update={"expire_time": now + lease})})
+            return renewed, ReviewChange(time=now, action=ReviewAction.RENEWED, actor=claim.reviewer, key_id=key_id)
 
         return (await self._make(project, id, change))[0]
 
@@ -242,9 +238,7 @@ class ReviewStore:
             )
             resolution = Resolution(note=note, reviewer=claim.reviewer, end_time=now, fix=fix)
             finished = review.model_copy(update={"state": state, "claim": None, "resolution": resolution})
-            return finished, ReviewChange(
-                time=now, action=action, actor=claim.reviewer, note=note, key_id=key_id
-            )
+            return finished, ReviewChange(time=now, action=action, actor=claim.reviewer, note=note, key_id=key_id)
 
         return (await self._make(project, id, change, etag, key))[0]
 
@@ -253,9 +247,7 @@ class ReviewStore:
     ) -> Review:
         def change(review: Review, now: datetime) -> tuple[Review, ReviewChange]:
             if review.active:
-                raise DomainError(
-                    Reason.ERROR_REASON_REVIEW_NOT_FINISHED, "the review is not finished yet", subject=id
-                )
+                raise DomainError(Reason.ERROR_REASON_REVIEW_NOT_FINISHED, "the review is not finished yet", subject=id)
             changes = {"state": ReviewState.OPEN, "resolution": None, "reopen_count": review.reopen_count + 1}
             return review.model_copy(update=changes), ReviewChange(
                 time=now, action=ReviewAction.REOPENED, actor=reviewer, note=note, key_id=key_id
@@ -271,9 +263,7 @@ class ReviewStore:
     async def expire_claims(self, limit: int) -> int:
         """Opens reviews whose claims ran out, with their events; tells how many."""
         claimed = await self._reviews.find_with_now({"state": ReviewState.CLAIMED.value})
-        run_out = [document for document in claimed if document["claim"]["expire_time"] <= document["now"]][
-            :limit
-        ]
+        run_out = [document for document in claimed if document["claim"]["expire_time"] <= document["now"]][:limit]
         for document in run_out:
             await transaction(
                 self._mongo,
@@ -305,9 +295,7 @@ class ReviewStore:
             review = await self._apply(project, id, change, etag, session)
             if key is not None:
                 expire_time = self._clock.now() + self._request_retention
-                await self._requests.add(
-                    [(key, resource_of(review))], expire_time=expire_time, session=session
-                )
+                await self._requests.add([(key, resource_of(review))], expire_time=expire_time, session=session)
             return review, resource_of(review)
 
         try:
@@ -316,9 +304,7 @@ class ReviewStore:
             # An equal request was recorded since this one looked: look again. Anything else fails again.
             return await transaction(self._mongo, body)
 
-    async def _apply(
-        self, project: str, id: str, change: Change | None, etag: str, session: Session
-    ) -> Review:
+    async def _apply(self, project: str, id: str, change: Change | None, etag: str, session: Session) -> Review:
         """Makes one change in a transaction, with a line of history and an event; before it, if the claim has run
         out, that is told too. Without a change only that is."""
         documents = await self._reviews.find_with_now({"_id": id}, session=session)
@@ -333,9 +319,7 @@ class ReviewStore:
         elif change is None:
             return review
         if etag and etag != _to_review(document).etag:
-            raise DomainError(
-                Reason.ERROR_REASON_ETAG_MISMATCH, "the review changed since it was read; read it again"
-            )
+            raise DomainError(Reason.ERROR_REASON_ETAG_MISMATCH, "the review changed since it was read; read it again")
         if change is not None:
             changed, line = change(review, now)
             review, event = _next(changed, line)
@@ -354,9 +338,9 @@ class ReviewStore:
         """
         number = token.partition(".")[0]
         # Digits of other scripts are decimal too, and int() would take them.
-        if number.isascii() and number.isdecimal() and len(number) <= 9:
-            if hmac.compare_digest(self._token(id, int(number)).encode(), token.encode()):
-                return int(number)
+        known = number.isascii() and number.isdecimal() and len(number) <= 9
+        if known and hmac.compare_digest(self._token(id, int(number)).encode(), token.encode()):
+            return int(number)
         raise DomainError(Reason.ERROR_REASON_CLAIM_LOST, "this is no claim token of this review", subject=id)
 
     def _token(self, id: str, number: int) -> str:
@@ -500,9 +484,7 @@ def _to_review(document: Document) -> Review:
             note=resolution["note"],
             reviewer=resolution["reviewer"],
             end_time=resolution["end_time"],
-            fix=Fix(time=fix["time"], versions=frozenset((v["k"], v["v"]) for v in fix["versions"]))
-            if fix
-            else None,
+            fix=Fix(time=fix["time"], versions=frozenset((v["k"], v["v"]) for v in fix["versions"])) if fix else None,
             correction_ids=tuple(resolution["correction_ids"]),
             merged_into_review_id=resolution["merged_into_review_id"],
         )

@@ -56,9 +56,7 @@ class Trigger:
         """Judges patterns and clears their marks, all in one transaction."""
         if not marks:
             return
-        policies = {
-            mark.project: (await self._projects.recent(mark.project)).settings.review_policy for mark in marks
-        }
+        policies = {mark.project: (await self._projects.recent(mark.project)).settings.review_policy for mark in marks}
         for tries_left in reversed(range(_RACE_TRIES)):
             try:
                 await transaction(self._mongo, lambda session: self._judge_all(marks, policies, session))
@@ -71,26 +69,21 @@ class Trigger:
 
     async def run_left(self, older_than_seconds: float) -> int:
         """Judges marks that a crash or an outage left; tells how many."""
-        left = await self._marks.left_before(
-            self._clock.now() - timedelta(seconds=older_than_seconds), _LEFT_AT_ONCE
-        )
+        left = await self._marks.left_before(self._clock.now() - timedelta(seconds=older_than_seconds), _LEFT_AT_ONCE)
         for mark in left:
             await self.run([mark])
         if left:
             _log.info("judged %d patterns whose marks were left", len(left))
         return len(left)
 
-    async def _judge_all(
-        self, marks: Sequence[Mark], policies: dict[str, ReviewPolicy], session: Session
-    ) -> None:
+    async def _judge_all(self, marks: Sequence[Mark], policies: dict[str, ReviewPolicy], session: Session) -> None:
         pending = [mark for mark in marks if await self._marks.clear(mark, session)]
         ids = [mark.pattern_id for mark in pending]
         patterns = await self._patterns.get_many(ids, session=session)
         enough = [
             mark
             for mark in pending
-            if mark.pattern_id in patterns
-            and patterns[mark.pattern_id].total >= policies[mark.project].minimum_sample
+            if mark.pattern_id in patterns and patterns[mark.pattern_id].total >= policies[mark.project].minimum_sample
         ]
         reviews = await self._reviews.newest_of_patterns([mark.pattern_id for mark in enough], session)
         events: defaultdict[str, list[NewEvent]] = defaultdict(list)
@@ -112,7 +105,7 @@ class Trigger:
         if found is None:
             return None
         now = self._clock.now()
-        first, trigger_feedback_id, last = found
+        trigger_feedback_id, last = found
         if review is None or review.state is ReviewState.DISMISSED:
             negatives = await self._negatives_since(mark, review, session)
             if is_quiet(review, policy, negatives, now):
@@ -170,6 +163,4 @@ class Trigger:
     async def _negatives_since(self, mark: Mark, review: Review | None, session: Session) -> int:
         if review is None or review.resolution is None:
             return 0
-        return await self._feedback.count_negative_since(
-            mark.pattern_id, review.resolution.end_time, session=session
-        )
+        return await self._feedback.count_negative_since(mark.pattern_id, review.resolution.end_time, session=session)

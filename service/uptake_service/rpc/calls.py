@@ -33,7 +33,8 @@ class Caller:
     key_id: str = ""
 
 
-_caller: ContextVar[Caller] = ContextVar("caller", default=Caller(""))
+_NOBODY = Caller("")
+_caller: ContextVar[Caller] = ContextVar("caller", default=_NOBODY)
 
 
 def caller() -> Caller:
@@ -90,7 +91,7 @@ def _unary(
         _caller.set(Caller(secrets.token_hex(8)))
         try:
             response = await behaviour(request, context)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  Nothing internal may reach the caller.
             await _fail(method, context, error, started)
         _note(method, "OK", started)
         return response
@@ -111,7 +112,7 @@ def _streaming(
             else:
                 async for response in responses:
                     yield response
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  Nothing internal may reach the caller.
             await _fail(method, context, error, started)
         _note(method, "OK", started)
 
@@ -136,6 +137,4 @@ async def _fail(method: str, context: Context, error: Exception, started: float)
 def _note(method: str, outcome: str, started: float) -> None:
     if _log.isEnabledFor(logging.DEBUG):
         milliseconds = round((time.perf_counter() - started) * 1000, 2)
-        _log.debug(
-            "%s %s", method, outcome, extra={"call_id": caller().call_id, "milliseconds": milliseconds}
-        )
+        _log.debug("%s %s", method, outcome, extra={"call_id": caller().call_id, "milliseconds": milliseconds})

@@ -107,9 +107,7 @@ class Checks:
             return default
         return value
 
-    def page_size(
-        self, field: str, value: int, *, default: int = DEFAULT_PAGE, most: int = LARGEST_PAGE
-    ) -> int:
+    def page_size(self, field: str, value: int, *, default: int = DEFAULT_PAGE, most: int = LARGEST_PAGE) -> int:
         if value < 0:
             self.fail(field, "must not be negative")
         return min(value, most) or default

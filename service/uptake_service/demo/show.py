@@ -1,0 +1,190 @@
+"""`uptake demo`: the main job, as its callers see it, on the embedded database in a temporary folder.
+
+Two weeks of feedback on Harbor, the fictional assistant of a fictional parcel company, are sent by several clients at
+once, while a subscriber watches; then a reviewer claims the most urgent review and resolves it.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+from uptake import Client, correction, rating, thumbs_down, thumbs_up
+from uptake.v1 import event_pb2, feedback_pb2, review_pb2
+
+from uptake_service.app import App
+from uptake_service.commands.tables import show_insights, show_reviews
+from uptake_service.config import load_settings
+from uptake_service.feedback.model import CorrectionKind
+from uptake_service.rpc.enums import numbers
+
+_CLIENTS = ("web", "android", "ios", "support-desk")
+_EVENTS_SHOWN = 8
+
+
+async def show() -> int:
+    """Runs the demo; returns the exit code."""
+    # What the parts log is for operators; the demo tells its own story.
+    logging.basicConfig(level=logging.ERROR)
+    console = Console(highlight=False)
+    with tempfile.TemporaryDirectory(prefix="uptake-demo-") as folder:
+        app = App(
+            load_settings(
+                host="127.0.0.1",
+                port=0,
+                mongodb_uri="",
+                data_dir=Path(folder) / "data",
+                subscription_interval_seconds=0.2,
+                drain_seconds=1.0,
+            )
+        )
+        _step(console, "Starting the service on its embedded database")
+        await app.start()
+        try:
+            async with Client(f"127.0.0.1:{app.port}") as client:
+                await _tell(console, client, app.port)
+        finally:
+            await app.stop()
+    _step(console, "What to try next")
+    console.print("  make serve                         the service on port 50051, data in .uptake")
+    console.print("  .venv/bin/uptake import FILE       your own feedback, JSONL or CSV")
+    console.print("  .venv/bin/uptake reviews           what needs a person")
+    console.print("  .venv/bin/uptake insights          what it all means")
+    console.print("  README.md                          a client in ten lines, and how to run it for real")
+    return 0
+
+
+async def _tell(console: Console, client: Client, port: int) -> None:
+    console.print(f"  listening on 127.0.0.1:{port}")
+    rows = [json.loads(line) for line in (files(__package__) / "assistant.jsonl").read_text().splitlines()]
+    now = datetime.now(UTC)
+
+    async with _watching(client) as (events, resolved):
+        _step(
+            console,
+            f"{len(_CLIENTS)} clients send {len(rows)} pieces of feedback on Harbor, an assistant for parcels",
+        )
+        started = asyncio.get_running_loop().time()
+        sent = await asyncio.gather(
+            *(_send(client, [row for row in rows if row["source"] == source], now) for source in _CLIENTS)
+        )
+        seconds = asyncio.get_running_loop().time() - started
+        console.print(
+            f"  {sum(sent)} accepted in {seconds:.1f} s, each committed with all of its numbers before its answer"
+        )
+
+        _step(console, "What it means")
+        await show_insights(client, console, days=30)
+
+        _step(console, "Patterns that turned bad, as reviews for people")
+        await show_reviews(client, console, states=("open", "claimed"), order="urgent", limit=20)
+
+        await _resolve_one(console, client)
+
+        _step(console, "What a subscriber saw meanwhile (the newest; each has a token to resume from)")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await resolved.wait()
+        for event in events[-_EVENTS_SHOWN:]:
+            console.print(_line(event))
+
+
+async def _send(client: Client, rows: list[dict[str, Any]], now: datetime) -> int:
+    """Sends one source's feedback, oldest first; returns how much was accepted."""
+    feedback = [_feedback(row, now) for row in rows]
+    accepted = 0
+    async for result in client.collect_many(feedback, batch_size=20):
+        accepted += result.HasField("feedback")
+    return accepted
+
+
+def _feedback(row: dict[str, Any], now: datetime) -> feedback_pb2.Feedback:
+    about: dict[str, Any] = {
+        name: row[name]
+        for name in ("query", "response", "comment", "user_id", "source", "model", "labels")
+        if name in row
+    }
+    about["occur_time"] = now - timedelta(minutes=row["minutes_ago"])
+    id = row["interaction_id"]
+    match row["type"]:
+        case "THUMBS_UP":
+            return thumbs_up(id, **about)
+        case "THUMBS_DOWN":
+            return thumbs_down(id, **about)
+        case "RATING":
+            return rating(id, row["rating"], **about)
+        case _:
+            kind = numbers(feedback_pb2.CorrectionKind, "CORRECTION_KIND_", CorrectionKind)[row["correction_kind"]]
+            return correction(id, row["corrected"], original=row["original"], kind=kind, **about)
+
+
+async def _resolve_one(console: Console, client: Client) -> None:
+    _step(console, "A reviewer claims the most urgent one and resolves it")
+    urgent = client.reviews.list(
+        filter=review_pb2.ReviewFilter(states=[review_pb2.REVIEW_STATE_OPEN]),
+        order=review_pb2.REVIEW_ORDER_MOST_URGENT,
+    )
+    async for review in urgent:
+        claim = await client.reviews.claim(review.id, "ann")
+        detail = await client.reviews.get(review.id)
+        console.print(Text(f"  “{review.pattern.representative_query}”: {review.suggested_action}"))
+        for feedback in detail.related_feedback:
+            if feedback.comment:
+                console.print(Text(f"    a user: {feedback.comment}", style="dim"))
+        await claim.resolve("corrected the knowledge base and told the team")
+        resolved = await client.reviews.get(review.id)
+        console.print(
+            "  "
+            + " -> ".join(
+                review_pb2.ReviewAction.Name(change.action).removeprefix("REVIEW_ACTION_")
+                for change in resolved.history
+            )
+        )
+        return
+    console.print("  there is none")
+
+
+@contextlib.asynccontextmanager
+async def _watching(client: Client) -> AsyncIterator[tuple[list[event_pb2.Event], asyncio.Event]]:
+    """The events that a subscriber of the whole project gets, as they come in, and whether a review was resolved."""
+    events: list[event_pb2.Event] = []
+    subscribed, resolved = asyncio.Event(), asyncio.Event()
+
+    async def watch() -> None:
+        async with client.insights.subscribe() as updates:
+            async for update in updates:
+                subscribed.set()
+                if update.HasField("event"):
+                    events.append(update.event)
+                    if update.event.review.action == review_pb2.REVIEW_ACTION_RESOLVED:
+                        resolved.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        await subscribed.wait()
+        yield events, resolved
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+def _line(event: event_pb2.Event) -> str:
+    severity = event_pb2.EventSeverity.Name(event.severity).removeprefix("EVENT_SEVERITY_")
+    action = review_pb2.ReviewAction.Name(event.review.action).removeprefix("REVIEW_ACTION_")
+    return (
+        f"  {event.seq:>4}  {severity:<8}  review {event.review.review_id} {action.lower():<9}"
+        f" negative {event.review.negative_rate:.0%} of {event.review.sample_size}"
+    )
+
+
+def _step(console: Console, title: str) -> None:
+    console.print()
+    console.print(Text(title, style="bold"))

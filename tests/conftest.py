@@ -1,0 +1,84 @@
+"""One embedded database for the whole run, a database of its own for each service, everything on real sockets."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from uptake import Client
+
+from uptake_service.app import App
+from uptake_service.clock import Clock
+from uptake_service.config import Settings, load_settings
+from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.embedded import EmbeddedDatabase
+
+
+@pytest.fixture(scope="session")
+async def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The database of UPTAKE_TEST_MONGODB_URI, else the embedded one."""
+    given = os.environ.get("UPTAKE_TEST_MONGODB_URI")
+    if given:
+        yield given
+        return
+    database = await EmbeddedDatabase.start(Path(tmp_path_factory.mktemp("database")))
+    try:
+        yield database.uri
+    finally:
+        await database.stop()
+
+
+@dataclass
+class Service:
+    """A running service, with a client of its default project and a look at its database."""
+
+    app: App
+    client: Client
+    settings: Settings
+
+    @property
+    def address(self) -> str:
+        return f"localhost:{self.app.port}"
+
+    @property
+    def mongo(self) -> Mongo:
+        return self.app.mongo
+
+
+StartService = Callable[..., Awaitable[Service]]
+
+
+@pytest.fixture
+async def start_service(mongodb_uri: str) -> AsyncIterator[StartService]:
+    """Starts services; those of one test share a database unless told otherwise, as replicas do."""
+    async with AsyncExitStack() as cleanup:
+        shared = f"test_{uuid.uuid4().hex[:12]}"
+
+        async def start(clock: Clock | None = None, **settings: object) -> Service:
+            chosen = load_settings(
+                **{"port": 0, "mongodb_uri": mongodb_uri, "database": shared, **settings}
+            )
+            app = App(chosen, clock)
+            await app.start()
+            cleanup.push_async_callback(app.stop)
+            client = Client(f"localhost:{app.port}")
+            cleanup.push_async_callback(client.close)
+            return Service(app, client, chosen)
+
+        yield start
+    dropping = Mongo.connect(mongodb_uri, shared, 10.0)
+    await dropping.client.drop_database(shared)
+    dropping.close()
+
+
+@pytest.fixture
+async def service(start_service: StartService) -> Service:
+    return await start_service()
+
+
+@pytest.fixture
+def client(service: Service) -> Client:
+    return service.client
