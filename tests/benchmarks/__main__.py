@@ -1,0 +1,12 @@
+"""`make bench`: every benchmark in turn, each printing its figures beside a baseline."""
+
+import os
+from pathlib import Path
+
+from tests.benchmarks import patterns_quality
+
+DATA_SETS = Path(os.environ.get("UPTAKE_DATA_SETS", Path(__file__).parents[3] / "shared" / "data"))
+
+
+if __name__ == "__main__":
+    patterns_quality.run(DATA_SETS)
