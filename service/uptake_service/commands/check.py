@@ -3,6 +3,7 @@
 import contextlib
 
 import click
+
 from uptake_service.app import open_database
 from uptake_service.check import check
 from uptake_service.clock import Clock

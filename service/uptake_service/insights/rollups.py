@@ -5,14 +5,14 @@ whole numbers, so that a recount gives the very same.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from uptake_service.clock import hour_of
 from uptake_service.feedback.model import Content, FeedbackState, FeedbackType, Sentiment, StoredFeedback
-from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.mongo.client import Mongo, Session
 
 Dimension = Literal["all", "model", "source", "pattern"]
 
@@ -83,36 +83,47 @@ def add(total: Counts, counts: Mapping[str, int]) -> None:
 
 
 class RollupStore:
-    """The collection `rollups`: {_id: {project, hour, dimension, value, writer}, total, positive, ...}."""
+    """The collection `rollups`: {_id, project, hour, dimension, value, writer, total, positive, ...}."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._rollups = mongo.collection("rollups")
 
     async def open(self) -> None:
-        await self._rollups.create_index([("_id.project", 1), ("_id.dimension", 1), ("_id.hour", 1)])
+        await self._rollups.create_index([("project", 1), ("dimension", 1), ("hour", 1)])
 
     async def write(self, deltas: RollupDeltas, writer: int, session: Session) -> None:
         await self._rollups.update_each(
-            [({"_id": _document_id(key, writer)}, {"$inc": counts}) for key, counts in deltas.changes().items()],
+            [
+                (
+                    {"_id": f"{key.project}/{key.hour:%Y%m%d%H}/{key.dimension}/{writer}/{key.value}"},
+                    {
+                        "$inc": counts,
+                        "$setOnInsert": {
+                            "project": key.project,
+                            "hour": key.hour,
+                            "dimension": key.dimension,
+                            "value": key.value,
+                            "writer": writer,
+                        },
+                    },
+                )
+                for key, counts in deltas.changes().items()
+            ],
             upsert=True,
             session=session,
         )
 
     async def by_hour(
-        self,
-        project: str,
-        dimension: Dimension,
-        start: datetime,
-        end: datetime,
-        *,
-        session: Session | None = None,
+        self, project: str, dimension: Dimension, start: datetime, end: datetime, *, session: Session | None = None
     ) -> dict[tuple[datetime, str], Counts]:
         """Counts by hour and value from `start` to before `end`, the writers added up."""
         documents = await self._rollups.find(
-            {"_id.project": project, "_id.dimension": dimension, "_id.hour": {"$gte": start, "$lt": end}},
-            session=session,
+            {"project": project, "dimension": dimension, "hour": {"$gte": start, "$lt": end}}, session=session
         )
-        return _add_writers(documents)
+        totals: defaultdict[tuple[datetime, str], Counts] = defaultdict(dict)
+        for document in documents:
+            add(totals[document["hour"], document["value"]], document)
+        return dict(totals)
 
     async def by_value(self, project: str, dimension: Dimension, start: datetime, end: datetime) -> dict[str, Counts]:
         """Counts by value over the whole of `start` to before `end`."""
@@ -125,23 +136,6 @@ class RollupStore:
         """Every rollup of every project, the writers added up: what a recount is held against."""
         totals: defaultdict[RollupKey, Counts] = defaultdict(dict)
         async for document in self._rollups.stream({}, session=session):
-            id = document["_id"]
-            add(totals[RollupKey(id["project"], id["hour"], id["dimension"], id["value"])], document)
+            key = RollupKey(document["project"], document["hour"], document["dimension"], document["value"])
+            add(totals[key], document)
         return dict(totals)
-
-
-def _add_writers(documents: Iterable[Document]) -> dict[tuple[datetime, str], Counts]:
-    totals: defaultdict[tuple[datetime, str], Counts] = defaultdict(dict)
-    for document in documents:
-        add(totals[document["_id"]["hour"], document["_id"]["value"]], document)
-    return dict(totals)
-
-
-def _document_id(key: RollupKey, writer: int) -> Document:
-    return {
-        "project": key.project,
-        "hour": key.hour,
-        "dimension": key.dimension,
-        "value": key.value,
-        "writer": writer,
-    }

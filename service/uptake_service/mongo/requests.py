@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from uptake_service.errors import DomainError, DuplicateKey, Reason
-from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.mongo.client import Mongo, Session
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,16 @@ class RequestKey:
     digest: bytes
 
     @property
-    def document_id(self) -> Document:
-        return {"project": self.project, "method": self.method, "id": self.id}
+    def document_id(self) -> str:
+        return f"{self.project}/{self.method}/{self.id}"
 
 
 class RequestRecords:
-    """The collection `requests`: {_id: {project, method, id}, digest, resource, expire_time?}."""
+    """The collection `requests`: {_id: "project/method/id", digest, resource, expire_time?}.
+
+    Here as in other collections _id is text where it could be a document: MongoDB finds either by its index,
+    the embedded database only the former.
+    """
 
     def __init__(self, mongo: Mongo) -> None:
         self._records = mongo.collection("requests")
@@ -61,10 +65,10 @@ class RequestRecords:
         if not keys:
             return {}
         records = await self._records.find({"_id": {"$in": [key.document_id for key in keys]}}, session=session)
-        by_id = {(record["_id"]["project"], record["_id"]["method"], record["_id"]["id"]): record for record in records}
+        by_id = {record["_id"]: record for record in records}
         found: dict[RequestKey, str | DomainError] = {}
         for key in keys:
-            record = by_id.get((key.project, key.method, key.id))
+            record = by_id.get(key.document_id)
             if record is not None:
                 same = hmac.compare_digest(record["digest"], key.digest)
                 found[key] = record["resource"] if same else reused(key.id)

@@ -1,7 +1,7 @@
 """Patterns: which feedback belongs together, in memory for speed and in MongoDB for keeps.
 
 Two collections. `patterns` holds what a pattern is: {_id, project, representative_query, embedder, create_time,
-review_id}. `pattern_shares` holds what one writer put into it: {_id: {pattern, writer}, project, total, negative,
+review_id}. `pattern_shares` holds what one writer put into it: {_id, pattern, writer, project, total, negative,
 vector_sum, revision}; a pattern's numbers are the sum of its shares, so that replicas never contend for them. The
 index in memory changes only after a commit, and follows other writers by their revisions.
 """
@@ -124,8 +124,8 @@ class Patterns:
     async def open(self) -> None:
         """Makes the indexes and reads every share."""
         await self._patterns.create_index([("project", 1)])
-        await self._shares.create_index([("_id.writer", 1), ("revision", 1)])
-        await self._shares.create_index([("_id.pattern", 1)])
+        await self._shares.create_index([("writer", 1), ("revision", 1)])
+        await self._shares.create_index([("pattern", 1)])
         await self.refresh()
 
     def no_change(self, project: str) -> ShareChange:
@@ -157,11 +157,11 @@ class Patterns:
             return {}
         documents = await self._patterns.find({"_id": {"$in": wanted}}, session=session)
         shares = await self._shares.find(
-            {"_id.pattern": {"$in": wanted}}, projection={"total": 1, "negative": 1}, session=session
+            {"pattern": {"$in": wanted}}, projection={"pattern": 1, "total": 1, "negative": 1}, session=session
         )
         totals: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         for share in shares:
-            numbers = totals[share["_id"]["pattern"]]
+            numbers = totals[share["pattern"]]
             numbers[0] += share["total"]
             numbers[1] += share["negative"]
         return {
@@ -223,9 +223,11 @@ class Patterns:
             )
             updates.append(
                 (
-                    {"_id": {"pattern": pattern_id, "writer": writer}},
+                    {"_id": f"{pattern_id}/{writer}"},
                     {
                         "$set": {
+                            "pattern": pattern_id,
+                            "writer": writer,
                             "project": share.project,
                             "total": share.total,
                             "negative": share.negative,
@@ -273,10 +275,10 @@ class Patterns:
 
     async def _read_writer(self, writer: int, revision: int) -> None:
         known = self._writers[writer]
-        documents = await self._shares.find({"_id.writer": writer, "revision": {"$gt": known.revision}})
+        documents = await self._shares.find({"writer": writer, "revision": {"$gt": known.revision}})
         async with self._lock:
             for document in documents:
-                pattern_id = document["_id"]["pattern"]
+                pattern_id = document["pattern"]
                 known.shares[pattern_id] = Share(
                     document["project"],
                     document["total"],

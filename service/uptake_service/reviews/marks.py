@@ -28,13 +28,13 @@ class Mark(Model):
     touched: int
 
     @property
-    def document_id(self) -> Document:
-        return {"pattern": self.pattern_id, "writer": self.writer, "revision": self.revision}
+    def document_id(self) -> str:
+        return f"{self.pattern_id}/{self.writer}/{self.revision}"
 
 
 class Marks:
     """The collection `trigger_marks`:
-    {_id: {pattern, writer, revision}, project, feedback_ids, touched, create_time}."""
+    {_id, pattern_id, writer, revision, project, feedback_ids, touched, create_time}."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._marks = mongo.collection("trigger_marks")
@@ -48,6 +48,9 @@ class Marks:
                 {
                     "_id": mark.document_id,
                     "project": mark.project,
+                    "pattern_id": mark.pattern_id,
+                    "writer": mark.writer,
+                    "revision": mark.revision,
                     "feedback_ids": list(mark.feedback_ids),
                     "touched": mark.touched,
                     "create_time": now,
@@ -71,12 +74,11 @@ class Marks:
 
 
 def _mark(document: Document) -> Mark:
-    id = document["_id"]
     return Mark(
         project=document["project"],
-        pattern_id=id["pattern"],
-        writer=id["writer"],
-        revision=id["revision"],
+        pattern_id=document["pattern_id"],
+        writer=document["writer"],
+        revision=document["revision"],
         feedback_ids=tuple(document["feedback_ids"]),
         touched=document["touched"],
     )

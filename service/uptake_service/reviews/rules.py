@@ -49,9 +49,7 @@ def examine(newest_first: Sequence[Feedback], policy: ReviewPolicy) -> Examined 
     )
 
 
-def judge(
-    newest_first: Sequence[StoredFeedback], mark: Mark, policy: ReviewPolicy
-) -> tuple[str, Examined] | None:
+def judge(newest_first: Sequence[StoredFeedback], mark: Mark, policy: ReviewPolicy) -> tuple[str, Examined] | None:
     """Judges a pattern at each piece of feedback of a mark, oldest first, as if they had come one by one.
 
     At each, what the same batch brought after it is left out, so that batching changes no outcome.
