@@ -58,9 +58,7 @@ async def start_service(mongodb_uri: str) -> AsyncIterator[StartService]:
         shared = f"test_{uuid.uuid4().hex[:12]}"
 
         async def start(clock: Clock | None = None, **settings: object) -> Service:
-            chosen = load_settings(
-                **{"port": 0, "mongodb_uri": mongodb_uri, "database": shared, **settings}
-            )
+            chosen = load_settings(**{"port": 0, "mongodb_uri": mongodb_uri, "database": shared, **settings})
             app = App(chosen, clock)
             await app.start()
             cleanup.push_async_callback(app.stop)

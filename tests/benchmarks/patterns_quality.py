@@ -41,10 +41,7 @@ def run(data_dir: Path | None = None) -> dict[str, dict[str, float]]:
         return {}
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         table = [(row["text"], row["label"]) for row in csv.DictReader(file)]
-    shuffles = [
-        [table[row] for row in np.random.default_rng(seed).permutation(len(table))[:ROWS]]
-        for seed in SHUFFLES
-    ]
+    shuffles = [[table[row] for row in np.random.default_rng(seed).permutation(len(table))[:ROWS]] for seed in SHUFFLES]
 
     embedder = WordLlamaEmbedder()
     results = {f"uptake ({embedder.name})": _mean([_measure(_uptake, rows, embedder) for rows in shuffles])}

@@ -257,9 +257,7 @@ async def test_a_database_without_an_owner_is_gone_within_seconds(tmp_path: Path
 async def test_a_start_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "db").write_text("a file where a directory should be")
 
-    with pytest.raises(
-        EmbeddedDatabaseFailed, match=r"exit code 1.*FileExistsError.*database\.log"
-    ) as failure:
+    with pytest.raises(EmbeddedDatabaseFailed, match=r"exit code 1.*FileExistsError.*database\.log") as failure:
         await EmbeddedDatabase.start(tmp_path)
 
     assert "\n" not in str(failure.value)

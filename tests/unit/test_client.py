@@ -264,9 +264,7 @@ async def test_invalid_argument_is_not_retried_and_names_every_wrong_field(clien
     bad = error_details_pb2.BadRequest()
     for field, description in violations:
         bad.field_violations.add(field=field, description=description)
-    feedback.failures = [
-        {"code": grpc.StatusCode.INVALID_ARGUMENT, "details": [because("INVALID_FIELD"), bad]}
-    ]
+    feedback.failures = [{"code": grpc.StatusCode.INVALID_ARGUMENT, "details": [because("INVALID_FIELD"), bad]}]
 
     with pytest.raises(uptake.UptakeError) as raised:
         await client.collect(feedback_pb2.Feedback())
@@ -417,9 +415,7 @@ async def test_collect_many_keeps_given_request_ids_and_the_callers_messages(cli
 
 
 async def test_collect_many_raises_when_a_whole_batch_fails(client, feedback):
-    feedback.failures = [
-        {"code": grpc.StatusCode.PERMISSION_DENIED, "details": [because("PERMISSION_DENIED")]}
-    ]
+    feedback.failures = [{"code": grpc.StatusCode.PERMISSION_DENIED, "details": [because("PERMISSION_DENIED")]}]
 
     with pytest.raises(uptake.UptakeError) as raised:
         await results_of(client.collect_many(comments(3)))
@@ -566,9 +562,7 @@ async def test_a_claim_is_given_back_when_the_block_fails(client, reviews):
 
 
 async def test_a_lost_claim_is_refused_on_the_next_use_without_a_call(client, reviews):
-    reviews.renewal_failures = [
-        {"code": grpc.StatusCode.FAILED_PRECONDITION, "details": [because("CLAIM_LOST")]}
-    ]
+    reviews.renewal_failures = [{"code": grpc.StatusCode.FAILED_PRECONDITION, "details": [because("CLAIM_LOST")]}]
 
     async with await client.reviews.claim("r", "ann", lease_seconds=0.15) as claim:
         await claim.lost.wait()

@@ -75,9 +75,7 @@ def test_the_normal_form_of_a_normal_form_is_itself(text: str) -> None:
 
 
 def test_rows_are_unit_vectors_and_unknown_text_is_zero(embedder: WordLlamaEmbedder) -> None:
-    vectors = embedder.embed(
-        ["reset my password", "", "   ", "</s>", "😀", "?", "@someone", "https://example.org/a"]
-    )
+    vectors = embedder.embed(["reset my password", "", "   ", "</s>", "😀", "?", "@someone", "https://example.org/a"])
     assert vectors.dtype == np.float32
     assert vectors.shape == (8, embedder.dimension)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 0, 0, 0, 1, 1, 1, 1], abs=1e-5)
@@ -174,9 +172,11 @@ def rows(*vectors: NDArray[np.int8]) -> NDArray[np.int8]:
 def test_an_identical_query_joins_by_id_whatever_its_vector() -> None:
     index = PatternIndex(DIMENSION)
     index.put("known", vector(127).astype(np.int32), 1)
-    assert index.assign(
-        rows(vector(0, 127), vector(0, 0, 127), vector(0, 0, 0, 127)), ["known", "new", "new"]
-    ) == ["known", "new", "new"]
+    assert index.assign(rows(vector(0, 127), vector(0, 0, 127), vector(0, 0, 0, 127)), ["known", "new", "new"]) == [
+        "known",
+        "new",
+        "new",
+    ]
 
 
 def test_an_identical_query_of_the_batch_goes_where_the_first_one_went() -> None:
@@ -304,9 +304,7 @@ def cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
 
 
-def score(
-    query: NDArray[np.float64], mean: NDArray[np.float64], n: int, project: NDArray[np.float64]
-) -> float:
+def score(query: NDArray[np.float64], mean: NDArray[np.float64], n: int, project: NDArray[np.float64]) -> float:
     bonus = defaults.SIZE_BONUS * math.log(min(n, defaults.SIZE_CAP))
     return cosine(query - project, mean - project) + bonus
 
@@ -314,9 +312,7 @@ def score(
 @settings(max_examples=150, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    steps=st.lists(
-        st.tuples(st.sampled_from(["put", "put", "empty", "remove"]), st.integers(0, 25)), max_size=60
-    ),
+    steps=st.lists(st.tuples(st.sampled_from(["put", "put", "empty", "remove"]), st.integers(0, 25)), max_size=60),
     batch=st.lists(st.tuples(st.integers(0, 40), st.booleans()), min_size=1, max_size=90),
 )
 def test_any_history_of_puts_and_removes_assigns_as_the_rule_says(

@@ -72,9 +72,7 @@ async def each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
             yield item
 
 
-async def _batches(
-    items: FeedbackItems, batch_size: int
-) -> AsyncGenerator[list[CollectFeedbackRequest], None]:
+async def _batches(items: FeedbackItems, batch_size: int) -> AsyncGenerator[list[CollectFeedbackRequest], None]:
     batch: list[CollectFeedbackRequest] = []
     batch_bytes = 0
     async for item in each(items):

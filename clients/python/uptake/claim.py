@@ -63,9 +63,7 @@ class Claim:
         # A renewal that overtakes the finishing call would be refused, and would look like a lost claim.
         self._turn = asyncio.Lock()
 
-    async def renew(
-        self, lease_seconds: float | None = None, *, timeout_seconds: float | None = None
-    ) -> pb.Review:
+    async def renew(self, lease_seconds: float | None = None, *, timeout_seconds: float | None = None) -> pb.Review:
         """Extend the lease.
 
         Args:

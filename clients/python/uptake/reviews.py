@@ -110,9 +110,7 @@ class ReviewCalls:
             auto_renew=auto_renew,
         )
 
-    def held(
-        self, id: str, token: str, *, lease_seconds: float = LEASE_SECONDS, auto_renew: bool = False
-    ) -> Claim:
+    def held(self, id: str, token: str, *, lease_seconds: float = LEASE_SECONDS, auto_renew: bool = False) -> Claim:
         """A claim that was made before, perhaps by another process: a web tool claims in one request and
         resolves in a later one. Nothing is sent; `review` has only its id until a call answers.
 

@@ -35,9 +35,7 @@ class Subscription(Generic[M]):
     Use it as an async context manager, or call `aclose`, to end the stream on the server at once.
     """
 
-    def __init__(
-        self, connect: Callable[[str], grpc.aio.UnaryStreamCall[Any, M]], resume_token: str = ""
-    ) -> None:
+    def __init__(self, connect: Callable[[str], grpc.aio.UnaryStreamCall[Any, M]], resume_token: str = "") -> None:
         self._connect = connect
         self._resume_token = resume_token
         self._call: grpc.aio.UnaryStreamCall[Any, M] | None = None
