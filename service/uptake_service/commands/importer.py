@@ -134,8 +134,8 @@ def rows(text: TextIO, file: Path) -> Iterator[tuple[int, Row | BadRow]]:
             except csv.Error as error:
                 yield reader.line_num, BadRow(f"is no CSV: {error}")
                 continue
-            row.pop(None, None)  # type: ignore[call-overload]  Cells beyond the header have no name.
-            yield reader.line_num, {name: value for name, value in row.items() if value is not None}
+            # Cells beyond the header come under no name, and missing ones as None.
+            yield reader.line_num, {name: value for name, value in row.items() if name and value is not None}
     for number, line in enumerate(text, 1):
         if not line.strip():
             continue
