@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from uptake import Client
-
 from uptake_service.app import App
 from uptake_service.clock import Clock
 from uptake_service.config import Settings, load_settings

@@ -28,8 +28,9 @@ async def show_reviews(client: Client, console: Console, *, states: Sequence[str
         console.print(f"  no reviews are {' or '.join(states)}: no pattern is bad, or not enough feedback came in yet")
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("review", "state", "priority", "negative", "pattern", "what to do"):
-        table.add_column(heading, no_wrap=heading != "pattern")
+    for heading in ("review", "state", "priority", "negative"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("pattern, and what to do", min_width=24)
     for review in page.reviews:
         table.add_row(
             review.id,
@@ -37,8 +38,7 @@ async def show_reviews(client: Client, console: Console, *, states: Sequence[str
             + (f" by {_clean(review.assignee, 20)}" if review.assignee else ""),
             _name(review_pb2.ReviewPriority.Name(review.priority), "REVIEW_PRIORITY_"),
             f"{review.negative_rate:.0%} of {review.sample_size}",
-            Text(_clean(review.pattern.representative_query, 60)),
-            Text(review.suggested_action),
+            Text.assemble(_clean(review.pattern.representative_query, 60), "\n", (review.suggested_action, "dim")),
         )
     console.print(table)
     if page.next_page_token:

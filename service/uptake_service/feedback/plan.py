@@ -235,7 +235,7 @@ class Plan:
             due = [item for item in active if item.sentiment is Sentiment.NEGATIVE]
             total, negative = counts(pattern_id)
             minimum = self.projects[items[0].project].settings.review_policy.minimum_sample
-            if not due and negative and total < minimum <= total + len(active):
+            if (negative or due) and total < minimum <= total + len(active):
                 due = active
             if due or any(item.id in self._before for item in items):
                 marks.append(

@@ -1,0 +1,230 @@
+"""Checks of request fields, and page tokens."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+from uptake.v1 import feedback_pb2, insight_pb2
+from uptake_service.errors import DomainError, InvalidRequest, Reason
+from uptake_service.rpc.checks import Checks, PageToken, to_timestamp
+
+LEAST, MOST, DEFAULT = timedelta(seconds=1), timedelta(minutes=5), timedelta(seconds=10)
+
+times = st.datetimes(
+    min_value=datetime(1, 1, 1),
+    max_value=datetime(9999, 12, 31),
+    timezones=st.just(UTC),
+).map(lambda time: time.replace(microsecond=time.microsecond // 1000 * 1000))
+sort_values = st.one_of(times, st.text(), st.integers(-(2**63), 2**63), st.floats(allow_nan=False), st.booleans())
+
+
+def token_error(token: PageToken, text: str) -> DomainError:
+    with pytest.raises(DomainError) as caught:
+        token.read(text)
+    return caught.value
+
+
+@given(st.lists(sort_values, max_size=4))
+def test_a_page_token_gives_back_what_it_was_made_of(last: list[Any]) -> None:
+    token = PageToken("ListThings", "default")
+
+    assert PageToken("ListThings", "default").read(token.make(last)) == last
+
+
+def test_the_empty_page_token_is_the_first_page() -> None:
+    assert PageToken("ListThings").read("") is None
+
+
+@given(st.lists(sort_values, min_size=1, max_size=3), st.data())
+def test_a_changed_page_token_is_refused_or_means_the_same(last: list[Any], data: st.DataObject) -> None:
+    token = PageToken("ListThings", "default")
+    text = token.make(last)
+    place = data.draw(st.integers(0, len(text) - 1))
+    character = data.draw(st.sampled_from("ABCabc019-_!= é"))
+    changed = text[:place] + character + text[place + 1 :]
+
+    try:
+        read = token.read(changed)
+    except DomainError as error:
+        assert error.reason == Reason.ERROR_REASON_INVALID_PAGE_TOKEN
+        assert [violation.field for violation in error.violations] == ["page_token"]
+    else:
+        # The last character of base64 has bits that say nothing.
+        assert read == last
+
+
+@given(st.text(min_size=1))
+def test_garbage_is_no_page_token(text: str) -> None:
+    assert token_error(PageToken("ListThings"), text).reason == Reason.ERROR_REASON_INVALID_PAGE_TOKEN
+
+
+@given(st.integers(1, 200))
+def test_a_cut_page_token_is_refused(length: int) -> None:
+    token = PageToken("ListThings")
+    text = token.make([datetime(2025, 3, 10, tzinfo=UTC), "0123456789abcdef"])
+
+    assert token_error(token, text[: min(length, len(text) - 2)]).violations
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        PageToken("ListOthers", "default", feedback_pb2.FeedbackFilter(source="web")),
+        PageToken("ListThings", "other", feedback_pb2.FeedbackFilter(source="web")),
+        PageToken("ListThings", "default", feedback_pb2.FeedbackFilter(source="app")),
+        PageToken("ListThings", "default"),
+        PageToken("ListThings", "defaul", "t", feedback_pb2.FeedbackFilter(source="web")),
+    ],
+)
+def test_a_page_token_of_another_query_is_refused(other: PageToken) -> None:
+    token = PageToken("ListThings", "default", feedback_pb2.FeedbackFilter(source="web"))
+
+    assert token.read(token.make(["x"])) == ["x"]
+    assert token_error(token, other.make(["x"])).reason == Reason.ERROR_REASON_INVALID_PAGE_TOKEN
+
+
+def test_a_page_token_is_safe_in_a_url() -> None:
+    text = PageToken("ListThings").make(["ü" * 50, 1.5])
+
+    assert text.isascii()
+    assert text.replace("-", "").replace("_", "").isalnum()
+    assert base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    checks = Checks()
+    checks.text("id", "", 256, required=True)
+    checks.text("comment", "x" * 10_001, 10_000)
+    checks.project("Not A Project")
+    checks.page_size("page_size", -1)
+
+    with pytest.raises(InvalidRequest) as caught:
+        checks.done()
+
+    assert [(violation.field, violation.description) for violation in caught.value.violations] == [
+        ("id", "is required"),
+        ("comment", "has 10,001 characters; at most 10,000 are allowed"),
+        ("project", "must match [a-z0-9][a-z0-9-]{0,62}"),
+        ("page_size", "must not be negative"),
+    ]
+
+
+def test_nothing_wrong_raises_nothing() -> None:
+    checks = Checks()
+    assert checks.text("comment", "x" * 10_000, 10_000) == "x" * 10_000
+    assert checks.text("comment", "", 10) == ""
+    assert checks.project("a-1") == "a-1"
+    assert checks.project("") == "default"
+    assert checks.project("a" * 63) == "a" * 63
+    checks.done()
+
+
+@pytest.mark.parametrize("name", ["-a", "a" * 64, "A", "a b", "a\n", "ä", "a_b", "a/b"])
+def test_names_that_no_project_has(name: str) -> None:
+    checks = Checks()
+    checks.project(name)
+
+    assert [violation.field for violation in checks.violations] == ["project"]
+
+
+@pytest.mark.parametrize(("asked", "given_"), [(0, 50), (1, 1), (1000, 1000), (1001, 1000), (2**31 - 1, 1000)])
+def test_page_sizes(asked: int, given_: int) -> None:
+    checks = Checks()
+
+    assert checks.page_size("page_size", asked) == given_
+    checks.done()
+
+
+@pytest.mark.parametrize(
+    ("mapping", "field"),
+    [
+        ({str(number): "" for number in range(65)}, "labels"),
+        ({"": "x"}, "labels"),
+        ({"k" * 64: "x"}, "labels"),
+        ({"key": "x" * 257}, "labels[key]"),
+    ],
+)
+def test_maps_that_are_too_large(mapping: dict[str, str], field: str) -> None:
+    checks = Checks()
+    checks.mapping("labels", mapping)
+
+    assert [violation.field for violation in checks.violations] == [field]
+
+
+def test_the_largest_map() -> None:
+    checks = Checks()
+    largest = {f"{number:063}": "x" * 256 for number in range(64)}
+
+    assert checks.mapping("labels", largest) == largest
+    checks.done()
+
+
+def time_of(timestamp: Timestamp | None) -> tuple[datetime | None, list[str]]:
+    checks = Checks()
+    time = checks.time("start_time", insight_pb2.GetInsightsRequest(start_time=timestamp), "start_time")
+    return time, [violation.field for violation in checks.violations]
+
+
+@given(times)
+def test_a_time_comes_back_as_it_went(time: datetime) -> None:
+    assert time_of(to_timestamp(time)) == (time, [])
+
+
+def test_times_are_cut_to_milliseconds() -> None:
+    assert time_of(Timestamp(seconds=1, nanos=1_999_999)) == (datetime(1970, 1, 1, 0, 0, 1, 1000, tzinfo=UTC), [])
+
+
+def test_an_unset_time_is_none() -> None:
+    assert time_of(None) == (None, [])
+    assert to_timestamp(None) is None
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        Timestamp(seconds=-62_135_596_801),
+        Timestamp(seconds=253_402_300_800),
+        Timestamp(seconds=2**63 - 1),
+        Timestamp(seconds=-(2**63)),
+        Timestamp(nanos=-1),
+        Timestamp(nanos=1_000_000_000),
+    ],
+)
+def test_times_that_are_none(timestamp: Timestamp) -> None:
+    assert time_of(timestamp) == (None, ["start_time"])
+
+
+def duration_of(duration: Duration | None) -> tuple[timedelta, list[str]]:
+    checks = Checks()
+    request = insight_pb2.SubscribeInsightsRequest(checkpoint_interval=duration)
+    value = checks.duration("interval", request, "checkpoint_interval", least=LEAST, most=MOST, default=DEFAULT)
+    return value, [f"{violation.field} {violation.description}" for violation in checks.violations]
+
+
+@pytest.mark.parametrize(
+    ("duration", "value"),
+    [(None, DEFAULT), (Duration(seconds=1), LEAST), (Duration(seconds=300), MOST)],
+)
+def test_durations(duration: Duration | None, value: timedelta) -> None:
+    assert duration_of(duration) == (value, [])
+
+
+@pytest.mark.parametrize(
+    "duration",
+    [
+        Duration(),
+        Duration(nanos=999_999_000),
+        Duration(seconds=300, nanos=1000),
+        Duration(seconds=-1),
+        Duration(seconds=2**63 - 1),
+        Duration(seconds=-(2**63)),
+        Duration(seconds=1, nanos=-5),
+    ],
+)
+def test_durations_out_of_range(duration: Duration) -> None:
+    assert duration_of(duration) == (DEFAULT, ["interval must be 1 seconds to 5 minutes"])
