@@ -223,7 +223,7 @@ def test_durations(duration: Duration | None, value: timedelta) -> None:
         Duration(seconds=-1),
         Duration(seconds=2**63 - 1),
         Duration(seconds=-(2**63)),
-        Duration(seconds=1, nanos=-5),
+        Duration(seconds=1, nanos=-5000),
     ],
 )
 def test_durations_out_of_range(duration: Duration) -> None:

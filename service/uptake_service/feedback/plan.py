@@ -231,12 +231,17 @@ class Plan:
             touched.setdefault(feedback.pattern_id, []).append(feedback)
         marks = []
         for pattern_id, items in touched.items():
-            active = [item for item in items if item.state is FeedbackState.ACTIVE]
+            active = sorted(
+                (item for item in items if item.state is FeedbackState.ACTIVE),
+                key=lambda item: (item.occur_time, item.id),
+            )
             due = [item for item in active if item.sentiment is Sentiment.NEGATIVE]
             total, negative = counts(pattern_id)
-            minimum = self.projects[items[0].project].settings.review_policy.minimum_sample
-            if (negative or due) and total < minimum <= total + len(active):
-                due = active
+            added = [item for item in active if item.id not in self._before]
+            place = self.projects[items[0].project].settings.review_policy.minimum_sample - total - 1
+            if (due or negative) and 0 <= place < len(added) and added[place] not in due:
+                # With this one there is enough to judge by, whatever it says itself.
+                due.append(added[place])
             if due or any(item.id in self._before for item in items):
                 marks.append(
                     Mark(
