@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,13 +54,7 @@ class ServiceProcess:
 @asynccontextmanager
 async def serving(data_dir: Path, **settings: str) -> AsyncIterator[ServiceProcess]:
     """Runs `uptake serve` on the embedded database in `data_dir`; kills it at the end, if it still runs."""
-    process = await asyncio.create_subprocess_exec(
-        *_COMMAND,
-        "serve",
-        env=_environment({"port": "0", "data_dir": str(data_dir), **settings}),
-        stdout=DEVNULL,
-        stderr=PIPE,
-    )
+    process = await launch("serve", **{"port": "0", "data_dir": str(data_dir), **settings})
     service = ServiceProcess(process, data_dir)
     listening = asyncio.Event()
     reading = asyncio.create_task(_read_log(service, listening))
@@ -77,11 +71,16 @@ async def serving(data_dir: Path, **settings: str) -> AsyncIterator[ServiceProce
         await reading
 
 
-async def run(*arguments: str, **settings: str) -> tuple[int, str, str]:
-    """Runs a command that ends by itself; returns exit code, output and errors."""
-    process = await asyncio.create_subprocess_exec(
+async def launch(*arguments: str, **settings: str) -> Process:
+    """Starts a command, with these settings and no others."""
+    return await asyncio.create_subprocess_exec(
         *_COMMAND, *arguments, env=_environment(settings), stdout=PIPE, stderr=PIPE
     )
+
+
+async def run(*arguments: str, **settings: str) -> tuple[int, str, str]:
+    """Runs a command that ends by itself; returns exit code, output and errors."""
+    process = await launch(*arguments, **settings)
     try:
         async with asyncio.timeout(45):
             output, errors = await process.communicate()
