@@ -25,7 +25,7 @@ QUERIES = (
     "Where can I download the invoice of last month?",
     "Can I change the address of my parcel?",
 )
-ITEMS = 1500
+ITEMS = 1000
 BATCH = 50
 
 
