@@ -4,9 +4,9 @@ All is read in one snapshot, so it may run beside a working service. After any c
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,10 @@ from pymongo import WriteConcern
 from pymongo.read_concern import ReadConcern
 
 from uptake_service.clock import Clock
-from uptake_service.feedback.model import VOTES, Content, FeedbackState, Interaction, Sentiment, StoredFeedback
+from uptake_service.feedback.model import FeedbackState, Sentiment, StoredFeedback
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.insights.rollups import Counts, RollupDeltas, RollupKey, RollupStore
-from uptake_service.mongo.client import Mongo, Session
+from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.mongo.events import EventLog
 from uptake_service.mongo.requests import RequestRecords
 from uptake_service.projects.model import Project
@@ -27,86 +27,52 @@ from uptake_service.reviews.model import Review, ReviewState
 from uptake_service.reviews.rules import answered_after, examine, is_quiet
 from uptake_service.reviews.store import ReviewStore
 
-Vector = NDArray[np.int64]
-
 _PROJECTS_AT_ONCE = 1000
-_REQUESTS_AT_ONCE = 1000
-_NEWEST_KEPT = 1000
-"""How much of a pattern's feedback is kept to judge it: far more than the widest window."""
-
-_POLICY_LAG = timedelta(seconds=10)
-"""For how long after a change of settings a process may still have judged by those before."""
-
-
-@dataclass
-class ShareCount:
-    """What a pattern's shares come to: as stored, all writers added up, or as recounted."""
-
-    total: int = 0
-    negative: int = 0
-    vector_sum: Vector = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-
-    def add(self, total: int, negative: int, vector: Vector) -> None:
-        self.total += total
-        self.negative += negative
-        longer, shorter = sorted((self.vector_sum, vector), key=len, reverse=True)
-        # Of another embedder's length it is a difference to name, not a reason to stop.
-        self.vector_sum = longer.copy()
-        self.vector_sum[: len(shorter)] += shorter
 
 
 @dataclass
 class PatternRecount:
-    """What one pattern's feedback comes to.
-
-    Attributes:
-        ended: When its newest review ended, if it has.
-        newest: The newest active feedback, newest last, without texts.
-        negatives_since: How much active negative feedback was stored after `ended`.
-        last_judged: When something last happened to it for which the trigger runs.
-    """
+    """What one pattern's feedback comes to. `newest` are the active ones, newest last, as many as any policy asks."""
 
     id: str
     project: str
-    ended: datetime | None = None
-    share: ShareCount = field(default_factory=ShareCount)
+    total: int = 0
+    negative: int = 0
+    vector_sum: NDArray[np.int64] | None = None
     newest: list[StoredFeedback] = field(default_factory=list)
-    negatives_since: int = 0
-    last_judged: datetime | None = None
+    last_change: datetime | None = None
+    negatives: list[datetime] = field(default_factory=list)
 
-    def count(self, feedback: StoredFeedback) -> None:
-        """Counts one piece of feedback; they come oldest first."""
-        active = feedback.state is FeedbackState.ACTIVE
-        negative = active and feedback.sentiment is Sentiment.NEGATIVE
-        if negative or feedback.update_time > feedback.create_time:
-            self.last_judged = max(self.last_judged or feedback.update_time, feedback.update_time)
-        if not active:
+    def count(self, feedback: StoredFeedback, kept: int) -> None:
+        self.last_change = max(self.last_change or feedback.update_time, feedback.update_time)
+        if feedback.state is not FeedbackState.ACTIVE:
             return
-        self.share.add(1, int(negative), np.frombuffer(feedback.vector, dtype=np.int8).astype(np.int64))
-        if negative and self.ended is not None and feedback.create_time > self.ended:
-            self.negatives_since += 1
-        self.newest.append(_slim(feedback))
-        del self.newest[:-_NEWEST_KEPT]
+        self.total += 1
+        if feedback.sentiment is Sentiment.NEGATIVE:
+            self.negative += 1
+            self.negatives.append(feedback.create_time)
+        if feedback.vector:
+            vector = np.frombuffer(feedback.vector, dtype=np.int8).astype(np.int64)
+            self.vector_sum = vector if self.vector_sum is None else self.vector_sum + vector
+        self.newest.append(feedback)
+        del self.newest[:-kept]
 
 
 @dataclass
 class _Snapshot:
-    """What is stored beside feedback. `projects` has None where the settings changed while they were read."""
+    """What is stored beside feedback."""
 
     rollups: dict[RollupKey, Counts]
-    shares: dict[str, ShareCount]
-    pattern_reviews: dict[str, str | None]
+    shares: dict[str, Document]
+    patterns: dict[str, Document]
     marks: dict[str, list[Mark]]
     reviews: dict[str, list[Review]]
     writers: dict[int, int]
-    projects: dict[str, Project | None]
+    projects: dict[str, Project]
 
 
 async def check(mongo: Mongo, clock: Clock) -> list[str]:
     """Recounts everything.
-
-    Raises:
-        Transient: The database gave the snapshot up; MongoDB keeps one for 60 seconds unless told otherwise.
 
     Returns:
         A line for each thing that differs, naming it.
@@ -117,32 +83,19 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
     while page := await projects.list(max(known, default=""), _PROJECTS_AT_ONCE):
         known |= {project.id: project for project in page}
     async with await mongo.start_session() as session:
-        # A transaction that is never run again: what was counted before would be of another snapshot.
         session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority"))
         stored = await _read(mongo, clock, known, session)
+        feedback = FeedbackStore(mongo, clock)
         deltas = RollupDeltas()
         differences: list[str] = []
-        pattern: PatternRecount | None = None
-        marked: list[StoredFeedback] = []
-        async for item in FeedbackStore(mongo, clock).everything(session):
-            if pattern is None or item.pattern_id != pattern.id:
-                if pattern is not None:
-                    differences += _pattern_differences(pattern, marked, stored)
-                newest = newest_review(stored.reviews.get(item.pattern_id, []))
-                ended = newest.resolution.end_time if newest and newest.resolution else None
-                pattern, marked = PatternRecount(item.pattern_id, item.project, ended), []
-            deltas.count(item, +1)
-            pattern.count(item)
-            differences += feedback_differences(item)
-            if any(_concerns(mark, item) for mark in stored.marks.get(pattern.id, [])):
-                marked.append(_slim(item))
-        if pattern is not None:
-            differences += _pattern_differences(pattern, marked, stored)
-        differences += _left_over(stored)
+        seen: set[str] = set()
+        async for pattern, items in _patterns(feedback.everything(session), deltas):
+            seen.add(pattern.id)
+            differences += _pattern_differences(pattern, items, stored)
+        differences += [f"pattern share of {id}: its pattern has no feedback" for id in _left_over(stored, seen)]
         differences += rollup_differences(stored.rollups, deltas.changes())
-        differences += review_differences(stored.pattern_reviews, stored.reviews)
-        differences += await _event_differences(mongo, clock.now(), session)
-        differences += await _request_differences(mongo, session)
+        differences += _review_differences(stored)
+        differences += await _event_differences(mongo, session)
         await session.abort_transaction()
     return differences
 
@@ -153,52 +106,18 @@ def rollup_differences(stored: dict[RollupKey, Counts], counted: dict[RollupKey,
         have, want = stored.get(key, {}), counted.get(key, {})
         for name in sorted({*have, *want}):
             if have.get(name, 0) != want.get(name, 0):
-                # Models and sources are users' words, which must not break the line.
-                value = key.value if key.dimension == "pattern" else repr(key.value) if key.value else ""
                 yield (
-                    f"rollup {key.project} {key.hour:%Y-%m-%dT%H:%MZ} {f'{key.dimension} {value}'.strip()}: "
+                    f"rollup {key.project} {key.hour:%Y-%m-%dT%H}h {key.dimension} {key.value!r}: "
                     f"{name} is {have.get(name, 0)}, feedback says {want.get(name, 0)}"
                 )
 
 
-def share_differences(id: str, stored: ShareCount, counted: ShareCount) -> Iterator[str]:
-    """Names each number of a pattern that is not what feedback says."""
-    for name, have, want in (
-        ("total", stored.total, counted.total),
-        ("negative", stored.negative, counted.negative),
-    ):
-        if have != want:
-            yield f"pattern {id}: {name} is {have}, feedback says {want}"
-    rest = ShareCount()
-    rest.add(0, 0, stored.vector_sum)
-    rest.add(0, 0, -counted.vector_sum)
-    places = np.flatnonzero(rest.vector_sum)
-    if len(places):
-        yield f"pattern {id}: its vector sum is not that of its feedback in {len(places)} places, first {places[0]}"
-
-
-def feedback_differences(feedback: StoredFeedback) -> Iterator[str]:
-    """Names what does not fit together within one piece of feedback."""
-    said = feedback.content.sentiment
-    if feedback.sentiment is not said:
-        yield f"feedback {feedback.id}: sentiment is {feedback.sentiment}, what was said is {said}"
-    if feedback.vote not in ("", feedback.id):
-        yield f"feedback {feedback.id}: vote is {feedback.vote!r}, neither empty nor its own id"
-    elif not feedback.vote:
-        if feedback.state is not FeedbackState.ACTIVE:
-            yield f"feedback {feedback.id}: is retracted, but holds its user's one vote"
-        elif not feedback.user_id:
-            yield f"feedback {feedback.id}: holds a user's one vote, but has no user"
-        elif feedback.content.type not in VOTES:
-            yield f"feedback {feedback.id}: holds its user's one vote, but is a {feedback.content.type}"
-
-
-def mark_differences(mark: Mark, items: Sequence[StoredFeedback], revision: int) -> Iterator[str]:
+def mark_differences(mark: Mark, items: list[StoredFeedback], revision: int) -> Iterator[str]:
     """Names what is wrong with a mark.
 
     Args:
         mark: The mark.
-        items: The feedback of its pattern, at least what the mark names and what was last written with it.
+        items: All feedback of its pattern.
         revision: The revision of its writer's slot.
     """
     name = f"trigger mark {mark.document_id}"
@@ -217,105 +136,27 @@ def mark_differences(mark: Mark, items: Sequence[StoredFeedback], revision: int)
             yield f"{name}: does not name feedback {item.id}, which it should"
 
 
-def newest_review(reviews: Sequence[Review]) -> Review | None:
-    """The review that the trigger goes by: the active one, else the newest."""
-    return max(reviews, key=lambda review: (review.active, review.create_time), default=None)
-
-
-def is_due(pattern: PatternRecount, project: Project, reviews: Sequence[Review]) -> bool:
-    """Whether the trigger, when it last had cause to run, should have opened or reopened a review.
-
-    Only negative feedback and changes give it cause. What came in after those cannot make a pattern worse, but it can
-    fill a window that was too short, or come when a dismissal is no longer quiet.
-    """
-    judged = pattern.last_judged
-    if judged is None or (project.update_time and project.update_time + _POLICY_LAG >= judged):
+def is_due(pattern: PatternRecount, project: Project, reviews: list[Review]) -> bool:
+    """Whether the trigger, run at the pattern's last change, would have opened or reopened a review."""
+    last_change = pattern.last_change
+    if last_change is None or (project.update_time and project.update_time >= last_change):
         # Under a new policy a pattern is judged when something comes in, not before.
         return False
+    if any(review.active for review in reviews):
+        return False
     policy = project.settings.review_policy
-    newest = newest_review(reviews)
+    newest = max(reviews, key=lambda review: review.create_time, default=None)
     window = list(reversed(pattern.newest))
-    if newest is not None:
-        if newest.active or (newest.resolution is not None and newest.resolution.end_time >= judged):
+    if newest is not None and newest.resolution is not None:
+        fix, end = newest.resolution.fix, newest.resolution.end_time
+        if end >= last_change:
             return False
-        if newest.state is ReviewState.DISMISSED and is_quiet(newest, policy, pattern.negatives_since, judged):
-            return False
-        fix = newest.resolution.fix if newest.resolution else None
         if fix is not None:
-            window = [
-                item for item in _seen_at(judged, window) if item.occur_time >= fix.time and answered_after(item, fix)
-            ]
+            window = [item for item in window if answered_after(item, fix)]
+        since = sum(time > end for time in pattern.negatives)
+        if newest.state is ReviewState.DISMISSED and is_quiet(newest, policy, since, last_change):
+            return False
     return examine(window, policy) is not None
-
-
-def review_differences(of_pattern: Mapping[str, str | None], reviews: Mapping[str, Sequence[Review]]) -> Iterator[str]:
-    """Names reviews that are gone, of another pattern, or active beside another.
-
-    Args:
-        of_pattern: The review that each pattern names.
-        reviews: The reviews that there are, by pattern.
-    """
-    owners = {review.id: review.pattern_id for those in reviews.values() for review in those}
-    for pattern_id, review_id in of_pattern.items():
-        if review_id and review_id not in owners:
-            yield f"review {review_id} of pattern {pattern_id}: is gone"
-        elif review_id and owners[review_id] != pattern_id:
-            yield f"review {review_id} of pattern {pattern_id}: is of pattern {owners[review_id]}"
-    for pattern_id, those in reviews.items():
-        active = sorted(review.id for review in those if review.active)
-        if len(active) > 1:
-            yield f"pattern {pattern_id}: has {len(active)} active reviews: {', '.join(active)}"
-
-
-def seq_differences(project: str, ranges: Sequence[tuple[int, int]], counter: int) -> Iterator[str]:
-    """Names what is missing among a project's events.
-
-    Args:
-        project: The project.
-        ranges: First and last seq of each run without holes, in order.
-        counter: The project's counter.
-    """
-    for (_, before), (after, _) in zip(ranges, ranges[1:], strict=False):
-        missing = f"seq {before + 1} is" if after == before + 2 else f"seq {before + 1} to {after - 1} are"
-        yield f"events of {project}: {missing} missing"
-    if ranges and ranges[-1][1] != counter:
-        yield f"events of {project}: newest seq is {ranges[-1][1]}, the counter {counter}"
-
-
-def _seen_at(judged: datetime, newest_first: Sequence[StoredFeedback]) -> list[StoredFeedback]:
-    """What the trigger saw: not what came in later, nor, of the same batch, what followed the last negative one."""
-    last = next(
-        (
-            (item.occur_time, item.id)
-            for item in newest_first
-            if item.sentiment is Sentiment.NEGATIVE and item.update_time == judged
-        ),
-        None,
-    )
-    return [
-        item
-        for item in newest_first
-        if item.create_time < judged
-        or (item.create_time == judged and (last is None or (item.occur_time, item.id) <= last))
-    ]
-
-
-def _slim(feedback: StoredFeedback) -> StoredFeedback:
-    """Feedback without its texts and vector: many of these fit."""
-    interaction = feedback.interaction
-    return feedback.model_copy(
-        update={
-            "vector": b"",
-            "interaction": Interaction(
-                id=interaction.id, versions=interaction.versions, create_time=interaction.create_time
-            ),
-            "content": Content.model_construct(type=feedback.content.type, rating=feedback.content.rating),
-        }
-    )
-
-
-def _concerns(mark: Mark, feedback: StoredFeedback) -> bool:
-    return feedback.id in mark.feedback_ids or (feedback.writer, feedback.revision) == (mark.writer, mark.revision)
 
 
 async def _read(mongo: Mongo, clock: Clock, projects: dict[str, Project], session: Session) -> _Snapshot:
@@ -327,102 +168,97 @@ async def _read(mongo: Mongo, clock: Clock, projects: dict[str, Project], sessio
     reviews: defaultdict[str, list[Review]] = defaultdict(list)
     for review in await reviews_store.everything(session):
         reviews[review.pattern_id].append(review)
-    shares: defaultdict[str, ShareCount] = defaultdict(ShareCount)
+    shares: dict[str, Document] = {}
     async for share in mongo.collection("pattern_shares").stream({}, session=session):
         vector = np.frombuffer(share["vector_sum"], dtype="<i4").astype(np.int64)
-        shares[share["pattern"]].add(share["total"], share["negative"], vector)
-    patterns = await mongo.collection("patterns").find({}, projection={"review_id": 1}, session=session)
-    revisions = await mongo.collection("projects").find({}, projection={"revision": 1}, session=session)
-    current: dict[str, Project | None] = {}
-    for document in revisions:
-        project = projects.get(document["_id"], Project(id=document["_id"]))
-        # Read before the snapshot; settings that are not the snapshot's judge nothing.
-        current[project.id] = project if project.revision == document["revision"] else None
+        total = shares.setdefault(share["pattern"], {"total": 0, "negative": 0, "vector_sum": np.zeros_like(vector)})
+        total["total"] += share["total"]
+        total["negative"] += share["negative"]
+        total["vector_sum"] = total["vector_sum"] + vector
     return _Snapshot(
         rollups=await RollupStore(mongo).everything(session),
-        shares=dict(shares),
-        pattern_reviews={pattern["_id"]: pattern.get("review_id") for pattern in patterns},
-        marks=dict(marks),
-        reviews=dict(reviews),
+        shares=shares,
+        patterns={p["_id"]: p for p in await mongo.collection("patterns").find({}, session=session)},
+        marks=marks,
+        reviews=reviews,
         writers={w["_id"]: w["revision"] for w in await mongo.collection("writers").find({}, session=session)},
-        projects=current,
+        projects=projects,
     )
 
 
-def _pattern_differences(pattern: PatternRecount, marked: Sequence[StoredFeedback], stored: _Snapshot) -> Iterator[str]:
-    """Names what differs of one pattern; what is told of is taken out of `stored`.
+async def _patterns(
+    feedback: AsyncIterator[StoredFeedback], deltas: RollupDeltas
+) -> AsyncIterator[tuple[PatternRecount, list[StoredFeedback]]]:
+    """Recounts feedback, which comes by pattern, a pattern at a time."""
+    pattern: PatternRecount | None = None
+    items: list[StoredFeedback] = []
+    async for item in feedback:
+        deltas.count(item, +1)
+        if pattern is None or item.pattern_id != pattern.id:
+            if pattern is not None:
+                yield pattern, items
+            pattern, items = PatternRecount(item.pattern_id, item.project), []
+        pattern.count(item, kept=1000)
+        # Only what marks look at; whole texts of a large pattern would not fit.
+        items.append(item.model_copy(update={"vector": b""}))
+    if pattern is not None:
+        yield pattern, items
 
-    Args:
-        pattern: The recount.
-        marked: Its feedback that its marks concern.
-        stored: What is stored.
-    """
-    if pattern.id not in stored.pattern_reviews:
+
+def _pattern_differences(pattern: PatternRecount, items: list[StoredFeedback], stored: _Snapshot) -> Iterator[str]:
+    if pattern.id not in stored.patterns:
         yield f"pattern {pattern.id}: has feedback but is not there"
-    yield from share_differences(pattern.id, stored.shares.pop(pattern.id, ShareCount()), pattern.share)
+    share = stored.shares.get(pattern.id, {"total": 0, "negative": 0, "vector_sum": np.zeros(1, dtype=np.int64)})
+    for name, counted in (("total", pattern.total), ("negative", pattern.negative)):
+        if share[name] != counted:
+            yield f"pattern {pattern.id}: {name} is {share[name]}, feedback says {counted}"
+    counted_sum = np.zeros_like(share["vector_sum"]) if pattern.vector_sum is None else pattern.vector_sum
+    if not np.array_equal(counted_sum, share["vector_sum"]):
+        yield f"pattern {pattern.id}: its vector sum is not that of its feedback"
+    for item in items:
+        if item.sentiment is not item.content.sentiment:
+            yield f"feedback {item.id}: sentiment is {item.sentiment}, what was said is {item.content.sentiment}"
     marks = stored.marks.pop(pattern.id, [])
     for mark in marks:
-        yield from mark_differences(mark, marked, stored.writers.get(mark.writer, 0))
-    project = stored.projects.get(pattern.project, Project(id=pattern.project))
-    if not marks and project is not None and is_due(pattern, project, stored.reviews.get(pattern.id, [])):
+        yield from mark_differences(mark, items, stored.writers.get(mark.writer, 0))
+    project = stored.projects.get(pattern.project) or Project(id=pattern.project)
+    if not marks and is_due(pattern, project, stored.reviews.get(pattern.id, [])):
         yield f"pattern {pattern.id}: is due for a review and has none"
 
 
-def _left_over(stored: _Snapshot) -> Iterator[str]:
-    """Names shares and marks of patterns that have no feedback."""
-    for id in sorted(stored.shares):
-        yield from share_differences(id, stored.shares[id], ShareCount())
-    for pattern_id in sorted(stored.marks):
-        for mark in stored.marks[pattern_id]:
+def _left_over(stored: _Snapshot, seen: set[str]) -> list[str]:
+    return sorted(
+        id
+        for id, share in stored.shares.items()
+        if id not in seen and (share["total"] or share["negative"] or share["vector_sum"].any())
+    )
+
+
+def _review_differences(stored: _Snapshot) -> Iterator[str]:
+    for pattern_id, marks in stored.marks.items():
+        for mark in marks:
             yield f"trigger mark {mark.document_id}: its pattern {pattern_id} has no feedback"
+    for pattern_id, reviews in stored.reviews.items():
+        if sum(review.active for review in reviews) > 1:
+            yield f"pattern {pattern_id}: has more than one active review"
+    for id, pattern in stored.patterns.items():
+        review_id = pattern["review_id"]
+        if review_id and all(review.id != review_id for review in stored.reviews.get(id, [])):
+            yield f"review {review_id} of pattern {id}: is gone"
 
 
-async def _event_differences(mongo: Mongo, now: datetime, session: Session) -> list[str]:
-    """Looks at the events that the database must still keep."""
+async def _event_differences(mongo: Mongo, session: Session) -> list[str]:
     counters = {c["_id"]: c["seq"] for c in await mongo.collection("counters").find({}, session=session)}
-    ranges: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    async for event in mongo.collection("events").stream(
-        {"expire_time": {"$gt": now}},
-        projection={"project": 1, "seq": 1},
-        sort=[("project", 1), ("seq", 1)],
-        session=session,
-    ):
-        found, seq = ranges[event["project"]], event["seq"]
-        if found and found[-1][1] + 1 == seq:
-            found[-1] = (found[-1][0], seq)
-        else:
-            found.append((seq, seq))
-    return [
-        difference
-        for project in sorted(ranges)
-        for difference in seq_differences(project, ranges[project], counters.get(project, 0))
-    ]
-
-
-async def _request_differences(mongo: Mongo, session: Session) -> list[str]:
-    """Names records of collected feedback, kept as long as that is, whose feedback is gone."""
-    differences: list[str] = []
-    waiting: list[tuple[str, str]] = []
-
-    async def look() -> None:
-        found = await mongo.collection("feedback").find(
-            {"_id": {"$in": [resource for _, resource in waiting]}}, projection={"_id": 1}, session=session
-        )
-        there = {document["_id"] for document in found}
-        differences.extend(
-            f"request {id!r}: made feedback {resource}, which is gone"
-            for id, resource in waiting
-            if resource not in there
-        )
-        waiting.clear()
-
-    async for record in mongo.collection("requests").stream(
-        {"expire_time": {"$exists": False}}, projection={"resource": 1}, session=session
-    ):
-        # "project/method/id": of these only the id may hold a slash.
-        if record["_id"].split("/", 2)[1] == "CollectFeedback":
-            waiting.append((record["_id"], record["resource"]))
-        if len(waiting) == _REQUESTS_AT_ONCE:
-            await look()
-    await look()
+    seqs: defaultdict[str, list[int]] = defaultdict(list)
+    async for event in mongo.collection("events").stream({}, projection={"project": 1, "seq": 1}, session=session):
+        seqs[event["project"]].append(event["seq"])
+    differences = []
+    for project, found in seqs.items():
+        ordered = sorted(found)
+        if len(ordered) != ordered[-1] - ordered[0] + 1:
+            differences.append(f"events of {project}: seq has a hole between {ordered[0]} and {ordered[-1]}")
+        if ordered[-1] != counters.get(project, 0):
+            differences.append(
+                f"events of {project}: newest seq is {ordered[-1]}, the counter {counters.get(project, 0)}"
+            )
     return differences
