@@ -3,11 +3,18 @@
 import asyncio
 
 import grpc
+import numpy as np
 import pytest
 from uptake import Client, UptakeError, correction, rating, thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2, project_pb2
 from uptake_service.check import check
 from uptake_service.clock import Clock
+from uptake_service.feedback.model import Draft, FeedbackState
+from uptake_service.feedback.plan import Plan, Retract
+from uptake_service.feedback.store import FeedbackStore, to_feedback
+from uptake_service.mongo.transactions import transaction
+from uptake_service.patterns.store import Assignment, ShareChange
+from uptake_service.projects.model import Project
 
 from tests.conftest import Service, StartService
 
@@ -281,3 +288,34 @@ async def test_check_names_exactly_what_was_altered(service: Service) -> None:
             "trigger:names feedback 000000000000000000000000, which its pattern does not have",
         ]
     )
+
+
+async def test_a_retracted_vote_and_a_new_one_can_be_written_together(service: Service) -> None:
+    await service.client.collect(thumbs_up("i", query="q", user_id="u"))
+    store = FeedbackStore(service.mongo, Clock())
+    document = (await service.mongo.collection("feedback").find({}))[0]
+    vote = to_feedback(document)
+    retracted = vote.model_copy(update={"state": FeedbackState.RETRACTED, "vote": vote.id})
+    again = vote.model_copy(update={"id": "f" * 24})
+    await transaction(service.mongo, lambda session: store.write([again], [retracted], session))
+    stored = {document["_id"]: document["vote"] for document in await service.mongo.collection("feedback").find({})}
+    assert stored == {vote.id: vote.id, again.id: ""}
+
+
+async def test_retracting_a_correction_leaves_the_users_vote(service: Service) -> None:
+    await service.client.collect(thumbs_up("i", query="q", user_id="u"))
+    await service.client.collect(correction("i", "right", query="q", user_id="u"))
+    stored = [to_feedback(document) for document in await service.mongo.collection("feedback").find({})]
+    said = next(feedback for feedback in stored if feedback.content.correction)
+    vote = next(feedback for feedback in stored if not feedback.content.correction)
+    plan = Plan(
+        now=vote.create_time,
+        writer=0,
+        revision=9,
+        projects={"default": Project(id="default")},
+        stored=stored,
+        no_share=lambda project: ShareChange(project, np.zeros(256, dtype=np.int32)),
+    )
+    plan.retract(Retract("default", said.id))
+    draft = Draft.model_validate({name: getattr(vote, name) for name in Draft.model_fields})
+    assert plan.collect(draft, "f" * 24, Assignment(vote.pattern_id, vote.vector, False)).id == vote.id

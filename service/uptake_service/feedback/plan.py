@@ -170,7 +170,8 @@ class Plan:
         feedback = self._find(retract.project, retract.id)
         if feedback.state is FeedbackState.RETRACTED:
             return feedback
-        self._votes.pop(_vote_key(feedback), None)
+        if feedback.vote == "":
+            self._votes.pop(_vote_key(feedback), None)
         # It leaves the user's one vote free for another.
         return self._change(feedback, state=FeedbackState.RETRACTED, vote=feedback.id)
 

@@ -161,11 +161,12 @@ class FeedbackStore:
         Raises:
             DuplicateKey: Another process recorded the same vote first.
         """
-        await self._feedback.insert_many([to_document(feedback) for feedback in added], session=session)
+        # Changes first: a retraction leaves the user's one vote free for a new one of the same batch.
         await self._feedback.update_each(
             [({"_id": feedback.id}, {"$set": _without_id(to_document(feedback))}) for feedback in changed],
             session=session,
         )
+        await self._feedback.insert_many([to_document(feedback) for feedback in added], session=session)
 
     async def everything(self, session: Session) -> AsyncIterator[StoredFeedback]:
         """All feedback of all projects, by pattern and then oldest first."""
