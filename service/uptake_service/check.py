@@ -152,7 +152,8 @@ def is_due(pattern: PatternRecount, project: Project, reviews: list[Review]) -> 
         if end >= last_change:
             return False
         if fix is not None:
-            window = [item for item in window if answered_after(item, fix)]
+            # As the trigger reads it: what occurred before the fix is not looked at, whatever its versions.
+            window = [item for item in window if item.occur_time >= fix.time and answered_after(item, fix)]
         since = sum(time > end for time in pattern.negatives)
         if newest.state is ReviewState.DISMISSED and is_quiet(newest, policy, since, last_change):
             return False
