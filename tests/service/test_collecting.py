@@ -1,12 +1,14 @@
 """Collecting: what is sent is kept, once, with every wrong field named; numbers follow every change."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import grpc
 import numpy as np
 import pytest
 from uptake import Client, UptakeError, correction, rating, thumbs_down, thumbs_up
-from uptake.v1 import feedback_pb2, project_pb2
+from uptake.v1 import error_pb2, feedback_pb2, feedback_pb2_grpc, project_pb2
 from uptake_service.check import check
 from uptake_service.clock import Clock
 from uptake_service.feedback.model import Draft, FeedbackState
@@ -163,6 +165,7 @@ async def test_what_the_database_refuses_fails_alone(service: Service) -> None:
     refused = [place for place, result in enumerate(results) if result.HasField("error")]
     assert refused == [77]
     assert results[77].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert results[77].error.reason == error_pb2.ERROR_REASON_ITEM_REJECTED
     assert (await _total(service.client))[0] == 201
     assert await check(service.mongo, Clock()) == []
 
@@ -182,6 +185,7 @@ async def test_a_full_queue_refuses_at_once_and_writes_nothing(start_service: St
             await call(request)
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert ("grpc-retry-pushback-ms", "1000") in tuple(caught.value.trailing_metadata() or ())
+    assert UptakeError.from_rpc(caught.value).retry_after_seconds == 1
     assert await _total(service.client) == (0, 0, 0)
 
 
@@ -319,3 +323,401 @@ async def test_retracting_a_correction_leaves_the_users_vote(service: Service) -
     plan.retract(Retract("default", said.id))
     draft = Draft.model_validate({name: getattr(vote, name) for name in Draft.model_fields})
     assert plan.collect(draft, "f" * 24, Assignment(vote.pattern_id, vote.vector, False)).id == vote.id
+
+
+NOON = datetime(2026, 3, 4, 12, 0, 0, 123_000, tzinfo=UTC)
+
+
+async def test_every_field_comes_back_from_get_and_list(client: Client) -> None:
+    odd = {"$gt": "$where", "a.b.c": "\0", "ключ": "値 🙂", "e\u0301": "\u202e", "__proto__": "x" * 256}
+    every = {
+        "query": "Wie? 🙂 \0 $x.y",
+        "response": "línea\n" * 1000,
+        "model": "m.1$\0",
+        "versions": odd,
+        "interaction_create_time": NOON - timedelta(days=1),
+        "comment": "\0$a.b",
+        "user_id": "u.1$",
+        "source": "web.$\0",
+        "labels": odd,
+        "occur_time": NOON,
+    }
+    custom = {"$inc": {"a.b": [1, 2.5, -1e300, None, True, {"\0": "ключ"}]}, "": []}
+    sent = [
+        thumbs_up("up.$", custom=custom, **every),  # type: ignore[arg-type]
+        thumbs_down("down\0", custom="text", **every),  # type: ignore[arg-type]
+        rating("rating", -0.5, min=-1, max=0.25, **every),  # type: ignore[arg-type]
+        correction(
+            "correction",
+            "$right\0",
+            original="wr.ong",
+            kind=feedback_pb2.CORRECTION_KIND_KNOWLEDGE,
+            **every,  # type: ignore[arg-type]
+        ),
+    ]
+    stored = [await client.collect(feedback) for feedback in sent]
+    listed = {feedback.id: feedback async for feedback in client.feedback.list()}
+    for before, after in zip(sent, stored, strict=True):
+        assert await client.feedback.get(after.id) == listed[after.id] == after
+        assert after.id and after.pattern_id and after.HasField("create_time")
+        assert after.create_time == after.update_time
+        assert after.state == feedback_pb2.FEEDBACK_STATE_ACTIVE
+        said = feedback_pb2.Feedback()
+        said.CopyFrom(after)
+        for name in ("id", "sentiment", "pattern_id", "create_time", "update_time", "state"):
+            said.ClearField(name)
+        assert said == before
+
+
+async def test_sentiment_follows_type_and_position(client: Client) -> None:
+    said = [
+        (thumbs_up("a"), feedback_pb2.SENTIMENT_POSITIVE),
+        (thumbs_down("b"), feedback_pb2.SENTIMENT_NEGATIVE),
+        (correction("c", "right"), feedback_pb2.SENTIMENT_NEUTRAL),
+        (rating("d", 3), feedback_pb2.SENTIMENT_NEUTRAL),
+        (rating("e", 4, min=0, max=10), feedback_pb2.SENTIMENT_NEGATIVE),
+        (rating("f", 6, min=0, max=10), feedback_pb2.SENTIMENT_POSITIVE),
+    ]
+    stored = [await client.collect(feedback) for feedback, _ in said]
+    assert [feedback.sentiment for feedback in stored] == [sentiment for _, sentiment in said]
+    assert (stored[3].rating.min, stored[3].rating.max) == (1, 5)
+    assert stored[2].correction.kind == feedback_pb2.CORRECTION_KIND_KNOWLEDGE
+
+
+async def test_each_filter_finds_what_matches_and_nothing_else(client: Client) -> None:
+    stored = {
+        "a": thumbs_up("a", query="reset my password", user_id="u1", source="web", labels={"x.$": "1", "y": "2"}),
+        "b": thumbs_down("b", query="weather in Paris", user_id="u2", model="m1", labels={"x.$": "1"}),
+        "c": rating("c", 1, query="cancel subscription", user_id="u1", labels={"y": "1"}),
+        "d": correction("d", "right", query="opening hours", source="app", model="m2"),
+        "gone": thumbs_up("gone", query="opening hours", user_id="u1", source="web", model="m1"),
+    }
+    for hour, (name, feedback) in enumerate(stored.items()):
+        feedback.occur_time.FromDatetime(NOON + timedelta(hours=hour))
+        stored[name] = await client.collect(feedback)
+    await client.feedback.retract(stored["gone"].id)
+
+    filtered = feedback_pb2.FeedbackFilter
+    since = filtered(start_time=stored["b"].occur_time)
+    between = filtered(start_time=stored["a"].occur_time, end_time=stored["c"].occur_time)
+    both = [feedback_pb2.FEEDBACK_STATE_ACTIVE, feedback_pb2.FEEDBACK_STATE_RETRACTED]
+    expected = [
+        (filtered(), "dcba"),
+        (filtered(types=[feedback_pb2.FEEDBACK_TYPE_CORRECTION]), "d"),
+        (filtered(types=[feedback_pb2.FEEDBACK_TYPE_RATING, feedback_pb2.FEEDBACK_TYPE_THUMBS_UP]), "ca"),
+        (filtered(sentiments=[feedback_pb2.SENTIMENT_NEGATIVE]), "cb"),
+        (filtered(pattern_id=stored["c"].pattern_id), "c"),
+        (filtered(interaction_id="b"), "b"),
+        (filtered(user_id="u1"), "ca"),
+        (filtered(source="app"), "d"),
+        (filtered(model="m1"), "b"),
+        (filtered(labels={"x.$": "1"}), "ba"),
+        (filtered(labels={"x.$": "1", "y": "2"}), "a"),
+        (filtered(labels={"x.$": "2"}), ""),
+        (since, "dcb"),
+        (between, "ba"),
+        (filtered(states=[feedback_pb2.FEEDBACK_STATE_RETRACTED]), ["gone"]),
+        (filtered(states=both, user_id="u1"), ["gone", "c", "a"]),
+        (filtered(user_id="u1", sentiments=[feedback_pb2.SENTIMENT_NEGATIVE]), "c"),
+        (filtered(user_id="nobody"), ""),
+    ]
+    for filter, names in expected:
+        for page_size in (0, 1):
+            listing = client.feedback.list(filter=filter, page_size=page_size)
+            assert [feedback.interaction.id async for feedback in listing] == list(names), filter
+
+
+async def test_pages_neither_repeat_nor_skip_feedback_of_one_moment(client: Client) -> None:
+    made = [thumbs_up(f"i{number}", query="q", occur_time=NOON) for number in range(6)]
+    ids = {result.feedback.id async for result in client.collect_many(made)}
+    pages = [page async for page in client.feedback.list(page_size=3).pages()]
+    assert [len(page.feedback) for page in pages] == [3, 3]
+    assert {feedback.id for page in pages for feedback in page.feedback} == ids
+    assert [bool(page.next_page_token) for page in pages] == [True, False]
+
+
+async def test_a_damaged_or_foreign_token_is_refused(service: Service) -> None:
+    client = service.client
+    async for _ in client.collect_many([thumbs_up(f"i{number}", query="q") for number in range(3)]):
+        pass
+    token = (await client.feedback.list(page_size=1).page()).next_page_token
+    damaged = [("B" if token[0] == "A" else "A") + token[1:], token[:-4], "ключ", "a", "=", "{}"]
+    for bad in damaged:
+        error = await _refused(client.feedback.list(page_size=1).page(bad))
+        assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN"), bad
+        assert [field for field, _ in error.field_violations] == ["page_token"]
+    async with Client(service.address, project="other") as other:
+        assert (await _refused(other.feedback.list(page_size=1).page(token))).reason == "INVALID_PAGE_TOKEN"
+
+
+async def test_similar_feedback_is_ten_best_first_without_the_reference(client: Client) -> None:
+    made = [thumbs_up(f"i{number}", query="How do I reset my password?") for number in range(13)]
+    stored = [result.feedback async for result in client.collect_many(made)]
+    far = await client.collect(thumbs_down("far", query="What is the weather in Paris?"))
+    await client.feedback.retract(stored[5].id)
+
+    found = await client.feedback.similar(feedback_id=stored[0].id)
+    assert len(found) == 10
+    assert not {stored[0].id, stored[5].id} & {match.feedback.id for match in found}
+    assert len(await client.feedback.similar(query="reset password", page_size=3)) == 3
+
+    everything = await client.feedback.similar(query="How do I reset my password?", page_size=100)
+    similarities = [match.similarity for match in everything]
+    assert similarities == sorted(similarities, reverse=True)
+    assert similarities[0] == pytest.approx(1, abs=0.01)
+    assert everything[-1].feedback.id == far.id
+    negative = feedback_pb2.FeedbackFilter(sentiments=[feedback_pb2.SENTIMENT_NEGATIVE])
+    only = await client.feedback.similar(interaction_id="i0", filter=negative)
+    assert [match.feedback.id for match in only] == [far.id]
+
+
+async def test_a_reference_that_is_not_there_is_not_found(client: Client) -> None:
+    unknown = [
+        client.feedback.similar(feedback_id="f" * 24),
+        client.feedback.similar(interaction_id="nobody's"),
+        client.feedback.amend("f" * 24, thumbs_up("i"), ["type"]),
+        client.feedback.retract("f" * 24),
+    ]
+    for call in unknown:
+        error = await _refused(call)
+        assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "FEEDBACK_NOT_FOUND")
+
+
+async def test_an_amendment_takes_the_masked_fields_alone(service: Service) -> None:
+    client = service.client
+    stored = await client.collect(rating("i", 1, query="q", comment="kept", labels={"a": "1"}))
+    await client.collect(rating("other", 5, query="q"))
+    assert (await client.insights.get()).metrics.average_rating == pytest.approx(0.5)
+    change = rating("ignored", 4, comment="ignored", labels={"b": "2"})
+    amended = await client.feedback.amend(stored.id, change, ["rating", "labels"], request_id="amend")
+    assert amended == await client.feedback.get(stored.id)
+    assert (amended.rating.score, amended.comment, dict(amended.labels)) == (4, "kept", {"b": "2"})
+    assert (amended.interaction, amended.create_time) == (stored.interaction, stored.create_time)
+    metrics = (await client.insights.get()).metrics
+    assert (metrics.total_feedback, metrics.positive_count, metrics.negative_count) == (2, 2, 0)
+    assert metrics.average_rating == pytest.approx(0.875)
+
+    # The same amendment sent again, after another one, does not bring the old content back.
+    await client.feedback.amend(stored.id, rating("i", 2), ["rating"])
+    again = await client.feedback.amend(stored.id, change, ["rating", "labels"], request_id="amend")
+    assert again.rating.score == 2
+    for mask in ([], ["query"], ["id", "comment"]):
+        error = await _refused(client.feedback.amend(stored.id, change, mask))
+        assert {field for field, _ in error.field_violations} == {"update_mask"}
+    assert await check(service.mongo, Clock()) == []
+
+
+async def test_the_vote_that_occurred_last_stands_however_late_another_comes(service: Service) -> None:
+    client = service.client
+    newest = await client.collect(thumbs_down("i", query="q", user_id="u", occur_time=NOON))
+    late = await client.collect(thumbs_up("i", query="q", user_id="u", occur_time=NOON - timedelta(hours=1)))
+    assert late == newest
+    changed = await client.collect(rating("i", 5, query="q", user_id="u", occur_time=NOON + timedelta(hours=2)))
+    assert (changed.id, changed.type) == (newest.id, feedback_pb2.FEEDBACK_TYPE_RATING)
+    others = [
+        await client.collect(thumbs_up("i", query="q", user_id="v")),
+        await client.collect(thumbs_up("j", query="q", user_id="u")),
+        await client.collect(thumbs_up("i", query="q")),
+        await client.collect(thumbs_up("i", query="q")),
+        await client.collect(correction("i", "right", query="q", user_id="u")),
+    ]
+    assert len({newest.id, *(feedback.id for feedback in others)}) == 6
+    assert len([feedback async for feedback in client.feedback.list()]) == 6
+    assert await check(service.mongo, Clock()) == []
+
+
+async def test_a_user_who_votes_at_two_replicas_at_once_has_one_vote(start_service: StartService) -> None:
+    one, two = await start_service(), await start_service()
+    votes = [thumbs_up, thumbs_down] * 10
+    answers = await asyncio.gather(
+        *(
+            replica.client.collect(vote(f"i{number % 5}", query="q", user_id="u"))
+            for number, vote in enumerate(votes)
+            for replica in (one, two)
+        )
+    )
+    assert len({answer.id for answer in answers}) == 5
+    assert (await _total(two.client))[0] == 5
+    assert await check(one.mongo, Clock()) == []
+
+
+def _with_time(seconds: int) -> feedback_pb2.Feedback:
+    feedback = thumbs_up("i")
+    feedback.occur_time.seconds = seconds
+    return feedback
+
+
+def _nested(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("bad", "fields"),
+    [
+        (thumbs_up("i" * 257), {"feedback.interaction.id"}),
+        (thumbs_up("i", response="r" * 50_001), {"feedback.interaction.response"}),
+        (thumbs_up("i", versions={str(n): "" for n in range(65)}), {"feedback.interaction.versions"}),
+        (thumbs_up("i", labels={"": "x"}), {"feedback.labels"}),
+        (thumbs_up("i", labels={"k" * 64: "x"}), {"feedback.labels"}),
+        (thumbs_up("i", labels={"k": "x" * 257}), {"feedback.labels[k]"}),
+        (thumbs_up("i", user_id="u" * 257, source="s" * 257), {"feedback.user_id", "feedback.source"}),
+        (thumbs_up("i", custom=_nested(33)), {"feedback.custom"}),
+        (rating("i", 0), {"feedback.rating.score"}),
+        (rating("i", 5, min=5, max=1), {"feedback.rating.max"}),
+        (rating("i", 1, max=5), {"feedback.rating"}),
+        (rating("i", 1, min=float("-inf"), max=5), {"feedback.rating.min"}),
+        (correction("i", ""), {"feedback.correction.corrected"}),
+        (
+            correction("i", "c" * 50_001, original="o" * 50_001),
+            {"feedback.correction.corrected", "feedback.correction.original"},
+        ),
+        (_with_time(946_684_799), {"feedback.occur_time"}),
+        (_with_time(-(10**12)), {"feedback.occur_time"}),
+        (feedback_pb2.Feedback(), {"feedback.interaction", "feedback.type"}),
+    ],
+)
+async def test_what_is_out_of_bounds_is_refused_by_its_name(
+    client: Client, bad: feedback_pb2.Feedback, fields: set[str]
+) -> None:
+    error = await _refused(client.collect(bad))
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+    assert {field for field, _ in error.field_violations} == fields
+    assert await _total(client) == (0, 0, 0)
+
+
+async def test_what_is_just_within_bounds_is_stored(client: Client) -> None:
+    full = {f"{number:063d}": "v" * 256 for number in range(64)}
+    most = thumbs_up(
+        "i" * 256, query="q" * 10_000, response="r" * 50_000, comment="c" * 10_000, labels=full, versions=full
+    )
+    assert (await client.collect(most)).labels == full
+    assert (await client.collect(_with_time(946_684_800))).occur_time.seconds == 946_684_800
+    soon = datetime.now(UTC) + timedelta(minutes=4)
+    assert (await client.collect(thumbs_up("i", occur_time=soon))).occur_time.seconds == int(soon.timestamp())
+    error = await _refused(client.collect(thumbs_up("i", occur_time=soon + timedelta(minutes=2))))
+    assert [field for field, _ in error.field_violations] == ["feedback.occur_time"]
+
+
+async def test_reads_too_name_every_wrong_field(service: Service) -> None:
+    pb = feedback_pb2
+    long = "x" * 257
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        stub = feedback_pb2_grpc.FeedbackServiceStub(channel)
+        bad_filter = pb.FeedbackFilter(user_id=long, types=[9], labels={str(number): "" for number in range(9)})
+        filter_fields = {"filter.user_id", "filter.types", "filter.labels"}
+        cases: list[tuple[Callable[[], Awaitable[object]], set[str]]] = [
+            (lambda: stub.GetFeedback(pb.GetFeedbackRequest(project="No!")), {"project", "id"}),
+            (
+                lambda: stub.ListFeedback(pb.ListFeedbackRequest(project="-a", filter=bad_filter, page_size=-1)),
+                {"project", "page_size", *filter_fields},
+            ),
+            (
+                lambda: stub.ListSimilarFeedback(pb.ListSimilarFeedbackRequest(filter=bad_filter)),
+                {"reference", *filter_fields},
+            ),
+            (
+                lambda: stub.AmendFeedback(pb.AmendFeedbackRequest(project="a" * 64, request_id="r" * 129)),
+                {"project", "id", "update_mask", "request_id"},
+            ),
+            (lambda: stub.RetractFeedback(pb.RetractFeedbackRequest(project="a.b")), {"project", "id"}),
+            (lambda: stub.BatchCollectFeedback(pb.BatchCollectFeedbackRequest(project="A")), {"project", "requests"}),
+            (
+                lambda: stub.CollectFeedback(pb.CollectFeedbackRequest(project="a/b")),
+                {"project", "feedback", "feedback.interaction", "feedback.type"},
+            ),
+        ]
+        for call, fields in cases:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call()
+            error = UptakeError.from_rpc(caught.value)
+            assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+            assert {field for field, _ in error.field_violations} == fields
+
+
+async def test_a_batch_item_of_another_project_is_refused_alone(client: Client) -> None:
+    items = [
+        feedback_pb2.CollectFeedbackRequest(project=project, feedback=thumbs_up("i", query="q"))
+        for project in ("default", "other")
+    ]
+    response = await feedback_pb2_grpc.FeedbackServiceStub(client._transport.channel).BatchCollectFeedback(
+        feedback_pb2.BatchCollectFeedbackRequest(project="default", requests=items)
+    )
+    assert [result.WhichOneof("result") for result in response.results] == ["feedback", "error"]
+    assert [violation.field for violation in response.results[1].error.field_violations] == ["project"]
+
+
+async def test_a_repeat_after_an_amendment_is_answered_with_what_is_now(client: Client) -> None:
+    first = await client.collect(thumbs_up("i", query="q"), request_id="one")
+    amended = await client.feedback.amend(first.id, thumbs_down("i", comment="no"), ["type", "comment"])
+    assert await client.collect(thumbs_up("i", query="q"), request_id="one") == amended
+    repeated = feedback_pb2.CollectFeedbackRequest(feedback=thumbs_up("i", query="q"), request_id="one")
+    assert [result.feedback async for result in client.collect_many([repeated])] == [amended]
+    assert await _total(client) == (1, 0, 1)
+
+
+async def test_equal_batches_to_two_replicas_at_once_are_stored_once(start_service: StartService) -> None:
+    one, two = await start_service(), await start_service()
+    requests = [
+        feedback_pb2.CollectFeedbackRequest(
+            feedback=rating(f"i{n}", n % 6, min=0, max=5, query="q"), request_id=f"r{n}"
+        )
+        for n in range(100)
+    ]
+
+    async def ids(service: Service, size: int) -> list[str]:
+        return [result.feedback.id async for result in service.client.collect_many(requests, batch_size=size)]
+
+    answers = await asyncio.gather(ids(one, 100), ids(two, 30), ids(two, 7))
+    assert answers[0] == answers[1] == answers[2]
+    assert len(set(answers[0]) - {""}) == 100
+    assert (await _total(two.client))[0] == 100
+    assert await check(two.mongo, Clock()) == []
+
+
+async def test_projects_share_neither_request_ids_nor_votes_nor_changes(service: Service) -> None:
+    mine = await service.client.collect(thumbs_up("i", query="q", user_id="u"), request_id="same")
+    async with Client(service.address, project="other") as other:
+        theirs = await other.collect(thumbs_down("i", query="q", user_id="u"), request_id="same")
+        assert theirs.id != mine.id
+        assert theirs.pattern_id != mine.pattern_id
+        for call in (
+            other.feedback.amend(mine.id, thumbs_down("i"), ["type"]),
+            other.feedback.retract(mine.id),
+            other.feedback.similar(feedback_id=mine.id),
+        ):
+            assert (await _refused(call)).reason == "FEEDBACK_NOT_FOUND"
+        assert [match.feedback.id for match in await other.feedback.similar(query="q")] == [theirs.id]
+        foreign = feedback_pb2.FeedbackFilter(pattern_id=mine.pattern_id)
+        assert [feedback async for feedback in other.feedback.list(filter=foreign)] == []
+        assert await _total(other) == (1, 0, 1)
+    assert await service.client.feedback.get(mine.id) == mine
+    assert await _total(service.client) == (1, 1, 0)
+    assert await check(service.mongo, Clock()) == []
+
+
+async def test_what_a_later_version_answers_is_unimplemented(client: Client) -> None:
+    async def stream() -> None:
+        async for _ in client.feedback.stream([thumbs_up("i")]):
+            pass
+
+    for call in (client.feedback.erase_user("u"), stream()):
+        error = await _refused(call)
+        assert (error.code, error.reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")
+
+
+async def test_what_lies_on_the_edge_of_a_window_of_time_is_found(service: Service) -> None:
+    near = NOON.replace(microsecond=0)
+    # The windows that are read end 10, 90 and 730 seconds before `near`.
+    for number, seconds in enumerate((0, 10, 90, 730)):
+        occurred = near - timedelta(seconds=seconds)
+        await service.client.collect(thumbs_up(f"i{number}", query="q", occur_time=occurred))
+    found = await service.mongo.collection("feedback").find_newest(
+        {"project": "default"}, "occur_time", near=near, limit=10
+    )
+    assert [document["interaction"]["id"] for document in found] == ["i0", "i1", "i2", "i3"]
+    store = FeedbackStore(service.mongo, Clock())
+    since = store.of_pattern_since(found[0]["pattern_id"], near - timedelta(seconds=10))
+    assert [feedback.interaction.id async for feedback in since] == ["i0", "i1"]

@@ -20,7 +20,7 @@ from uptake_service.feedback.model import (
     Sentiment,
     StoredFeedback,
 )
-from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.mongo.client import Document, Mongo, Session, since
 from uptake_service.mongo.paging import after
 
 NEWEST_FIRST = [("occur_time", -1), ("_id", -1)]
@@ -127,7 +127,7 @@ class FeedbackStore:
     ) -> AsyncIterator[StoredFeedback]:
         """The active feedback of a pattern that occurred at `time` or later, newest first."""
         async for document in self._feedback.stream(
-            {"pattern_id": pattern_id, "state": FeedbackState.ACTIVE.value, "occur_time": {"$gte": time}},
+            {"pattern_id": pattern_id, "state": FeedbackState.ACTIVE.value, "occur_time": since(time)},
             projection={"vector": 0},
             sort=NEWEST_FIRST,
             session=session,

@@ -36,7 +36,17 @@ Session = AsyncIOMotorClientSession
 
 _DUPLICATE_KEY = 11000
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _INDEX_OF_DUPLICATE = re.compile(r"index: (?:\S+\.\$)?(\S+)")
+
+
+def since(time: datetime) -> Document:
+    """The condition for a time field to be at `time` or later.
+
+    It has no $gte: on an index where the field descends and another follows it, the embedded database (SecantusDB
+    0.7.0b3) leaves out what equals that bound. Stored times are whole milliseconds, so this is the same.
+    """
+    return {"$gt": time - _MILLISECOND}
 
 
 class Transient(Exception):
@@ -182,7 +192,7 @@ class Collection:
         while len(found) < limit:
             # Past two years everything older is one window.
             older = max(older - width, first) if width < timedelta(days=730) else first
-            pipeline: list[Mapping[str, Any]] = [{"$match": {**filter, time_field: {"$gte": older, **end}}}]
+            pipeline: list[Mapping[str, Any]] = [{"$match": {**filter, time_field: {**since(older), **end}}}]
             if rest:
                 pipeline.append({"$match": rest})
             pipeline += [{"$sort": {time_field: -1, "_id": -1}}, {"$limit": limit - len(found)}]

@@ -1,0 +1,296 @@
+"""What a plan promises: numbers kept change by change are those of a recount, however changes fall into batches."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from uptake_service.errors import DomainError
+from uptake_service.feedback.model import (
+    POSITION_SCALE,
+    Content,
+    CorrectionValue,
+    Draft,
+    FeedbackState,
+    FeedbackType,
+    Interaction,
+    Rating,
+    Sentiment,
+    StoredFeedback,
+    sentiment_of,
+)
+from uptake_service.feedback.plan import Amend, Change, Collect, Plan, Retract
+from uptake_service.insights.rollups import RollupDeltas
+from uptake_service.patterns.store import Assignment, ShareChange
+from uptake_service.projects.model import Project, ProjectSettings, ReviewPolicy, VotePolicy
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DIMENSION = 4
+CROWD = tuple(f"known-{number}" for number in range(99))
+"""So many models that of two new ones only the first still gets a count of its own."""
+
+
+def projects() -> dict[str, Project]:
+    keep_all = ProjectSettings(review_policy=ReviewPolicy(vote_policy=VotePolicy.KEEP_ALL))
+    return {"amend": Project(id="amend", models=CROWD), "keep": Project(id="keep", settings=keep_all)}
+
+
+@dataclass
+class Kept:
+    """What is stored after some batches: feedback, and the sums of every change of its numbers."""
+
+    projects: dict[str, Project] = field(default_factory=projects)
+    feedback: dict[str, StoredFeedback] = field(default_factory=dict)
+    rollups: Counter[tuple[object, ...]] = field(default_factory=Counter)
+    shares: dict[str, ShareChange] = field(default_factory=dict)
+    made: int = 0
+
+    def run(self, batch: Sequence[Change]) -> None:
+        plan = Plan(
+            now=START + timedelta(days=9),
+            writer=0,
+            revision=1,
+            projects=self.projects,
+            stored=list(self.feedback.values()),
+            no_share=empty_share,
+        )
+        for change in batch:
+            try:
+                self._apply(plan, change)
+            except DomainError:
+                continue
+        for item in (*plan.added, *plan.changed):
+            self.feedback[item.id] = item
+        for key, counts in plan.rollups().changes().items():
+            for name, number in counts.items():
+                self.rollups[key.project, key.hour, key.dimension, key.value, name] += number
+        for pattern_id, change in plan.shares().items():
+            share = self.shares.setdefault(pattern_id, empty_share(change.project))
+            share.total += change.total
+            share.negative += change.negative
+            share.vector_sum += change.vector_sum
+        for id, project in self.projects.items():
+            models, sources = plan.new_models.get(id, set()), plan.new_sources.get(id, set())
+            self.projects[id] = project.model_copy(
+                update={"models": (*project.models, *models), "sources": (*project.sources, *sources)}
+            )
+
+    def _apply(self, plan: Plan, change: Change) -> None:
+        if isinstance(change, Collect):
+            self.made += 1
+            pattern_id = f"{change.project}-{change.draft.interaction.query}"
+            vector = np.array([len(pattern_id), -3, self.made % 100, 7], dtype=np.int8).tobytes()
+            plan.collect(change.draft, id_of(self.made), Assignment(pattern_id, vector, starts=False))
+        elif isinstance(change, Amend):
+            plan.amend(change)
+        else:
+            plan.retract(change)
+
+
+def empty_share(project: str) -> ShareChange:
+    return ShareChange(project, np.zeros(DIMENSION, dtype=np.int32))
+
+
+def id_of(number: int) -> str:
+    return f"{number:024d}"
+
+
+def recounted(feedback: Iterable[StoredFeedback]) -> Counter[tuple[object, ...]]:
+    """Rollups counted from nothing, by other code than the service's."""
+    counts: Counter[tuple[object, ...]] = Counter()
+    for item in feedback:
+        if item.state is not FeedbackState.ACTIVE:
+            continue
+        hour = item.occur_time.replace(minute=0, second=0, microsecond=0)
+        for dimension, value in (
+            ("all", ""),
+            ("model", item.model_bucket),
+            ("source", item.source_bucket),
+            ("pattern", item.pattern_id),
+        ):
+            for name in ("total", item.sentiment.value.lower(), item.content.type.value.lower()):
+                counts[item.project, hour, dimension, value, name] += 1
+            if item.content.rating:
+                counts[item.project, hour, dimension, value, "position"] += item.content.rating.position
+    return counts
+
+
+def without_zeros(counts: Counter[tuple[object, ...]]) -> dict[tuple[object, ...], int]:
+    return {key: number for key, number in counts.items() if number}
+
+
+CONTENTS = st.one_of(
+    st.sampled_from([Content(type=FeedbackType.THUMBS_UP), Content(type=FeedbackType.THUMBS_DOWN, comment="no")]),
+    st.integers(0, 10).map(
+        lambda score: Content(type=FeedbackType.RATING, rating=Rating(score=score, min=0.0, max=10.0))
+    ),
+    st.just(Content(type=FeedbackType.CORRECTION, correction=CorrectionValue(corrected="right"))),
+)
+PROJECTS = st.sampled_from(["amend", "amend", "keep"])
+COLLECTS = st.builds(
+    lambda project, interaction, user, query, model, source, minutes, content: Collect(
+        Draft(
+            project=project,
+            interaction=Interaction(id=interaction, query=query, model=model),
+            content=content,
+            user_id=user,
+            source=source,
+            occur_time=START + timedelta(minutes=minutes),
+        )
+    ),
+    PROJECTS,
+    st.sampled_from(["i", "j"]),
+    st.sampled_from(["", "u", "v"]),
+    st.sampled_from(["q", "r"]),
+    st.sampled_from(["", "m", "n"]),
+    st.sampled_from(["web", "app"]),
+    st.sampled_from([0, 30, 90]),
+    CONTENTS,
+)
+TARGETS = st.integers(1, 12).map(id_of)
+AMENDS = st.builds(lambda project, id, new: Amend(project, id, lambda old: new), PROJECTS, TARGETS, CONTENTS)
+RETRACTS = st.builds(Retract, PROJECTS, TARGETS)
+CHANGES = st.lists(st.one_of(COLLECTS, COLLECTS, AMENDS, RETRACTS), max_size=30)
+
+
+def batches(changes: Sequence[Change], cuts: Iterable[int]) -> Iterator[Sequence[Change]]:
+    places = [0, *sorted(cut for cut in set(cuts) if 0 < cut < len(changes)), len(changes)]
+    for begin, end in itertools.pairwise(places):
+        yield changes[begin:end]
+
+
+@settings(deadline=None, max_examples=200)
+@given(CHANGES, st.lists(st.integers(1, 29), max_size=8))
+def test_numbers_kept_change_by_change_are_those_of_a_recount(changes: list[Change], cuts: list[int]) -> None:
+    kept = Kept()
+    for batch in batches(changes, cuts):
+        kept.run(batch)
+    assert without_zeros(kept.rollups) == without_zeros(recounted(kept.feedback.values()))
+    for pattern_id in {item.pattern_id for item in kept.feedback.values()}:
+        active = [
+            item
+            for item in kept.feedback.values()
+            if item.pattern_id == pattern_id and item.state is FeedbackState.ACTIVE
+        ]
+        share = kept.shares.get(pattern_id, empty_share(""))
+        assert share.total == len(active)
+        assert share.negative == sum(item.sentiment is Sentiment.NEGATIVE for item in active)
+        vectors = [np.frombuffer(item.vector, dtype=np.int8).astype(int) for item in active]
+        assert share.vector_sum.tolist() == np.sum([np.zeros(DIMENSION, dtype=int), *vectors], axis=0).tolist()
+
+
+@settings(deadline=None, max_examples=200)
+@given(CHANGES, st.lists(st.integers(1, 29), max_size=8))
+def test_how_changes_fall_into_batches_changes_nothing(changes: list[Change], cuts: list[int]) -> None:
+    one_by_one, batched = Kept(), Kept()
+    for change in changes:
+        one_by_one.run([change])
+    for batch in batches(changes, cuts):
+        batched.run(batch)
+    assert batched.feedback == one_by_one.feedback
+    assert without_zeros(batched.rollups) == without_zeros(one_by_one.rollups)
+
+
+@settings(deadline=None, max_examples=200)
+@given(CHANGES, st.lists(st.integers(1, 29), max_size=8))
+def test_one_person_has_one_vote_on_an_interaction(changes: list[Change], cuts: list[int]) -> None:
+    kept = Kept()
+    for batch in batches(changes, cuts):
+        kept.run(batch)
+    stored = Counter((item.project, item.interaction.id, item.user_id, item.vote) for item in kept.feedback.values())
+    assert all(number == 1 for number in stored.values())
+    votes = [
+        (item.interaction.id, item.user_id)
+        for item in kept.feedback.values()
+        if item.project == "amend"
+        and item.user_id
+        and item.state is FeedbackState.ACTIVE
+        and item.content.type is not FeedbackType.CORRECTION
+    ]
+    assert len(votes) == len(set(votes))
+    assert all(item.vote == item.id for item in kept.feedback.values() if item.project == "keep")
+
+
+@given(CHANGES)
+def test_taking_everything_back_leaves_no_numbers(changes: list[Change]) -> None:
+    kept = Kept()
+    kept.run(changes)
+    kept.run([Retract(item.project, item.id) for item in kept.feedback.values()])
+    assert without_zeros(kept.rollups) == {}
+    assert all(share.empty for share in kept.shares.values())
+
+
+def test_past_a_hundred_models_the_rest_counts_as_other() -> None:
+    kept = Kept()
+    for number, model in enumerate(["first", "second", "first", CROWD[0]]):
+        draft = Draft(
+            project="amend",
+            interaction=Interaction(id=str(number), model=model),
+            content=Content(type=FeedbackType.THUMBS_UP),
+            occur_time=START,
+        )
+        kept.run([Collect(draft)])
+    assert [item.model_bucket for item in kept.feedback.values()] == ["first", "other", "first", CROWD[0]]
+
+
+@pytest.mark.parametrize(
+    ("position", "sentiment"),
+    [
+        (0, Sentiment.NEGATIVE),
+        (400_000, Sentiment.NEGATIVE),
+        (400_001, Sentiment.NEUTRAL),
+        (599_999, Sentiment.NEUTRAL),
+        (600_000, Sentiment.POSITIVE),
+        (1_000_000, Sentiment.POSITIVE),
+    ],
+)
+def test_the_boundaries_of_sentiment_are_exact(position: int, sentiment: Sentiment) -> None:
+    rating = Rating(score=float(position), min=0.0, max=float(POSITION_SCALE))
+    assert sentiment_of(FeedbackType.RATING, rating) is sentiment
+
+
+@given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9), st.floats(0, 1), st.floats(0, 1))
+def test_a_better_score_never_means_a_worse_sentiment(one: float, two: float, first: float, second: float) -> None:
+    low, high = min(one, two), max(one, two)
+    if not high > low:
+        return
+    worse, better = (
+        Rating(score=min(high, max(low, low + (high - low) * place)), min=low, max=high)
+        for place in sorted((first, second))
+    )
+    order = [Sentiment.NEGATIVE, Sentiment.NEUTRAL, Sentiment.POSITIVE]
+    found = [order.index(sentiment_of(FeedbackType.RATING, rating)) for rating in (worse, better)]
+    assert found == sorted(found)
+    assert all(0 <= rating.position <= POSITION_SCALE for rating in (worse, better))
+    assert all(math.isfinite(rating.position) for rating in (worse, better))
+
+
+@pytest.mark.parametrize(
+    ("type", "sentiment"),
+    [
+        (FeedbackType.THUMBS_UP, Sentiment.POSITIVE),
+        (FeedbackType.THUMBS_DOWN, Sentiment.NEGATIVE),
+        (FeedbackType.CORRECTION, Sentiment.NEUTRAL),
+    ],
+)
+def test_without_a_score_the_type_decides(type: FeedbackType, sentiment: Sentiment) -> None:
+    assert sentiment_of(type, None) is sentiment
+
+
+@given(st.lists(COLLECTS, max_size=10))
+def test_a_share_put_in_and_taken_out_cancels(changes: list[Collect]) -> None:
+    kept = Kept()
+    kept.run(changes)
+    deltas = RollupDeltas()
+    for sign in (+1, -1):
+        for item in kept.feedback.values():
+            deltas.count(item, sign)
+    assert deltas.changes() == {}
