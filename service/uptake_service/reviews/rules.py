@@ -1,6 +1,6 @@
 """When a pattern has turned bad, and what follows. No I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from uptake_service.feedback.model import Feedback, FeedbackType, Sentiment, StoredFeedback
@@ -49,7 +49,12 @@ def examine(newest_first: Sequence[Feedback], policy: ReviewPolicy) -> Examined 
     )
 
 
-def judge(newest_first: Sequence[StoredFeedback], mark: Mark, policy: ReviewPolicy) -> tuple[str, Examined] | None:
+def judge(
+    newest_first: Sequence[StoredFeedback],
+    mark: Mark,
+    policy: ReviewPolicy,
+    quiet_before: Callable[[Sequence[StoredFeedback]], bool] = lambda later: False,
+) -> tuple[str, Examined] | None:
     """Judges a pattern at each piece of feedback of a mark, oldest first, as if they had come one by one.
 
     At each, what the same batch brought after it is left out, so that batching changes no outcome.
@@ -58,9 +63,11 @@ def judge(newest_first: Sequence[StoredFeedback], mark: Mark, policy: ReviewPoli
         newest_first: The pattern's newest feedback: the window and all that the batch touched.
         mark: The batch's due judgement.
         policy: The project's policy.
+        quiet_before: Whether the pattern was left alone before the same batch's later feedback, which it is given.
 
     Returns:
-        The feedback at which it first was bad, and what was seen when it last was; None if it never was.
+        The feedback at which it first was bad and not left alone, and what was seen when it last was; None if it
+        never was.
     """
     same_batch = {
         feedback.id for feedback in newest_first if (feedback.writer, feedback.revision) == (mark.writer, mark.revision)
@@ -78,6 +85,13 @@ def judge(newest_first: Sequence[StoredFeedback], mark: Mark, policy: ReviewPoli
         ]
         examined = examine(seen, policy)
         if examined is not None:
+            later = [
+                feedback
+                for feedback in newest_first
+                if feedback.id in same_batch and (feedback.occur_time, feedback.id) > order
+            ]
+            if quiet_before(later):
+                continue
             trigger = trigger or point.id
             last = examined
     return None if last is None else (trigger, last)

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from uptake_service.clock import Clock
 from uptake_service.errors import DuplicateKey
-from uptake_service.feedback.model import StoredFeedback
+from uptake_service.feedback.model import Sentiment, StoredFeedback
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.ids import new_id
 from uptake_service.mongo.client import Mongo, Session
@@ -101,15 +101,17 @@ class Trigger:
         self, mark: Mark, policy: ReviewPolicy, review: Review | None, session: Session
     ) -> tuple[Review, ReviewAction] | None:
         newest = await self._newest(mark, policy, review, session)
-        found = judge(newest, mark, policy)
+        now = self._clock.now()
+        negatives = await self._negatives_since(mark, review, session)
+
+        def quiet_before(later: Sequence[StoredFeedback]) -> bool:
+            return is_quiet(review, policy, negatives - _negatives_among(later, review), now)
+
+        found = judge(newest, mark, policy, quiet_before)
         if found is None:
             return None
-        now = self._clock.now()
         trigger_feedback_id, last = found
         if review is None or review.state is ReviewState.DISMISSED:
-            negatives = await self._negatives_since(mark, review, session)
-            if is_quiet(review, policy, negatives, now):
-                return None
             opened = Review(
                 id=new_id(),
                 project=mark.project,
@@ -161,6 +163,14 @@ class Trigger:
         return found
 
     async def _negatives_since(self, mark: Mark, review: Review | None, session: Session) -> int:
-        if review is None or review.resolution is None:
+        if review is None or review.resolution is None or review.state is not ReviewState.DISMISSED:
             return 0
         return await self._feedback.count_negative_since(mark.pattern_id, review.resolution.end_time, session=session)
+
+
+def _negatives_among(feedback: Sequence[StoredFeedback], review: Review | None) -> int:
+    """How many of these count as negatives that came in after the review's end."""
+    if review is None or review.resolution is None:
+        return 0
+    end_time = review.resolution.end_time
+    return sum(item.sentiment is Sentiment.NEGATIVE and item.create_time > end_time for item in feedback)
