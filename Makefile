@@ -7,7 +7,7 @@ BUF := .tools/node_modules/.bin/buf
 PROTOS := $(wildcard protos/uptake/v1/*.proto)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test serve bench lint format proto clean
+.PHONY: help demo test serve bench lint breaking format proto clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ lint: $(VENV)/.installed $(BUF) ## Check style, types and the contract
 	$(BUF) format --diff --exit-code
 	@$(MAKE) --no-print-directory proto OUT=.tools/proto
 	diff -r -x '__init__.py' -x '__pycache__' .tools/proto/uptake/v1 clients/python/uptake/v1
+
+breaking: $(BUF) ## Check the contract against the branch main
+	$(BUF) breaking --against '.git#branch=main'
 
 format: $(VENV)/.installed $(BUF) ## Bring code and contract into shape
 	$(BIN)/ruff format .

@@ -17,7 +17,7 @@ _STATES = numbers(review_pb2.ReviewState, "REVIEW_STATE_", ReviewState)
 
 
 async def show_reviews(client: Client, console: Console, *, states: Sequence[str], order: str, limit: int) -> None:
-    """Prints reviews in these states (lower case), "urgent" or "newest" first."""
+    """Prints reviews in these states (lower case; none means all), "urgent" or "newest" first."""
     listing = client.reviews.list(
         filter=review_pb2.ReviewFilter(states=[_STATES[ReviewState(state.upper())] for state in states]),
         order=review_pb2.REVIEW_ORDER_MOST_URGENT if order == "urgent" else review_pb2.REVIEW_ORDER_NEWEST,
@@ -25,20 +25,27 @@ async def show_reviews(client: Client, console: Console, *, states: Sequence[str
     )
     page = await listing.page("")
     if not page.reviews:
-        console.print(f"  no reviews are {' or '.join(states)}: no pattern is bad, or not enough feedback came in yet")
+        which = f"no review is {' or '.join(states)}" if states else "there are no reviews"
+        console.print(f"  {which}: nothing turned bad, or there is too little feedback")
+        console.print("  `uptake insights` shows what came in, `--state resolved` what was fixed")
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("review", "state", "priority", "negative"):
+    # Two facts a column, so that a line of 80 characters has room for the pattern.
+    for heading in ("review, state", "priority, age", "negative"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("pattern, and what to do", min_width=24)
+    table.add_column("pattern, what to do", min_width=24)
+    now = datetime.now(UTC)
     for review in page.reviews:
+        state = _name(review_pb2.ReviewState.Name(review.state), "REVIEW_STATE_")
+        by = f" by {one_line(review.assignee, 12)}" if review.assignee else ""
         table.add_row(
-            review.id,
-            _name(review_pb2.ReviewState.Name(review.state), "REVIEW_STATE_")
-            + (f" by {_clean(review.assignee, 20)}" if review.assignee else ""),
-            _name(review_pb2.ReviewPriority.Name(review.priority), "REVIEW_PRIORITY_"),
-            f"{review.negative_rate:.0%} of {review.sample_size}",
-            Text.assemble(_clean(review.pattern.representative_query, 60), "\n", (review.suggested_action, "dim")),
+            _over(review.id, state + by),
+            _over(
+                _name(review_pb2.ReviewPriority.Name(review.priority), "REVIEW_PRIORITY_"),
+                _age(now - review.create_time.ToDatetime(UTC)),
+            ),
+            Text(f"{review.negative_rate:.0%} of {review.sample_size}"),
+            _over(one_line(review.pattern.representative_query, 60), one_line(review.suggested_action, 80)),
         )
     console.print(table)
     if page.next_page_token:
@@ -51,23 +58,46 @@ async def show_insights(client: Client, console: Console, *, days: int) -> None:
     insights = await client.insights.get(start=start)
     metrics = insights.metrics
     if not metrics.total_feedback:
-        console.print("  no feedback in this window yet: send some, or try `uptake import FILE`")
+        console.print(f"  no feedback in the last {days} days: send some with `uptake import FILE` or a client,")
+        console.print("  or look further back with `--days`")
         return
     console.print(
         f"  {metrics.total_feedback:,} pieces of feedback: {metrics.positive_rate:.1%} positive, "
-        f"{metrics.negative_rate:.1%} negative, average rating {metrics.average_rating:.2f} of 1"
+        f"{metrics.negative_rate:.1%} negative"
     )
-    counts = (
-        f"{_name(feedback_pb2.FeedbackType.Name(count.type), 'FEEDBACK_TYPE_')} {count.count:,}"
-        for count in metrics.type_counts
-    )
-    console.print(f"  {', '.join(counts)}; {insights.active_review_count} reviews wait")
-    console.print(f"  negative a day  {_sparkline([day.negative_count for day in insights.time_series])}")
+    types = (_type_count(count, metrics.average_rating) for count in metrics.type_counts)
+    waiting = "1 review waits" if insights.active_review_count == 1 else f"{insights.active_review_count} reviews wait"
+    console.print(f"  {', '.join(types)}; {waiting}")
+    _show_days(console, insights)
     _show_opportunities(console, insights)
     if insights.user_corrections:
         console.print("\n  users corrected")
         for correction in insights.user_corrections[:5]:
-            console.print(Text(f"    {_clean(correction.correction.corrected, 100)}"))
+            console.print(_over(*_correction_lines(correction)))
+
+
+def one_line(text: str, longest: int) -> str:
+    """Users' words on one line, without what could steer a terminal."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
+
+
+def _type_count(count: insight_pb2.TypeCount, average_rating: float) -> str:
+    # Without ratings their mean is 0, which would read as the worst.
+    is_rated = count.type == feedback_pb2.FEEDBACK_TYPE_RATING and count.count
+    average = f" (average {average_rating:.2f} of 1)" if is_rated else ""
+    return f"{_name(feedback_pb2.FeedbackType.Name(count.type), 'FEEDBACK_TYPE_')} {count.count:,}{average}"
+
+
+def _show_days(console: Console, insights: insight_pb2.Insights) -> None:
+    for heading, values in (
+        ("all", [day.total_feedback for day in insights.time_series]),
+        ("negative", [day.negative_count for day in insights.time_series]),
+    ):
+        most = f"most {max(values, default=0):,}"
+        # A long window is cut at its old end rather than wrapped.
+        width = max(console.width - len(most) - 25, 10)
+        console.print(f"  {heading + ' a day':<14}  {_sparkline(values[-width:])}  {most}", highlight=False)
 
 
 def _show_opportunities(console: Console, insights: insight_pb2.Insights) -> None:
@@ -79,9 +109,27 @@ def _show_opportunities(console: Console, insights: insight_pb2.Insights) -> Non
         table.add_row(
             f"{opportunity.negative_count:,} of {opportunity.total_feedback:,}",
             f"{opportunity.negative_share:.0%} of all",
-            Text(_clean(opportunity.title, 70)),
+            Text(one_line(opportunity.title, 70)),
         )
     console.print(table)
+
+
+def _correction_lines(correction: insight_pb2.UserCorrection) -> tuple[str, str]:
+    query = one_line(correction.query, 90)
+    corrected = one_line(correction.correction.corrected, 100)
+    return f"    {corrected}", f"      asked: {query}" if query else ""
+
+
+def _over(first: str, second: str) -> Text:
+    """Two lines; as Text, since users' words in brackets are not rich's markup."""
+    return Text.assemble(first, "\n", (second, "dim")) if second else Text(first)
+
+
+def _age(age: timedelta) -> str:
+    minutes = max(int(age.total_seconds() // 60), 0)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"
 
 
 def _sparkline(values: Sequence[int]) -> str:
@@ -91,9 +139,3 @@ def _sparkline(values: Sequence[int]) -> str:
 
 def _name(full: str, prefix: str) -> str:
     return full.removeprefix(prefix).lower().replace("_", " ")
-
-
-def _clean(text: str, longest: int) -> str:
-    """Users' words on one line, without what could steer a terminal."""
-    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
