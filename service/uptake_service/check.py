@@ -148,7 +148,7 @@ def is_due(pattern: PatternRecount, project: Project, reviews: list[Review]) -> 
     newest = max(reviews, key=lambda review: review.create_time, default=None)
     window = list(reversed(pattern.newest))
     if newest is not None and newest.resolution is not None:
-        fix, end = newest.resolution.fix, newest.resolution.end_time
+        fix, end = newest.fix, newest.resolution.end_time
         if end >= last_change:
             return False
         if fix is not None:

@@ -146,10 +146,15 @@ class FeedbackStore:
             session=session,
         )
 
-    async def versions_of_pattern(self, pattern_id: str, limit: int) -> frozenset[tuple[str, str]]:
-        """The versions (name, value) on the newest feedback of a pattern."""
-        documents = await self._feedback.find(
-            {"pattern_id": pattern_id}, projection={"interaction.versions": 1}, sort=NEWEST_FIRST, limit=limit
+    async def versions_before(self, pattern_id: str, time: datetime, limit: int) -> frozenset[tuple[str, str]]:
+        """The versions (name, value) on the newest feedback of a pattern that occurred before `time`."""
+        documents = await self._feedback.find_newest(
+            {"pattern_id": pattern_id},
+            "occur_time",
+            most=time - timedelta(milliseconds=1),
+            near=time,
+            projection={"interaction.versions": 1},
+            limit=limit,
         )
         return frozenset(
             (pair["k"], pair["v"]) for document in documents for pair in document["interaction"]["versions"]

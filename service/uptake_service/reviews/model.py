@@ -112,6 +112,7 @@ class Review(Model):
 
     Attributes:
         claim_count: How often it was claimed.
+        fix: The newest fix that ended it; answers before it are not examined any more, also after a reopening.
         revision: How often it changed.
         people_revision: How often people changed it; the etag.
     """
@@ -124,6 +125,7 @@ class Review(Model):
     trigger_feedback_id: str
     claim: Claim | None = None
     claim_count: int = 0
+    fix: Fix | None = None
     resolution: Resolution | None = None
     reopen_count: int = 0
     revision: int = 1

@@ -112,7 +112,7 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         key = self._key(checks, project, "ResolveReview", request, request.request_id)
         checks.done()
         pattern_id = (await self._reviews.get(project, id)).pattern_id
-        versions = await self._feedback.versions_of_pattern(pattern_id, _VERSIONS_FROM)
+        versions = await self._feedback.versions_before(pattern_id, fix_time or self._clock.now(), _VERSIONS_FROM)
 
         def fix_of(now: datetime) -> Fix:
             return Fix(time=fix_time or now, versions=versions)

@@ -237,7 +237,8 @@ class ReviewStore:
                 else (ReviewState.DISMISSED, ReviewAction.DISMISSED)
             )
             resolution = Resolution(note=note, reviewer=claim.reviewer, end_time=now, fix=fix)
-            finished = review.model_copy(update={"state": state, "claim": None, "resolution": resolution})
+            changes = {"state": state, "claim": None, "resolution": resolution, "fix": fix or review.fix}
+            finished = review.model_copy(update=changes)
             return finished, ReviewChange(time=now, action=action, actor=claim.reviewer, note=note, key_id=key_id)
 
         return (await self._make(project, id, change, etag, key))[0]
@@ -416,6 +417,13 @@ def _fix_document(fix: Fix | None) -> Document | None:
     return {"time": fix.time, "versions": [{"k": name, "v": value} for name, value in sorted(fix.versions)]}
 
 
+def _to_fix(document: Document | None) -> Fix | None:
+    if document is None:
+        return None
+    versions = frozenset((version["k"], version["v"]) for version in document["versions"])
+    return Fix(time=document["time"], versions=versions)
+
+
 def _to_document(review: Review) -> Document:
     resolution = review.resolution
     return {
@@ -439,6 +447,7 @@ def _to_document(review: Review) -> Document:
         "trigger_feedback_id": review.trigger_feedback_id,
         "claim": review.claim.model_dump() if review.claim else None,
         "claim_count": review.claim_count,
+        "fix": _fix_document(review.fix),
         "resolution": resolution.model_dump(exclude={"fix"}) | {"fix": _fix_document(resolution.fix)}
         if resolution
         else None,
@@ -456,7 +465,6 @@ def _to_review(document: Document) -> Review:
     now: datetime | None = document.get("now")
     if state is ReviewState.CLAIMED and now is not None and claim["expire_time"] <= now:
         state, claim = ReviewState.OPEN, None
-    fix = resolution["fix"] if resolution else None
     ranks = {rank: priority for priority, rank in _RANKS.items()}
     return Review(
         id=document["_id"],
@@ -480,11 +488,12 @@ def _to_review(document: Document) -> Review:
         trigger_feedback_id=document["trigger_feedback_id"],
         claim=Claim(**claim) if claim else None,
         claim_count=document["claim_count"],
+        fix=_to_fix(document["fix"]),
         resolution=Resolution(
             note=resolution["note"],
             reviewer=resolution["reviewer"],
             end_time=resolution["end_time"],
-            fix=Fix(time=fix["time"], versions=frozenset((v["k"], v["v"]) for v in fix["versions"])) if fix else None,
+            fix=_to_fix(resolution["fix"]),
             correction_ids=tuple(resolution["correction_ids"]),
             merged_into_review_id=resolution["merged_into_review_id"],
         )

@@ -119,6 +119,7 @@ class Trigger:
                 state=ReviewState.OPEN,
                 examined=last,
                 trigger_feedback_id=trigger_feedback_id,
+                fix=review.fix if review else None,
                 create_time=now,
                 update_time=now,
                 history=(ReviewChange(time=now, action=ReviewAction.OPENED),),
@@ -151,7 +152,7 @@ class Trigger:
     ) -> list[StoredFeedback]:
         """What there is to judge: the pattern's newest feedback; after a fix only that on later answers."""
         wanted = policy.window_size + mark.touched
-        fix = review.resolution.fix if review and review.resolution else None
+        fix = review.fix if review else None
         if fix is None:
             return await self._feedback.newest_of_pattern(mark.pattern_id, wanted, session=session)
         found: list[StoredFeedback] = []
