@@ -1,12 +1,14 @@
 """One embedded database for the whole run, a database of its own for each service, everything on real sockets."""
 
 import os
+import tempfile
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from uptake import Client
 from uptake_service.app import App
@@ -16,8 +18,25 @@ from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.embedded import EmbeddedDatabase
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fails the run if, after all tests, a child process, a listening port or a temporary folder of ours is left."""
+    folders = set(_temporary_folders())
+    yield
+    me = psutil.Process()
+    # A child that was just told to end may take a moment.
+    _, left = psutil.wait_procs(me.children(recursive=True), timeout=5)
+    assert [process.cmdline() for process in left] == []
+    assert [c.laddr for c in me.net_connections() if c.status == psutil.CONN_LISTEN] == []
+    assert set(_temporary_folders()) <= folders
+
+
+def _temporary_folders() -> Iterator[Path]:
+    return Path(tempfile.gettempdir()).glob("uptake-*")
+
+
 @pytest.fixture(scope="session")
-async def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+async def mongodb_uri(nothing_left_behind: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """The database of UPTAKE_TEST_MONGODB_URI, else the embedded one."""
     given = os.environ.get("UPTAKE_TEST_MONGODB_URI")
     if given:
