@@ -546,6 +546,20 @@ async def test_a_token_of_the_same_filter_in_other_words_is_fine(stub: InsightSe
     stream.cancel()
 
 
+async def test_a_hole_in_the_events_is_told_and_not_jumped_over(quick: Service, stub: InsightServiceStub) -> None:
+    first = Stream(stub)
+    token = (await first.read()).resume_token
+    await review_comes_and_goes(quick.client)
+    messages: list[Message] = []
+    while len(events(messages)) < 3:
+        messages.append(await first.read())
+    first.cancel()
+    await quick.mongo.collection("events").delete_many({"project": "default", "seq": 2})
+
+    error = UptakeError.from_rpc(await Stream(stub, resume_token=token).error())
+    assert (error.code, error.reason) == (grpc.StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED")
+
+
 async def test_a_token_that_is_too_old(quick: Service, stub: InsightServiceStub) -> None:
     stream = Stream(stub)
     old = (await stream.read()).resume_token

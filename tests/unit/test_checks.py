@@ -1,4 +1,4 @@
-"""Checks of request fields, and page tokens."""
+"""Checks of request fields, page tokens and resume tokens."""
 
 import base64
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uptake.v1 import feedback_pb2, insight_pb2
 from uptake_service.errors import DomainError, InvalidRequest, Reason
+from uptake_service.insights.live import Subscription
 from uptake_service.rpc.checks import Checks, PageToken, to_timestamp
+from uptake_service.tokens import make_token
 
 LEAST, MOST, DEFAULT = timedelta(seconds=1), timedelta(minutes=5), timedelta(seconds=10)
 
@@ -228,3 +230,13 @@ def test_durations(duration: Duration | None, value: timedelta) -> None:
 )
 def test_durations_out_of_range(duration: Duration) -> None:
     assert duration_of(duration) == (DEFAULT, ["interval must be 1 seconds to 5 minutes"])
+
+
+@pytest.mark.parametrize("place", [[], ["1"], [-1], [1, 2], {"seq": 1}, None])
+def test_a_resume_token_of_another_shape_is_refused(place: Any) -> None:
+    subscription = Subscription("default")
+    forged = make_token(subscription._bound_to(), place)
+    with pytest.raises(DomainError) as caught:
+        subscription.seq_of(forged)
+    assert caught.value.reason == Reason.ERROR_REASON_INVALID_RESUME_TOKEN
+    assert subscription.seq_of(subscription.token(7)) == 7

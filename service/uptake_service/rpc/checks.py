@@ -1,9 +1,5 @@
 """Checks of request fields: each names what is wrong, and all of it is told at once."""
 
-import base64
-import binascii
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,6 +11,7 @@ from google.protobuf.message import Message
 from uptake_service.clock import cut
 from uptake_service.errors import DomainError, InvalidRequest, Reason, Violation
 from uptake_service.projects.model import DEFAULT_PROJECT
+from uptake_service.tokens import make_token, read_token
 
 ID_LENGTH = 256
 QUERY_LENGTH = 10_000
@@ -137,16 +134,14 @@ class PageToken:
     """Makes and reads page tokens. A token holds where the page ended, bound to the query that it was made for."""
 
     def __init__(self, method: str, *query: Message | str) -> None:
-        digest = hashlib.sha256(method.encode())
+        self._query = method.encode()
         for part in query:
             raw = part.encode() if isinstance(part, str) else part.SerializeToString(deterministic=True)
-            digest.update(len(raw).to_bytes(8, "big") + raw)
-        self._query = digest.digest()
+            self._query += len(raw).to_bytes(8, "big") + raw
 
     def make(self, last: Sequence[Any]) -> str:
         """The token of the page after the item with these sort values."""
-        body = json.dumps([_plain(value) for value in last], separators=(",", ":")).encode()
-        return base64.urlsafe_b64encode(self._check(body) + body).decode().rstrip("=")
+        return make_token(self._query, [_plain(value) for value in last])
 
     def read(self, token: str) -> list[Any] | None:
         """The sort values in a token; None for the empty one.
@@ -156,21 +151,14 @@ class PageToken:
         """
         if not token:
             return None
-        try:
-            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        except (binascii.Error, ValueError):
-            raw = b""
-        check, body = raw[:8], raw[8:]
-        if not body or check != self._check(body):
+        last = read_token(self._query, token)
+        if last is None:
             raise DomainError(
                 Reason.ERROR_REASON_INVALID_PAGE_TOKEN,
                 "page_token is damaged, or was made for another query; start from the first page",
                 violations=[Violation("page_token", "must be a next_page_token of the same query")],
             )
-        return [_rich(value) for value in json.loads(body)]
-
-    def _check(self, body: bytes) -> bytes:
-        return hashlib.sha256(self._query + body).digest()[:8]
+        return [_rich(value) for value in last]
 
 
 def _plain(value: object) -> object:
