@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-from bson import Binary
 from numpy.typing import NDArray
 
 from uptake_service.feedback.model import FeedbackState, Sentiment, StoredFeedback
@@ -66,14 +65,6 @@ class Share:
     negative: int
     vector_sum: NDArray[np.int32]
 
-    def plus(self, change: "ShareChange") -> "Share":
-        return Share(
-            self.project,
-            self.total + change.total,
-            self.negative + change.negative,
-            self.vector_sum + change.vector_sum,
-        )
-
 
 @dataclass
 class ShareChange:
@@ -93,6 +84,17 @@ class ShareChange:
             self.negative += sign
         if feedback.vector:
             self.vector_sum += sign * np.frombuffer(feedback.vector, dtype=np.int8)
+
+    def applied_to(self, share: Share | None) -> Share:
+        """The share with this change; None is a writer that put nothing in before."""
+        if share is None:
+            return Share(self.project, self.total, self.negative, self.vector_sum.copy())
+        return Share(
+            self.project,
+            share.total + self.total,
+            share.negative + self.negative,
+            share.vector_sum + self.vector_sum,
+        )
 
     @property
     def empty(self) -> bool:
@@ -150,20 +152,13 @@ class Patterns:
             quantised = np.frombuffer(vector, dtype=np.int8)
             return [id for id, _ in await asyncio.to_thread(index.nearest, quantised, limit)]
 
-    async def get_many(self, ids: Iterable[str], *, session: Session | None = None) -> dict[str, Pattern]:
+    async def get_many(self, ids: Iterable[str]) -> dict[str, Pattern]:
         """The patterns that exist of `ids`, with their numbers as committed."""
         wanted = list(set(ids))
         if not wanted:
             return {}
-        documents = await self._patterns.find({"_id": {"$in": wanted}}, session=session)
-        shares = await self._shares.find(
-            {"pattern": {"$in": wanted}}, projection={"pattern": 1, "total": 1, "negative": 1}, session=session
-        )
-        totals: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
-        for share in shares:
-            numbers = totals[share["pattern"]]
-            numbers[0] += share["total"]
-            numbers[1] += share["negative"]
+        documents = await self._patterns.find({"_id": {"$in": wanted}})
+        totals = await self.totals(wanted)
         return {
             document["_id"]: Pattern(
                 id=document["_id"],
@@ -175,6 +170,17 @@ class Patterns:
             )
             for document in documents
         }
+
+    async def totals(self, ids: Sequence[str], *, session: Session | None = None) -> defaultdict[str, tuple[int, int]]:
+        """How much feedback each pattern has and how much of it is negative, as committed; (0, 0) if none."""
+        shares = await self._shares.find(
+            {"pattern": {"$in": list(ids)}}, projection={"pattern": 1, "total": 1, "negative": 1}, session=session
+        )
+        totals: defaultdict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+        for share in shares:
+            total, negative = totals[share["pattern"]]
+            totals[share["pattern"]] = total + share["total"], negative + share["negative"]
+        return totals
 
     def counts(self, pattern_id: str) -> tuple[int, int]:
         """How much feedback a pattern has and how much of it is negative, as far as this process knows."""
@@ -216,11 +222,7 @@ class Patterns:
         own = self._writers[writer].shares
         updates: list[tuple[Document, Document]] = []
         for pattern_id, change in changes.items():
-            share = (
-                own[pattern_id].plus(change)
-                if pattern_id in own
-                else Share(change.project, change.total, change.negative, change.vector_sum)
-            )
+            share = change.applied_to(own.get(pattern_id))
             updates.append(
                 (
                     {"_id": f"{pattern_id}/{writer}"},
@@ -231,7 +233,7 @@ class Patterns:
                             "project": share.project,
                             "total": share.total,
                             "negative": share.negative,
-                            "vector_sum": Binary(share.vector_sum.astype("<i4").tobytes()),
+                            "vector_sum": share.vector_sum.astype("<i4").tobytes(),
                             "revision": revision,
                         }
                     },
@@ -244,12 +246,7 @@ class Patterns:
         async with self._lock:
             known = self._writers[writer]
             for pattern_id, change in changes.items():
-                old = known.shares.get(pattern_id)
-                known.shares[pattern_id] = (
-                    old.plus(change)
-                    if old
-                    else Share(change.project, change.total, change.negative, change.vector_sum.copy())
-                )
+                known.shares[pattern_id] = change.applied_to(known.shares.get(pattern_id))
                 self._put(pattern_id, change.project)
             known.revision = revision
 

@@ -78,13 +78,8 @@ class Trigger:
 
     async def _judge_all(self, marks: Sequence[Mark], policies: dict[str, ReviewPolicy], session: Session) -> None:
         pending = [mark for mark in marks if await self._marks.clear(mark, session)]
-        ids = [mark.pattern_id for mark in pending]
-        patterns = await self._patterns.get_many(ids, session=session)
-        enough = [
-            mark
-            for mark in pending
-            if mark.pattern_id in patterns and patterns[mark.pattern_id].total >= policies[mark.project].minimum_sample
-        ]
+        totals = await self._patterns.totals([mark.pattern_id for mark in pending], session=session)
+        enough = [mark for mark in pending if totals[mark.pattern_id][0] >= policies[mark.project].minimum_sample]
         reviews = await self._reviews.newest_of_patterns([mark.pattern_id for mark in enough], session)
         events: defaultdict[str, list[NewEvent]] = defaultdict(list)
         for mark in enough:
