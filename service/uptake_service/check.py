@@ -10,8 +10,6 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from pymongo import WriteConcern
-from pymongo.read_concern import ReadConcern
 
 from uptake_service.clock import Clock
 from uptake_service.feedback.model import FeedbackState, Sentiment, StoredFeedback
@@ -20,14 +18,13 @@ from uptake_service.insights.rollups import Counts, RollupDeltas, RollupKey, Rol
 from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.mongo.events import EventLog
 from uptake_service.mongo.requests import RequestRecords
+from uptake_service.mongo.transactions import snapshot
 from uptake_service.projects.model import Project
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.marks import Mark, Marks
 from uptake_service.reviews.model import Review, ReviewState
 from uptake_service.reviews.rules import answered_after, examine, is_quiet
 from uptake_service.reviews.store import ReviewStore
-
-_PROJECTS_AT_ONCE = 1000
 
 
 @dataclass
@@ -76,15 +73,12 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
 
     Returns:
         A line for each thing that differs, naming it.
+
+    Raises:
+        DatabaseUnavailable: The database stopped answering, or gave the snapshot up.
     """
-    requests = RequestRecords(mongo)
-    projects = ProjectStore(mongo, clock, requests, request_retention_days=1)
-    known: dict[str, Project] = {}
-    while page := await projects.list(max(known, default=""), _PROJECTS_AT_ONCE):
-        known |= {project.id: project for project in page}
-    async with await mongo.start_session() as session:
-        session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority"))
-        stored = await _read(mongo, clock, known, session)
+    async with snapshot(mongo) as session:
+        stored = await _read(mongo, clock, session)
         feedback = FeedbackStore(mongo, clock)
         deltas = RollupDeltas()
         differences: list[str] = []
@@ -96,7 +90,6 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
         differences += rollup_differences(stored.rollups, deltas.changes())
         differences += _review_differences(stored)
         differences += await _event_differences(mongo, session)
-        await session.abort_transaction()
     return differences
 
 
@@ -160,7 +153,7 @@ def is_due(pattern: PatternRecount, project: Project, reviews: list[Review]) -> 
     return examine(window, policy) is not None
 
 
-async def _read(mongo: Mongo, clock: Clock, projects: dict[str, Project], session: Session) -> _Snapshot:
+async def _read(mongo: Mongo, clock: Clock, session: Session) -> _Snapshot:
     requests = RequestRecords(mongo)
     reviews_store = ReviewStore(mongo, clock, EventLog(mongo, clock, 1), requests, 1)
     marks: defaultdict[str, list[Mark]] = defaultdict(list)
@@ -183,7 +176,7 @@ async def _read(mongo: Mongo, clock: Clock, projects: dict[str, Project], sessio
         marks=marks,
         reviews=reviews,
         writers={w["_id"]: w["revision"] for w in await mongo.collection("writers").find({}, session=session)},
-        projects=projects,
+        projects={p.id: p for p in await ProjectStore(mongo, clock, requests, 1).everything(session)},
     )
 
 

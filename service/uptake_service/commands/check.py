@@ -8,6 +8,7 @@ from uptake_service.app import open_database
 from uptake_service.check import check
 from uptake_service.clock import Clock
 from uptake_service.config import Settings
+from uptake_service.errors import DatabaseUnavailable, StartupError
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.embedded import running_address
 
@@ -23,7 +24,10 @@ async def run_check(settings: Settings) -> int:
         settings = settings.model_copy(update={"mongodb_uri": running})
     async with contextlib.AsyncExitStack() as cleanup:
         mongo: Mongo = await open_database(settings, cleanup)
-        differences = await check(mongo, Clock())
+        try:
+            differences = await check(mongo, Clock())
+        except DatabaseUnavailable:
+            raise StartupError("the database stopped answering during the recount; run it again") from None
     for difference in differences:
         click.echo(difference)
     click.echo(f"{len(differences)} differences" if differences else "everything adds up", err=True)

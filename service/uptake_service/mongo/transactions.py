@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from pymongo import WriteConcern
@@ -55,6 +55,23 @@ async def transaction(mongo: Mongo, body: Callable[[Session], Awaitable[T]]) -> 
             # Full jitter, so that two writers in each other's way do not meet again.
             await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def snapshot(mongo: Mongo) -> AsyncIterator[Session]:
+    """A session whose reads all see the database as it was at the first of them.
+
+    Raises:
+        DatabaseUnavailable: The connection or the snapshot was lost; what was read so far is worth nothing.
+    """
+    async with await mongo.start_session() as session:
+        session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority"))
+        try:
+            yield session
+        except Transient as error:
+            raise DatabaseUnavailable from error
+        finally:
+            await _abort(session)
 
 
 async def _commit(session: Session, deadline: float) -> None:

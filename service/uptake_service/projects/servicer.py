@@ -44,7 +44,7 @@ class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
         checks.done()
         token = PageToken("ListProjects")
         after = token.read(request.page_token)
-        found = await self._projects.list(after[0] if after else "", size + 1)
+        found = await self._projects.page(after[0] if after else "", size + 1)
         page = found[:size]
         more = token.make([page[-1].id]) if len(found) > size else ""
         return pb.ListProjectsResponse(projects=[to_message(project) for project in page], next_page_token=more)

@@ -43,10 +43,13 @@ class ProjectStore:
             return cached[1]
         return await self.get(id)
 
-    async def list(self, after: str, limit: int) -> list[Project]:
+    async def page(self, after: str, limit: int) -> list[Project]:
         """Projects by id, from the first after `after`."""
         documents = await self._projects.find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
         return [_project(document) for document in documents]
+
+    async def everything(self, session: Session) -> list[Project]:
+        return [_project(document) for document in await self._projects.find({}, session=session)]
 
     async def update(self, id: str, settings: ProjectSettings, base: Project, key: RequestKey | None = None) -> Project:
         """Replaces the settings that `base` was read with, once for each request key.
