@@ -1,41 +1,35 @@
-"""How well online grouping finds the intents of banking77, beside the plain nearest centroid.
-
-python tests/benchmarks/patterns_quality.py [folder with banking77.csv.gz]
-"""
+"""How well online grouping finds the intents of banking77, beside the plain nearest centroid."""
 
 from __future__ import annotations
 
 import csv
 import gzip
-import os
-import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from uptake_service.patterns.embed import WordLlamaEmbedder, normalise_query, quantise
-from uptake_service.patterns.index import PatternIndex
+from uptake_service.patterns.embed import WordLlamaEmbedder
+
+from tests.grouping import group
 
 ROWS = 10_000
 BATCH = 64
 SHUFFLES = (11, 12, 13)
-DEFAULT_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
-def run(data_dir: Path | None = None) -> dict[str, dict[str, float]]:
+def run(data_dir: Path) -> dict[str, dict[str, float]]:
     """Measure and print a table; each number is the mean over SHUFFLES of the data.
 
     Args:
-        data_dir: the folder with banking77.csv.gz. None: the environment's UPTAKE_DATA_SETS, else
-        DEFAULT_DATA.
+        data_dir: the folder with banking77.csv.gz.
 
     Returns:
         By method: precision, recall, f, patterns, largest, seconds. Empty if there are no data.
     """
-    path = (data_dir or Path(os.environ.get("UPTAKE_DATA_SETS") or DEFAULT_DATA)) / "banking77.csv.gz"
+    path = data_dir / "banking77.csv.gz"
     if not path.exists():
         print(f"patterns_quality: no data at {path}; nothing measured")
         return {}
@@ -44,7 +38,8 @@ def run(data_dir: Path | None = None) -> dict[str, dict[str, float]]:
     shuffles = [[table[row] for row in np.random.default_rng(seed).permutation(len(table))[:ROWS]] for seed in SHUFFLES]
 
     embedder = WordLlamaEmbedder()
-    results = {f"uptake ({embedder.name})": _mean([_measure(_uptake, rows, embedder) for rows in shuffles])}
+    uptake = partial(group, embedder, batch=BATCH)
+    results = {f"uptake ({embedder.name})": _mean([_measure(uptake, rows) for rows in shuffles])}
     plain: dict[str, dict[str, float]] = {}
     model = _plain_model()
     for threshold in (0.40, 0.43, 0.46, 0.49, 0.52, 0.55):
@@ -78,24 +73,6 @@ def b_cubed(clusters: Sequence[str], labels: Sequence[str]) -> tuple[float, floa
     precision = float((squares / in_cluster).sum() / len(cluster))
     recall = float((squares / in_label).sum() / len(cluster))
     return precision, recall, 2 * precision * recall / (precision + recall)
-
-
-def _uptake(texts: list[str], embedder: WordLlamaEmbedder) -> list[str]:
-    index = PatternIndex(embedder.dimension)
-    sums: dict[str, NDArray[np.int32]] = {}
-    members: dict[str, int] = {}
-    result: list[str] = []
-    for begin in range(0, len(texts), BATCH):
-        part = texts[begin : begin + BATCH]
-        vectors = quantise(embedder.embed(part))
-        assigned = index.assign(vectors, [normalise_query(text) for text in part])
-        for vector, pattern_id in zip(vectors, assigned, strict=True):
-            sums[pattern_id] = sums.get(pattern_id, np.zeros(embedder.dimension, np.int32)) + vector
-            members[pattern_id] = members.get(pattern_id, 0) + 1
-        for pattern_id in set(assigned):
-            index.put(pattern_id, sums[pattern_id], members[pattern_id])
-        result += assigned
-    return result
 
 
 def _plain(texts: list[str], model: Any, threshold: float) -> list[str]:
@@ -140,7 +117,3 @@ def _measure(method: Any, rows: list[tuple[str, str]], *arguments: Any) -> dict[
 
 def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
     return {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
-
-
-if __name__ == "__main__":
-    run(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

@@ -244,11 +244,6 @@ class Collection:
         with translated():
             return (await self._collection.update_one(filter, update, session=session)).matched_count > 0
 
-    async def update_many(self, filter: Filter, update: Update, *, session: Session | None = None) -> int:
-        """Updates all that match; tells how many those were."""
-        with translated():
-            return (await self._collection.update_many(filter, update, session=session)).matched_count
-
     async def update_each(
         self,
         updates: Sequence[tuple[Filter, Update]],
