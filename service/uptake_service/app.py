@@ -24,9 +24,13 @@ from uptake.v1 import (
 
 from uptake_service.clock import Clock
 from uptake_service.config import Settings
+from uptake_service.corrections.instructions import InstructionStore
+from uptake_service.corrections.knowledge import KnowledgeStore
 from uptake_service.corrections.servicer import CorrectionServicer
+from uptake_service.corrections.store import CorrectionStore
 from uptake_service.errors import DatabaseUnavailable, StartupError, WriteRefused
 from uptake_service.feedback.intake import Intake
+from uptake_service.feedback.model import CorrectionKind
 from uptake_service.feedback.servicer import FeedbackServicer
 from uptake_service.feedback.similar import SimilarFeedback
 from uptake_service.feedback.store import FeedbackStore
@@ -111,8 +115,22 @@ class App:
         reviews = ReviewStore(mongo, clock, events, requests, settings.request_retention_days)
         try:
             await asyncio.gather(*(store.open() for store in (events, requests, rollups, feedback, marks, reviews)))
-            patterns = Patterns(mongo, await embedder_loading, settings.pattern_threshold)
-            await patterns.open()
+            embedder = await embedder_loading
+            patterns = Patterns(mongo, embedder, settings.pattern_threshold)
+            knowledge = KnowledgeStore(mongo, embedder)
+            instructions = InstructionStore(mongo)
+            corrections = CorrectionStore(
+                mongo,
+                clock,
+                events,
+                requests,
+                projects,
+                feedback,
+                reviews,
+                {CorrectionKind.KNOWLEDGE: knowledge, CorrectionKind.BEHAVIOR: instructions},
+                settings.request_retention_days,
+            )
+            await asyncio.gather(*(store.open() for store in (patterns, knowledge, instructions, corrections)))
         except (DatabaseUnavailable, WriteRefused) as error:
             raise StartupError(f"the database cannot be used: {error}") from error
         slot = WriterSlot(mongo, settings.writer_lease_seconds)
@@ -161,10 +179,12 @@ class App:
             server,
         )
         review_pb2_grpc.add_ReviewServiceServicer_to_server(
-            ReviewServicer(reviews, patterns, feedback, requests, clock), server
+            ReviewServicer(reviews, patterns, feedback, corrections, requests, clock), server
         )
         insight_pb2_grpc.add_InsightServiceServicer_to_server(InsightServicer(insights, live, clock), server)
-        correction_pb2_grpc.add_CorrectionServiceServicer_to_server(CorrectionServicer(), server)
+        correction_pb2_grpc.add_CorrectionServiceServicer_to_server(
+            CorrectionServicer(corrections, knowledge, instructions, requests), server
+        )
         project_pb2_grpc.add_ProjectServiceServicer_to_server(ProjectServicer(projects, requests), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uptake_service.clock import Clock
+from uptake_service.corrections import rules as correction_rules
+from uptake_service.corrections.store import everything as all_corrections
 from uptake_service.feedback.model import FeedbackState, Sentiment, StoredFeedback
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.insights.rollups import Counts, RollupDeltas, RollupKey, RollupStore
@@ -90,6 +92,7 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
         differences += rollup_differences(stored.rollups, deltas.changes())
         differences += _review_differences(stored)
         differences += await _event_differences(mongo, session)
+        differences += await _correction_differences(mongo, stored, session)
     return differences
 
 
@@ -256,3 +259,19 @@ async def _event_differences(mongo: Mongo, session: Session) -> list[str]:
                 f"events of {project}: newest seq is {ordered[-1]}, the counter {counters.get(project, 0)}"
             )
     return differences
+
+
+async def _correction_differences(mongo: Mongo, stored: _Snapshot, session: Session) -> list[str]:
+    corrections, heads = await all_corrections(mongo, session)
+    reviews_of = {correction.id: correction.review_id for correction in corrections}
+    named = [
+        (review.id, id)
+        for reviews in stored.reviews.values()
+        for review in reviews
+        if review.resolution
+        for id in review.resolution.correction_ids
+    ]
+    return [
+        *correction_rules.differences(corrections, heads),
+        *(f"review {review}: its correction {id} is not there" for review, id in named if reviews_of.get(id) != review),
+    ]

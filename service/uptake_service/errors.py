@@ -1,6 +1,7 @@
 """What can go wrong, in the words of the domain. `rpc/errors.py` says what each becomes on the wire."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from uptake.v1 import error_pb2
@@ -94,3 +95,21 @@ class DuplicateKey(Exception):
 def not_found(reason: error_pb2.ErrorReason, what: str, id: str) -> DomainError:
     """The error for a resource that the project does not have."""
     return DomainError(reason, f"the project has no {what} {id!r}")
+
+
+@contextmanager
+def naming_item(field: str) -> Iterator[None]:
+    """Makes an error of one item the error of the whole call: its message and its fields name the item's path."""
+    try:
+        yield
+    except DatabaseUnavailable:
+        raise
+    except DomainError as error:
+        paths = [Violation(f"{field}.{each.field}", each.description) for each in error.violations]
+        raise DomainError(
+            error.reason,
+            f"{field}: {error.message}",
+            violations=paths or [Violation(field, error.message)],
+            retry_after_seconds=error.retry_after_seconds,
+            subject=error.subject,
+        ) from error

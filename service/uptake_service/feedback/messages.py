@@ -41,12 +41,12 @@ _VALUE_OF_TYPE: Mapping[FeedbackType, tuple[str, ...]] = {
 _TYPES = members(pb.FeedbackType, "FEEDBACK_TYPE_", FeedbackType)
 _SENTIMENTS = members(pb.Sentiment, "SENTIMENT_", Sentiment)
 _STATES = members(pb.FeedbackState, "FEEDBACK_STATE_", FeedbackState)
-_KINDS = members(pb.CorrectionKind, "CORRECTION_KIND_", CorrectionKind)
+KINDS = members(pb.CorrectionKind, "CORRECTION_KIND_", CorrectionKind)
 
 TYPE_NUMBERS = numbers(pb.FeedbackType, "FEEDBACK_TYPE_", FeedbackType)
 SENTIMENT_NUMBERS = numbers(pb.Sentiment, "SENTIMENT_", Sentiment)
 _STATE_NUMBERS = numbers(pb.FeedbackState, "FEEDBACK_STATE_", FeedbackState)
-_KIND_NUMBERS = numbers(pb.CorrectionKind, "CORRECTION_KIND_", CorrectionKind)
+KIND_NUMBERS = numbers(pb.CorrectionKind, "CORRECTION_KIND_", CorrectionKind)
 
 
 def to_draft(
@@ -183,7 +183,7 @@ def write_content(message: pb.Feedback, content: Content) -> None:
 
 def correction_message(correction: CorrectionValue) -> pb.CorrectionValue:
     return pb.CorrectionValue(
-        original=correction.original, corrected=correction.corrected, kind=_KIND_NUMBERS[correction.kind]
+        original=correction.original, corrected=correction.corrected, kind=KIND_NUMBERS[correction.kind]
     )
 
 
@@ -240,7 +240,7 @@ def _to_rating(checks: Checks, message: pb.Rating) -> Rating | None:
 def _to_correction(checks: Checks, message: pb.CorrectionValue) -> CorrectionValue:
     checks.text("feedback.correction.original", message.original, TEXT_LENGTH)
     checks.text("feedback.correction.corrected", message.corrected, TEXT_LENGTH, required=True)
-    kind = _KINDS.get(message.kind)
+    kind = KINDS.get(message.kind)
     if kind is None:
         kind = CorrectionKind.KNOWLEDGE
         if message.kind != pb.CORRECTION_KIND_UNSPECIFIED:

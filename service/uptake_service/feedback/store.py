@@ -10,6 +10,7 @@ from typing import Any
 from uptake_service.clock import Clock
 from uptake_service.errors import Reason, not_found
 from uptake_service.feedback.model import (
+    VOTES,
     Content,
     CorrectionValue,
     FeedbackFilter,
@@ -24,6 +25,9 @@ from uptake_service.mongo.client import Document, Mongo, Session, since
 from uptake_service.mongo.paging import after
 
 NEWEST_FIRST = [("occur_time", -1), ("_id", -1)]
+
+_VERSIONS_FROM = 1000
+"""From how much of a pattern's newest feedback the versions before a fix are taken."""
 
 
 class FeedbackStore:
@@ -146,7 +150,7 @@ class FeedbackStore:
             session=session,
         )
 
-    async def versions_before(self, pattern_id: str, time: datetime, limit: int) -> frozenset[tuple[str, str]]:
+    async def versions_before(self, pattern_id: str, time: datetime) -> frozenset[tuple[str, str]]:
         """The versions (name, value) on the newest feedback of a pattern that occurred before `time`."""
         documents = await self._feedback.find_newest(
             {"pattern_id": pattern_id},
@@ -154,11 +158,32 @@ class FeedbackStore:
             most=time - timedelta(milliseconds=1),
             near=time,
             projection={"interaction.versions": 1},
-            limit=limit,
+            limit=_VERSIONS_FROM,
         )
         return frozenset(
             (pair["k"], pair["v"]) for document in documents for pair in document["interaction"]["versions"]
         )
+
+    async def votes_between(
+        self, pattern_id: str, start: datetime, end: datetime, without: Sequence[str]
+    ) -> tuple[int, int]:
+        """How many active votes on a pattern occurred from `start` and before `end`, and how many are negative.
+
+        Args:
+            pattern_id: The pattern.
+            start: From when.
+            end: Until before when.
+            without: Feedback that is not counted, by id.
+        """
+        votes: Document = {
+            "pattern_id": pattern_id,
+            "occur_time": {**since(start), "$lt": end},
+            "state": FeedbackState.ACTIVE.value,
+            "type": {"$in": [type.value for type in VOTES]},
+            "_id": {"$nin": list(without)},
+        }
+        negative = await self._feedback.count(votes | {"sentiment": Sentiment.NEGATIVE.value})
+        return await self._feedback.count(votes), negative
 
     async def write(self, added: Sequence[StoredFeedback], changed: Sequence[StoredFeedback], session: Session) -> None:
         """Inserts what is new and writes over what changed.

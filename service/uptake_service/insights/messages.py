@@ -5,6 +5,8 @@ from typing import Any
 
 from uptake.v1 import event_pb2, insight_pb2
 
+from uptake_service.corrections.messages import STATE_NUMBERS as CORRECTION_STATE_NUMBERS
+from uptake_service.corrections.model import CorrectionState
 from uptake_service.feedback.messages import TYPE_NUMBERS, correction_message
 from uptake_service.feedback.model import FeedbackType
 from uptake_service.insights.model import Insights, Metrics, Opportunity, UserCorrection
@@ -67,6 +69,15 @@ def event_message(event: Event) -> event_pb2.Event:
                 priority=PRIORITY_NUMBERS[ReviewPriority(payload["priority"])],
                 negative_rate=payload["negative_rate"],
                 sample_size=payload["sample_size"],
+                revision=payload["revision"],
+            )
+        )
+    elif event.kind == "CORRECTION":
+        payload = event.payload
+        message.correction.CopyFrom(
+            event_pb2.CorrectionEvent(
+                correction_id=payload["correction_id"],
+                state=CORRECTION_STATE_NUMBERS[CorrectionState(payload["state"])],
                 revision=payload["revision"],
             )
         )

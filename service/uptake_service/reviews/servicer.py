@@ -7,8 +7,15 @@ from uptake.v1 import review_pb2 as pb
 from uptake.v1 import review_pb2_grpc
 
 from uptake_service.clock import Clock
+from uptake_service.corrections.messages import LARGEST_CALL, to_draft
+from uptake_service.corrections.messages import to_message as correction_message
+from uptake_service.corrections.model import Author, Draft, Yardstick
+from uptake_service.corrections.store import CorrectionStore
+from uptake_service.errors import naming_item
 from uptake_service.feedback.messages import to_message as feedback_message
 from uptake_service.feedback.store import FeedbackStore
+from uptake_service.mongo.client import Session
+from uptake_service.mongo.events import NewEvent
 from uptake_service.mongo.requests import RequestKey, RequestRecords
 from uptake_service.patterns.store import Patterns
 from uptake_service.reviews.messages import change_message, to_filter, to_message, to_order
@@ -21,9 +28,6 @@ _SHORTEST_LEASE = timedelta(seconds=1)
 _LONGEST_LEASE = timedelta(hours=24)
 _DEFAULT_LEASE = timedelta(minutes=15)
 
-_VERSIONS_FROM = 1000
-"""From how much of a pattern's newest feedback the versions before a fix are taken."""
-
 
 class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
     def __init__(
@@ -31,12 +35,14 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         reviews: ReviewStore,
         patterns: Patterns,
         feedback: FeedbackStore,
+        corrections: CorrectionStore,
         requests: RequestRecords,
         clock: Clock,
     ) -> None:
         self._reviews = reviews
         self._patterns = patterns
         self._feedback = feedback
+        self._corrections = corrections
         self._requests = requests
         self._clock = clock
 
@@ -107,18 +113,43 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         fix_time = checks.time("fix_time", request, "fix_time")
         if fix_time is not None and fix_time > self._clock.now():
             checks.fail("fix_time", "is in the future; resolve the review when the fix is live")
-        if request.corrections:
-            checks.fail("corrections", "cannot be applied by this version of the service; leave them out")
+        drafts = _to_drafts(checks, request)
         key = self._key(checks, project, "ResolveReview", request, request.request_id)
         checks.done()
         pattern_id = (await self._reviews.get(project, id)).pattern_id
-        versions = await self._feedback.versions_before(pattern_id, fix_time or self._clock.now(), _VERSIONS_FROM)
+        time = fix_time or self._clock.now()
+        versions = await self._feedback.versions_before(pattern_id, time)
+        yardsticks: list[Yardstick] = []
+        for place, draft in enumerate(drafts):
+            with naming_item(f"corrections[{place}]"):
+                yardsticks.append(await self._corrections.yardstick(project, draft, Fix(time=time, versions=versions)))
 
         def fix_of(now: datetime) -> Fix:
             return Fix(time=fix_time or now, versions=versions)
 
-        review = await self._reviews.finish(project, id, token, note, fix_of, request.etag, key, caller().key_id)
-        return pb.ResolveReviewResponse(review=await self._message(review))
+        async def also(review: Review, session: Session) -> tuple[Review, list[NewEvent]]:
+            """Applies the corrections, whose fix is the review's."""
+            resolution = review.resolution
+            assert resolution is not None and resolution.fix is not None  # noqa: S101
+            author = Author(reviewer=resolution.reviewer, key_id=caller().key_id)
+            ids: list[str] = []
+            events: list[NewEvent] = []
+            for place, (draft, yardstick) in enumerate(zip(drafts, yardsticks, strict=True)):
+                with naming_item(f"corrections[{place}]"):
+                    measured = yardstick.model_copy(update={"fix": resolution.fix})
+                    correction, told = await self._corrections.write(project, draft, author, measured, session)
+                ids.append(correction.id)
+                events += told
+            resolution = resolution.model_copy(update={"correction_ids": tuple(ids)})
+            return review.model_copy(update={"resolution": resolution}), events
+
+        review, ids = await self._reviews.finish(
+            project, id, token, note, fix_of, request.etag, key, caller().key_id, also
+        )
+        corrections = await self._corrections.by_ids(project, ids)
+        return pb.ResolveReviewResponse(
+            review=await self._message(review), corrections=[correction_message(corrections[id]) for id in ids]
+        )
 
     async def DismissReview(self, request: pb.DismissReviewRequest, context: Context) -> pb.DismissReviewResponse:
         checks = Checks()
@@ -127,7 +158,7 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         note = checks.text("note", request.note, QUERY_LENGTH)
         key = self._key(checks, project, "DismissReview", request, request.request_id)
         checks.done()
-        review = await self._reviews.finish(project, id, token, note, None, request.etag, key, caller().key_id)
+        review, _ = await self._reviews.finish(project, id, token, note, None, request.etag, key, caller().key_id)
         return pb.DismissReviewResponse(review=await self._message(review))
 
     async def ReopenReview(self, request: pb.ReopenReviewRequest, context: Context) -> pb.ReopenReviewResponse:
@@ -152,6 +183,17 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
 
 def _named(checks: Checks, project: str, id: str) -> tuple[str, str]:
     return checks.project(project), checks.text("id", id, ID_LENGTH, required=True)
+
+
+def _to_drafts(checks: Checks, request: pb.ResolveReviewRequest) -> list[Draft]:
+    if len(request.corrections) > LARGEST_CALL:
+        checks.fail("corrections", f"has {len(request.corrections):,} items; at most {LARGEST_CALL} are allowed")
+    drafts: list[Draft] = []
+    for place, message in enumerate(request.corrections[:LARGEST_CALL]):
+        of_item = Checks()
+        drafts.append(to_draft(of_item, message, request.id))
+        checks.take(f"corrections[{place}]", of_item.violations)
+    return drafts
 
 
 def _lease(checks: Checks, request: Message) -> timedelta:

@@ -6,12 +6,12 @@ and of two people who race one loses the write conflict and then sees what the o
 """
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from uptake_service.clock import Clock, cut
-from uptake_service.errors import DomainError, DuplicateKey, Reason, not_found
+from uptake_service.errors import Conflict, DomainError, DuplicateKey, Reason, not_found
 from uptake_service.feedback.model import FeedbackType, Sentiment
 from uptake_service.mongo.client import Document, Filter, Mongo, Session, Sort
 from uptake_service.mongo.events import EventLog, NewEvent
@@ -42,8 +42,15 @@ SORTS: dict[ReviewOrder, Sort] = {
 
 _HISTORY_KEPT = 1000
 
+_RACE_TRIES = 4
+"""How often a change is made anew because another recorded the same request, or made the same thing, first."""
+
 Change = Callable[[Review, datetime], tuple[Review, ReviewChange]]
 """Gives a review as it should be, and the line of history, from the review as it is and the database's time."""
+
+Also = Callable[[Review, Session], Awaitable[tuple[Review, list[NewEvent]]]]
+"""Writes what belongs to a change, in its transaction: gets the review as it should be, and gives it with what came of
+that, and the events that tell of it."""
 
 
 class ReviewStore:
@@ -224,8 +231,14 @@ class ReviewStore:
         etag: str,
         key: RequestKey | None,
         key_id: str,
-    ) -> Review:
-        """Resolves the review with the fix that `fix_of` gives for the time of the end, or dismisses it without."""
+        also: Also | None = None,
+    ) -> tuple[Review, list[str]]:
+        """Resolves the review with the fix that `fix_of` gives for the time of the end, or dismisses it without.
+
+        Returns:
+            The review, and the ids of the corrections that came with its end. A repeated request gets those that it
+            got before, also when the review was reopened since.
+        """
         number = self._number(id, token)
 
         def change(review: Review, now: datetime) -> tuple[Review, ReviewChange]:
@@ -241,7 +254,11 @@ class ReviewStore:
             finished = review.model_copy(update=changes)
             return finished, ReviewChange(time=now, action=action, actor=claim.reviewer, note=note, key_id=key_id)
 
-        return (await self._make(project, id, change, etag, key))[0]
+        def resource_of(review: Review) -> str:
+            return ":".join([review.id, *(review.resolution.correction_ids if review.resolution else ())])
+
+        review, resource = await self._make(project, id, change, etag, key, resource_of, also)
+        return review, resource.split(":")[1:]
 
     async def reopen(
         self, project: str, id: str, reviewer: str, note: str, etag: str, key: RequestKey | None, key_id: str
@@ -282,6 +299,7 @@ class ReviewStore:
         etag: str = "",
         key: RequestKey | None = None,
         resource_of: Callable[[Review], str] = lambda review: review.id,
+        also: Also | None = None,
     ) -> tuple[Review, str]:
         """Makes a change once for each request key, with its event.
 
@@ -293,19 +311,24 @@ class ReviewStore:
             made = await self._requests.resource_of(key, session=session)
             if made is not None:
                 return await self.get(project, made.split(":")[0], session=session), made
-            review = await self._apply(project, id, change, etag, session)
+            review = await self._apply(project, id, change, etag, session, also)
             if key is not None:
                 expire_time = self._clock.now() + self._request_retention
                 await self._requests.add([(key, resource_of(review))], expire_time=expire_time, session=session)
             return review, resource_of(review)
 
-        try:
-            return await transaction(self._mongo, body)
-        except DuplicateKey:
-            # An equal request was recorded since this one looked: look again. Anything else fails again.
-            return await transaction(self._mongo, body)
+        for tries_left in reversed(range(_RACE_TRIES)):
+            try:
+                return await transaction(self._mongo, body)
+            except DuplicateKey:
+                # What this one did not see was recorded since: look again. Anything else fails again.
+                if not tries_left:
+                    raise
+        raise Conflict
 
-    async def _apply(self, project: str, id: str, change: Change | None, etag: str, session: Session) -> Review:
+    async def _apply(
+        self, project: str, id: str, change: Change | None, etag: str, session: Session, also: Also | None = None
+    ) -> Review:
         """Makes one change in a transaction, with a line of history and an event; before it, if the claim has run
         out, that is told too. Without a change only that is."""
         documents = await self._reviews.find_with_now({"_id": id}, session=session)
@@ -323,6 +346,9 @@ class ReviewStore:
             raise DomainError(Reason.ERROR_REASON_ETAG_MISMATCH, "the review changed since it was read; read it again")
         if change is not None:
             changed, line = change(review, now)
+            if also is not None:
+                changed, events = await also(changed, session)
+                told += events
             review, event = _next(changed, line)
             told.append(event)
         fresh = _to_document(review)
@@ -411,13 +437,15 @@ def _next(review: Review, line: ReviewChange) -> tuple[Review, NewEvent]:
     return told, told.event(line.action)
 
 
-def _fix_document(fix: Fix | None) -> Document | None:
+def fix_document(fix: Fix | None) -> Document | None:
+    """A fix as it is stored."""
     if fix is None:
         return None
     return {"time": fix.time, "versions": [{"k": name, "v": value} for name, value in sorted(fix.versions)]}
 
 
-def _to_fix(document: Document | None) -> Fix | None:
+def to_fix(document: Document | None) -> Fix | None:
+    """A fix as it was stored by `fix_document`."""
     if document is None:
         return None
     versions = frozenset((version["k"], version["v"]) for version in document["versions"])
@@ -447,8 +475,8 @@ def _to_document(review: Review) -> Document:
         "trigger_feedback_id": review.trigger_feedback_id,
         "claim": review.claim.model_dump() if review.claim else None,
         "claim_count": review.claim_count,
-        "fix": _fix_document(review.fix),
-        "resolution": resolution.model_dump(exclude={"fix"}) | {"fix": _fix_document(resolution.fix)}
+        "fix": fix_document(review.fix),
+        "resolution": resolution.model_dump(exclude={"fix"}) | {"fix": fix_document(resolution.fix)}
         if resolution
         else None,
         "reopen_count": review.reopen_count,
@@ -488,12 +516,12 @@ def _to_review(document: Document) -> Review:
         trigger_feedback_id=document["trigger_feedback_id"],
         claim=Claim(**claim) if claim else None,
         claim_count=document["claim_count"],
-        fix=_to_fix(document["fix"]),
+        fix=to_fix(document["fix"]),
         resolution=Resolution(
             note=resolution["note"],
             reviewer=resolution["reviewer"],
             end_time=resolution["end_time"],
-            fix=_to_fix(resolution["fix"]),
+            fix=to_fix(resolution["fix"]),
             correction_ids=tuple(resolution["correction_ids"]),
             merged_into_review_id=resolution["merged_into_review_id"],
         )

@@ -35,6 +35,10 @@ class Checks:
     def fail(self, field: str, description: str) -> None:
         self.violations.append(Violation(field, description))
 
+    def take(self, field: str, violations: Sequence[Violation]) -> None:
+        """Adds what was found wrong with a part of the request, whose path is `field`."""
+        self.violations += [Violation(f"{field}.{each.field}", each.description) for each in violations]
+
     def done(self) -> None:
         """Raises InvalidRequest if anything was wrong."""
         if self.violations:

@@ -1,0 +1,141 @@
+"""Corrections, and what they change, as the service knows them."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from uptake_service.feedback.model import CorrectionKind
+from uptake_service.model import Model
+from uptake_service.mongo.events import NewEvent
+from uptake_service.reviews.model import Fix
+
+
+class CorrectionState(StrEnum):
+    APPLIED = "APPLIED"
+    SUPERSEDED = "SUPERSEDED"
+    REVERTED = "REVERTED"
+
+
+class Verdict(StrEnum):
+    NOT_ENOUGH_DATA = "NOT_ENOUGH_DATA"
+    IMPROVED = "IMPROVED"
+    WORSE = "WORSE"
+    NO_CHANGE = "NO_CHANGE"
+
+
+class Draft(Model):
+    """A correction as a caller sends it, checked. `base_revision` is None where any head will do."""
+
+    kind: CorrectionKind
+    target: str
+    content: str
+    base_revision: int | None = None
+    feedback_ids: tuple[str, ...] = ()
+    review_id: str = ""
+    note: str = ""
+
+
+class Author(Model):
+    """Who makes a change: the reviewer as named in the request, and the key of the call."""
+
+    reviewer: str
+    key_id: str = ""
+
+
+class Baseline(Model):
+    """The votes on answers before a fix, and how many of them are negative."""
+
+    votes: int = 0
+    negative: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Share of negative ones, 0 to 1; 0 without votes."""
+        return self.negative / self.votes if self.votes else 0.0
+
+
+class Yardstick(Model):
+    """What the verdict will measure a correction by, frozen when it is applied.
+
+    Attributes:
+        pattern_id: The pattern whose feedback measures it; empty if none does.
+        baseline: The votes before.
+        fix: What tells later answers apart.
+    """
+
+    pattern_id: str
+    baseline: Baseline
+    fix: Fix
+
+
+class Revision(Model):
+    """One revision of a target: a knowledge entry, or named instructions.
+
+    Attributes:
+        content: None where this revision deleted the target.
+        correction_id: The correction whose content this is: the one in force, also where undoing a later one brought
+            its content back. Empty for a deletion.
+    """
+
+    project: str
+    target: str
+    revision: int
+    content: str | None
+    correction_id: str
+    time: datetime
+
+
+class Revert(Model):
+    """How a correction was undone, and the revision that this made."""
+
+    revision: int
+    author: Author
+    note: str
+    time: datetime
+
+
+class Correction(Model):
+    """A change to a target that was applied.
+
+    Of one target's corrections those that are not reverted lie on one another: the newest is APPLIED and in force, each
+    `covers` the one before it, and those are SUPERSEDED.
+
+    Attributes:
+        base_revision: The revision before; 0 when the target did not exist, or had been deleted.
+        covers: The correction that was in force before; empty when none was.
+    """
+
+    id: str
+    project: str
+    kind: CorrectionKind
+    target: str
+    revision: int
+    base_revision: int
+    content: str
+    diff: str
+    feedback_ids: tuple[str, ...]
+    review_id: str
+    author: Author
+    note: str
+    state: CorrectionState
+    covers: str
+    yardstick: Yardstick
+    verdict: Verdict = Verdict.NOT_ENOUGH_DATA
+    create_time: datetime
+    revert: Revert | None = None
+
+
+def state_event(correction_id: str, state: CorrectionState, revision: int) -> NewEvent:
+    """The event that tells of the state that a correction came to when its target came to a revision."""
+    payload = {"correction_id": correction_id, "state": state.value, "revision": revision}
+    return NewEvent(kind="CORRECTION", severity="INFO", payload=payload)
+
+
+class CorrectionFilter(Model):
+    """Narrows a list: every set field must match, a tuple matches any of its values."""
+
+    kinds: tuple[CorrectionKind, ...] = ()
+    states: tuple[CorrectionState, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    target: str = ""
+    review_id: str = ""
+    pattern_id: str = ""

@@ -1,0 +1,406 @@
+"""Where corrections are kept, in the collection `corrections`, and what changes their targets.
+
+A correction is applied or undone in one transaction with its target's new head, the states of the corrections that it
+covers or lays bare, an event for each, and the record of its request. Of two that race for one target one loses the
+write conflict, and then sees the other's head.
+"""
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+from uptake_service.clock import Clock
+from uptake_service.corrections import instructions, knowledge, rules
+from uptake_service.corrections.model import (
+    Author,
+    Baseline,
+    Correction,
+    CorrectionFilter,
+    CorrectionState,
+    Draft,
+    Revert,
+    Revision,
+    Verdict,
+    Yardstick,
+    state_event,
+)
+from uptake_service.errors import Conflict, DatabaseUnavailable, DomainError, DuplicateKey, Reason, Violation, not_found
+from uptake_service.feedback.model import CorrectionKind
+from uptake_service.feedback.store import FeedbackStore
+from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.mongo.events import EventLog, NewEvent
+from uptake_service.mongo.paging import after
+from uptake_service.mongo.requests import RequestKey, RequestRecords
+from uptake_service.mongo.transactions import transaction
+from uptake_service.projects.store import ProjectStore
+from uptake_service.reviews.model import Fix, Review
+from uptake_service.reviews.store import ReviewStore, fix_document, to_fix
+
+T = TypeVar("T")
+
+NEWEST_FIRST = [("create_time", -1), ("_id", -1)]
+
+_RACE_TRIES = 4
+"""How often a transaction is run again because another made the same target, or recorded the same request, first."""
+
+
+class Targets(Protocol):
+    """Where targets of one kind are kept."""
+
+    async def head(self, project: str, target: str, session: Session | None = None) -> Revision | None: ...
+
+    async def write(self, head: Revision, session: Session) -> None: ...
+
+
+class CorrectionStore:
+    """The collection `corrections`."""
+
+    def __init__(
+        self,
+        mongo: Mongo,
+        clock: Clock,
+        events: EventLog,
+        requests: RequestRecords,
+        projects: ProjectStore,
+        feedback: FeedbackStore,
+        reviews: ReviewStore,
+        targets: Mapping[CorrectionKind, Targets],
+        request_retention_days: int,
+    ) -> None:
+        self._mongo = mongo
+        self._corrections = mongo.collection("corrections")
+        self._clock = clock
+        self._events = events
+        self._requests = requests
+        self._projects = projects
+        self._feedback = feedback
+        self._reviews = reviews
+        self._targets = targets
+        self._request_retention = timedelta(days=request_retention_days)
+
+    async def open(self) -> None:
+        for fields in ([], ["target"], ["review_id"], ["pattern_id"]):
+            await self._corrections.create_index([("project", 1), *((field, 1) for field in fields), *NEWEST_FIRST])
+
+    async def get(self, project: str, id: str, *, session: Session | None = None) -> Correction:
+        """Raises DomainError when the project has no such correction."""
+        document = await self._corrections.get({"_id": id, "project": project}, session=session)
+        if document is None:
+            raise not_found(Reason.ERROR_REASON_CORRECTION_NOT_FOUND, "correction", id)
+        return _to_correction(document)
+
+    async def by_ids(self, project: str, ids: Sequence[str]) -> dict[str, Correction]:
+        """Those of `ids` that the project has, by id."""
+        if not ids:
+            return {}
+        documents = await self._corrections.find({"_id": {"$in": list(ids)}, "project": project})
+        return {document["_id"]: _to_correction(document) for document in documents}
+
+    async def page(
+        self, project: str, filter: CorrectionFilter, last: Sequence[Any] | None, limit: int
+    ) -> list[Correction]:
+        """Corrections that match, newest first, from the first after `last` (create_time, id)."""
+        equal: Document = {"project": project}
+        rest: Document = {}
+        for name in ("target", "review_id", "pattern_id"):
+            value = getattr(filter, name)
+            if value:
+                # One has an index; with it the others narrow little more.
+                (equal if len(equal) == 1 else rest)[name] = value
+        for name, values in (("kind", filter.kinds), ("state", filter.states), ("verdict", filter.verdicts)):
+            if values:
+                rest[name] = {"$in": [value.value for value in values]}
+        if last is not None:
+            rest = {"$and": [rest, after(NEWEST_FIRST, last)]}
+        documents = await self._corrections.find_newest(
+            equal,
+            "create_time",
+            rest=rest,
+            most=last[0] if last else None,
+            near=self._clock.now(),
+            limit=limit,
+        )
+        return [_to_correction(document) for document in documents]
+
+    async def apply_each(
+        self, project: str, drafts: Sequence[Draft | DomainError], author: Author, call: RequestKey | None
+    ) -> list[Correction | DomainError]:
+        """Applies drafts in order, each whole or not at all.
+
+        Each has a request record of its own beside the call's, so that a repeated call goes on where the first one
+        stopped.
+
+        Args:
+            project: The project.
+            drafts: The drafts; in the place of a bad one what is wrong with it.
+            author: Who applies them.
+            call: Makes the whole call safe to repeat.
+
+        Returns:
+            For each draft the correction as it is now, or why it was not applied.
+
+        Raises:
+            DomainError: The request id was used with other content, or the database does not answer; what was applied
+                until then stays, and the same call goes on from there.
+        """
+        await self._note_call(call)
+        outcomes: list[str | DomainError] = []
+        for place, draft in enumerate(drafts):
+            if isinstance(draft, DomainError):
+                outcomes.append(draft)
+                continue
+            # Brackets are in no method's name, so that no caller's request id can be taken for an item's.
+            key = dataclasses.replace(call, method=f"{call.method}[{place}]") if call else None
+            try:
+                outcomes.append(await self._apply(project, draft, author, key))
+            except DatabaseUnavailable:
+                raise
+            except DomainError as error:
+                outcomes.append(error)
+        now = await self.by_ids(project, [outcome for outcome in outcomes if isinstance(outcome, str)])
+        return [now[outcome] if isinstance(outcome, str) else outcome for outcome in outcomes]
+
+    async def preview(
+        self, project: str, drafts: Sequence[Draft | DomainError], author: Author
+    ) -> list[Correction | DomainError]:
+        """What `apply_each` would make of drafts; nothing is written."""
+        heads: dict[tuple[CorrectionKind, str], Revision | None] = {}
+        outcomes: list[Correction | DomainError] = []
+        for draft in drafts:
+            if isinstance(draft, DomainError):
+                outcomes.append(draft)
+                continue
+            target = (draft.kind, draft.target)
+            try:
+                yardstick = await self.yardstick(project, draft)
+                if target not in heads:
+                    heads[target] = await self._targets[draft.kind].head(project, draft.target)
+                correction, heads[target] = await self._made(project, draft, heads[target], author, yardstick)
+                outcomes.append(correction)
+            except DatabaseUnavailable:
+                raise
+            except DomainError as error:
+                outcomes.append(error)
+        return outcomes
+
+    async def yardstick(self, project: str, draft: Draft, fix: Fix | None = None) -> Yardstick:
+        """What a draft's correction will be measured by, should it be applied now.
+
+        The baseline is all votes on the pattern's answers that occurred before the fix within the policy's issue
+        window: further back the answers were others. It leaves out what the review's trigger saw, which was looked at
+        because it was bad. Feedback that the draft names stays in: people name the bad ones and leave the good ones
+        out, so that without those any pattern would seem to have been good.
+
+        Args:
+            project: The project.
+            draft: The draft.
+            fix: What tells later answers apart; None for what was seen until now.
+
+        Raises:
+            DomainError: The project does not have the feedback or the review that the draft names.
+        """
+        patterns, review = await self._sources(project, draft)
+        now = self._clock.now()
+        pattern_id = review.pattern_id if review else rules.pattern_of_most(patterns)
+        if not pattern_id:
+            return Yardstick(pattern_id="", baseline=Baseline(), fix=fix or Fix(time=now))
+        if fix is None:
+            fix = Fix(time=now, versions=await self._feedback.versions_before(pattern_id, now))
+        window = (await self._projects.recent(project)).settings.review_policy.issue_window
+        seen = {review.trigger_feedback_id, *(r.feedback_id for r in review.examined.related)} if review else set()
+        votes, negative = await self._feedback.votes_between(pattern_id, fix.time - window, fix.time, sorted(seen))
+        return Yardstick(pattern_id=pattern_id, baseline=Baseline(votes=votes, negative=negative), fix=fix)
+
+    async def write(
+        self, project: str, draft: Draft, author: Author, yardstick: Yardstick, session: Session
+    ) -> tuple[Correction, list[NewEvent]]:
+        """Applies a draft in a transaction, which is to append the events.
+
+        Raises:
+            DomainError: The draft was made against another head.
+            DuplicateKey: Another process made the same target first; the transaction is lost, run it again.
+        """
+        targets = self._targets[draft.kind]
+        head = await targets.head(project, draft.target, session)
+        correction, new_head = await self._made(project, draft, head, author, yardstick)
+        await self._corrections.insert(_to_document(correction), session=session)
+        events = [state_event(correction.id, correction.state, correction.revision)]
+        if correction.covers:
+            state = CorrectionState.SUPERSEDED
+            await self._corrections.update(
+                {"_id": correction.covers}, {"$set": {"state": state.value}}, session=session
+            )
+            events.insert(0, state_event(correction.covers, state, correction.revision))
+        await targets.write(new_head, session)
+        return correction, events
+
+    async def revert(self, project: str, id: str, author: Author, note: str, key: RequestKey | None) -> Correction:
+        """Undoes a correction, once for each request key, and gives it as it is now.
+
+        Raises:
+            DomainError: The project has no such correction, it is undone already, or a later one covers it.
+        """
+
+        async def body(session: Session) -> str:
+            made = await self._requests.resource_of(key, session=session)
+            if made is not None:
+                return made
+            correction = await self.get(project, id, session=session)
+            targets = self._targets[correction.kind]
+            head = await targets.head(project, correction.target, session)
+            assert head is not None  # noqa: S101  Its correction made it.
+            covered = await self.get(project, correction.covers, session=session) if correction.covers else None
+            undone, restored, new_head = rules.reverted(correction, covered, head, author, note, self._clock.now())
+            events = []
+            for changed in (undone, restored):
+                if changed is not None:
+                    document = _to_document(changed)
+                    fresh = {name: document[name] for name in ("state", "revert")}
+                    await self._corrections.update({"_id": changed.id}, {"$set": fresh}, session=session)
+                    events.append(state_event(changed.id, changed.state, new_head.revision))
+            await targets.write(new_head, session)
+            await self._record(key, id, session)
+            await self._events.append(project, events, session)
+            return id
+
+        return await self.get(project, await self._once(body))
+
+    async def _apply(self, project: str, draft: Draft, author: Author, key: RequestKey | None) -> str:
+        """Applies one draft once for each request key; gives the correction's id."""
+        known = await self._requests.resource_of(key)
+        if known is not None:
+            return known
+        yardstick = await self.yardstick(project, draft)
+
+        async def body(session: Session) -> str:
+            made = await self._requests.resource_of(key, session=session)
+            if made is not None:
+                return made
+            correction, events = await self.write(project, draft, author, yardstick, session)
+            await self._record(key, correction.id, session)
+            await self._events.append(project, events, session)
+            return correction.id
+
+        return await self._once(body)
+
+    async def _made(
+        self, project: str, draft: Draft, head: Revision | None, author: Author, yardstick: Yardstick
+    ) -> tuple[Correction, Revision]:
+        # In a thread, since comparing two long texts takes its time.
+        now = self._clock.now()
+        return await asyncio.to_thread(rules.applied, draft, head, project, author, yardstick, now)
+
+    async def _sources(self, project: str, draft: Draft) -> tuple[list[str], Review | None]:
+        """The patterns of the feedback that a draft names, and its review.
+
+        Raises:
+            DomainError: The project does not have one of them; each is named.
+        """
+        found = {item.id: item for item in await self._feedback.by_ids(project, draft.feedback_ids)}
+        violations = [
+            Violation(f"feedback_ids[{place}]", f"the project has no feedback {id!r}")
+            for place, id in enumerate(draft.feedback_ids)
+            if id not in found
+        ]
+        review, reason = None, Reason.ERROR_REASON_FEEDBACK_NOT_FOUND
+        if draft.review_id:
+            try:
+                review = await self._reviews.get(project, draft.review_id)
+            except DomainError as error:
+                reason = reason if violations else error.reason
+                violations.append(Violation("review_id", error.message))
+        if violations:
+            raise DomainError(
+                reason, "; ".join(violation.description for violation in violations), violations=violations
+            )
+        return [found[id].pattern_id for id in draft.feedback_ids], review
+
+    async def _note_call(self, call: RequestKey | None) -> None:
+        """Records a call before its items, so that its id stands for its content even if no item can be applied.
+
+        Raises:
+            DomainError: The id was used with other content.
+        """
+        if call is None:
+            return
+
+        async def body(session: Session) -> None:
+            if await self._requests.resource_of(call, session=session) is None:
+                await self._record(call, "", session)
+
+        await self._once(body)
+
+    async def _record(self, key: RequestKey | None, resource: str, session: Session) -> None:
+        if key is not None:
+            expire_time = self._clock.now() + self._request_retention
+            await self._requests.add([(key, resource)], expire_time=expire_time, session=session)
+
+    async def _once(self, body: Callable[[Session], Awaitable[T]]) -> T:
+        for _ in range(_RACE_TRIES):
+            try:
+                return await transaction(self._mongo, body)
+            except DuplicateKey:
+                # Another made the same target, or recorded the same request, since this one looked: look again.
+                continue
+        raise Conflict
+
+
+async def everything(mongo: Mongo, session: Session) -> tuple[list[Correction], list[tuple[CorrectionKind, Revision]]]:
+    """All corrections of all projects, without their differences, and the heads of all targets."""
+    documents = await mongo.collection("corrections").find({}, projection={"diff": 0}, session=session)
+    heads = [(CorrectionKind.KNOWLEDGE, head) for head in await knowledge.heads(mongo, session)]
+    heads += [(CorrectionKind.BEHAVIOR, head) for head in await instructions.heads(mongo, session)]
+    return [_to_correction(document | {"diff": ""}) for document in documents], heads
+
+
+def _to_document(correction: Correction) -> Document:
+    yardstick, revert = correction.yardstick, correction.revert
+    return {
+        "_id": correction.id,
+        "project": correction.project,
+        "kind": correction.kind.value,
+        "target": correction.target,
+        "revision": correction.revision,
+        "base_revision": correction.base_revision,
+        "content": correction.content,
+        "diff": correction.diff,
+        "feedback_ids": list(correction.feedback_ids),
+        "review_id": correction.review_id,
+        "author": correction.author.model_dump(),
+        "note": correction.note,
+        "state": correction.state.value,
+        "covers": correction.covers,
+        "pattern_id": yardstick.pattern_id,
+        "baseline": yardstick.baseline.model_dump(),
+        "fix": fix_document(yardstick.fix),
+        "verdict": correction.verdict.value,
+        "create_time": correction.create_time,
+        "revert": revert.model_dump() if revert else None,
+    }
+
+
+def _to_correction(document: Document) -> Correction:
+    fix = to_fix(document["fix"])
+    assert fix is not None  # noqa: S101
+    return Correction(
+        id=document["_id"],
+        project=document["project"],
+        kind=CorrectionKind(document["kind"]),
+        target=document["target"],
+        revision=document["revision"],
+        base_revision=document["base_revision"],
+        content=document["content"],
+        diff=document["diff"],
+        feedback_ids=tuple(document["feedback_ids"]),
+        review_id=document["review_id"],
+        author=Author(**document["author"]),
+        note=document["note"],
+        state=CorrectionState(document["state"]),
+        covers=document["covers"],
+        yardstick=Yardstick(pattern_id=document["pattern_id"], baseline=Baseline(**document["baseline"]), fix=fix),
+        verdict=Verdict(document["verdict"]),
+        create_time=document["create_time"],
+        revert=Revert(**document["revert"]) if document["revert"] else None,
+    )
