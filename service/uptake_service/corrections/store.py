@@ -7,6 +7,7 @@ write conflict, and then sees the other's head.
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -129,8 +130,8 @@ class CorrectionStore:
     ) -> list[Correction | DomainError]:
         """Applies drafts in order, each whole or not at all.
 
-        Each has a request record of its own beside the call's, so that a repeated call goes on where the first one
-        stopped.
+        Each has a request record of its own beside the call's, of what was applied as of what could not be, so that a
+        repeated call goes on where the first one stopped and answers the same.
 
         Args:
             project: The project.
@@ -154,11 +155,12 @@ class CorrectionStore:
             # Brackets are in no method's name, so that no caller's request id can be taken for an item's.
             key = dataclasses.replace(call, method=f"{call.method}[{place}]") if call else None
             try:
-                outcomes.append(await self._apply(project, draft, author, key))
+                outcome = await self._apply(project, draft, author, key)
             except DatabaseUnavailable:
                 raise
             except DomainError as error:
-                outcomes.append(error)
+                outcome = await self._settle(error, key)
+            outcomes.append(_to_error(outcome) or outcome)
         now = await self.by_ids(project, [outcome for outcome in outcomes if isinstance(outcome, str)])
         return [now[outcome] if isinstance(outcome, str) else outcome for outcome in outcomes]
 
@@ -268,7 +270,7 @@ class CorrectionStore:
         return await self.get(project, await self._once(body))
 
     async def _apply(self, project: str, draft: Draft, author: Author, key: RequestKey | None) -> str:
-        """Applies one draft once for each request key; gives the correction's id."""
+        """Applies one draft once for each request key; gives what that is recorded to have made."""
         known = await self._requests.resource_of(key)
         if known is not None:
             return known
@@ -282,6 +284,23 @@ class CorrectionStore:
             await self._record(key, correction.id, session)
             await self._events.append(project, events, session)
             return correction.id
+
+        return await self._once(body)
+
+    async def _settle(self, error: DomainError, key: RequestKey | None) -> str:
+        """Records that a draft could not be applied, unless a retry makes sense; gives what is recorded then.
+
+        Without this a repeated call could apply it after all, after what came behind it.
+        """
+        failed = _from_error(error)
+        if error.retry_after_seconds is not None:
+            return failed
+
+        async def body(session: Session) -> str:
+            made = await self._requests.resource_of(key, session=session)
+            if made is None:
+                await self._record(key, failed, session)
+            return failed if made is None else made
 
         return await self._once(body)
 
@@ -345,6 +364,25 @@ class CorrectionStore:
                 # Another made the same target, or recorded the same request, since this one looked: look again.
                 continue
         raise Conflict
+
+
+def _from_error(error: DomainError) -> str:
+    """An error as a request record holds it, where else it holds the id of what was made."""
+    violations = [[violation.field, violation.description] for violation in error.violations]
+    return json.dumps([error.reason, error.message, violations, error.retry_after_seconds])
+
+
+def _to_error(resource: str) -> DomainError | None:
+    """The error that a request record holds; None if it holds an id."""
+    if not resource.startswith("["):
+        return None
+    reason, message, violations, retry_after_seconds = json.loads(resource)
+    return DomainError(
+        reason,
+        message,
+        violations=[Violation(field, description) for field, description in violations],
+        retry_after_seconds=retry_after_seconds,
+    )
 
 
 async def everything(mongo: Mongo, session: Session) -> tuple[list[Correction], list[tuple[CorrectionKind, Revision]]]:
