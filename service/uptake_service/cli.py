@@ -1,4 +1,4 @@
-"""The command line: `uptake serve|demo|import|reviews|insights|check|health`."""
+"""The command line: `uptake serve|demo|import|reviews|insights|corrections|apply|check|health`."""
 
 import asyncio
 import logging
@@ -144,6 +144,60 @@ def insights(days: int, address: str, project: str) -> None:
     from uptake_service.commands.tables import show_insights
 
     _with_client(address, project, lambda client: show_insights(client, Console(), days=days))
+
+
+@cli.command()
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(["applied", "superseded", "reverted"]),
+    help="Only corrections in this state; may be repeated. Default all.",
+)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
+@_address_option
+@_project_option
+def corrections(states: tuple[str, ...], limit: int, address: str, project: str) -> None:
+    """List the corrections of knowledge and instructions, newest first."""
+    from rich.console import Console
+
+    from uptake_service.commands.tables import show_corrections
+
+    _with_client(address, project, lambda client: show_corrections(client, Console(), states=states, limit=limit))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--reviewer", required=True, help="Who applies them.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change, as differences.")
+@click.option("--again", default="", metavar="NAME", help="Apply an equal file once more, once for each NAME.")
+@_address_option
+@_project_option
+def apply(file: Path, reviewer: str, dry_run: bool, again: str, address: str, project: str) -> None:
+    """Apply the corrections in FILE: drafts as JSON, one a line or in an array.
+
+    \b
+    {"knowledge": {"key": "refunds/time-limit", "content": "30 days."}, "base_revision": 1}
+    {"instructions": {"name": "support", "content": "Be kind."}, "note": "why"}
+
+    A second run of the same file applies nothing twice. Exits with 1 if one could not be applied.
+    """
+    from rich.console import Console
+    from uptake import Client
+
+    from uptake_service.commands.apply import BadFile, run_apply
+
+    raw = file.read_bytes()
+
+    async def run() -> int:
+        async with Client(address, project=project, timeout_seconds=60.0) as client:
+            code: int = await run_apply(client, raw, reviewer, Console(), dry_run=dry_run, again=again)
+            return code
+
+    try:
+        sys.exit(asyncio.run(run()))
+    except BadFile as error:
+        raise StartupError(f"{file}: {error}") from None
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""`uptake reviews` and `uptake insights`: readable tables."""
+"""`uptake reviews`, `uptake insights` and `uptake corrections`: readable tables."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -7,13 +7,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from uptake import Client
-from uptake.v1 import feedback_pb2, insight_pb2, review_pb2
+from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, review_pb2
 
+from uptake_service.corrections.model import CorrectionState
 from uptake_service.reviews.model import ReviewState
 from uptake_service.rpc.enums import numbers
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _STATES = numbers(review_pb2.ReviewState, "REVIEW_STATE_", ReviewState)
+_CORRECTION_STATES = numbers(correction_pb2.CorrectionState, "CORRECTION_STATE_", CorrectionState)
 
 
 async def show_reviews(client: Client, console: Console, *, states: Sequence[str], order: str, limit: int) -> None:
@@ -74,6 +76,50 @@ async def show_insights(client: Client, console: Console, *, days: int) -> None:
         console.print("\n  users corrected")
         for correction in insights.user_corrections[:5]:
             console.print(_over(*_correction_lines(correction)))
+
+
+async def show_corrections(client: Client, console: Console, *, states: Sequence[str], limit: int) -> None:
+    """Prints corrections in these states (lower case; none means all), newest first."""
+    listing = client.corrections.list(
+        filter=correction_pb2.CorrectionFilter(
+            states=[_CORRECTION_STATES[CorrectionState(state.upper())] for state in states]
+        ),
+        page_size=limit,
+    )
+    corrections: list[correction_pb2.Correction] = []
+    async for correction in listing:
+        corrections.append(correction)
+        if len(corrections) > limit:
+            break
+    if not corrections:
+        which = f"no correction is {' or '.join(states)}" if states else "there are no corrections"
+        console.print(f"  {which}: `uptake apply FILE` applies some")
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("correction, state", "reviewer, age"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("target, verdict", min_width=24)
+    now = datetime.now(UTC)
+    for correction in corrections[:limit]:
+        state = _name(correction_pb2.CorrectionState.Name(correction.state), "CORRECTION_STATE_")
+        verdict = _name(correction_pb2.Verdict.Name(correction.verdict.verdict), "VERDICT_")
+        table.add_row(
+            _over(correction.id, state),
+            _over(one_line(correction.reviewer, 16), _age(now - correction.create_time.ToDatetime(UTC))),
+            _over(
+                f"{target_of(correction)}  revision {correction.revision}",
+                f"{verdict}: {one_line(correction.verdict.summary, 200)}",
+            ),
+        )
+    console.print(table)
+    if len(corrections) > limit:
+        console.print("  and more: raise --limit")
+
+
+def target_of(correction: correction_pb2.Correction) -> str:
+    """What a correction changed, on one line: "knowledge KEY" or "instructions NAME"."""
+    knowledge = correction.kind == feedback_pb2.CORRECTION_KIND_KNOWLEDGE
+    return f"{'knowledge' if knowledge else 'instructions'} {one_line(correction.target, 60)}"
 
 
 def one_line(text: str, longest: int) -> str:
