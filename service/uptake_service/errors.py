@@ -102,14 +102,14 @@ def naming_item(field: str) -> Iterator[None]:
     """Makes an error of one item the error of the whole call: its message and its fields name the item's path."""
     try:
         yield
-    except DatabaseUnavailable:
-        raise
     except DomainError as error:
+        if error.retry_after_seconds is not None:
+            # No fault of the item's.
+            raise
         paths = [Violation(f"{field}.{each.field}", each.description) for each in error.violations]
         raise DomainError(
             error.reason,
             f"{field}: {error.message}",
             violations=paths or [Violation(field, error.message)],
-            retry_after_seconds=error.retry_after_seconds,
             subject=error.subject,
         ) from error

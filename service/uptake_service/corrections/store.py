@@ -27,7 +27,7 @@ from uptake_service.corrections.model import (
     Yardstick,
     state_event,
 )
-from uptake_service.errors import Conflict, DatabaseUnavailable, DomainError, DuplicateKey, Reason, Violation, not_found
+from uptake_service.errors import Conflict, DomainError, DuplicateKey, Reason, Violation, not_found
 from uptake_service.feedback.model import CorrectionKind
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.mongo.client import Document, Mongo, Session
@@ -80,6 +80,9 @@ class CorrectionStore:
         self._reviews = reviews
         self._targets = targets
         self._request_retention = timedelta(days=request_retention_days)
+        # All of a project's corrections count up the same two counters; losing a write conflict to the process's own
+        # costs more than waiting for one's turn.
+        self._turn = asyncio.Lock()
 
     async def open(self) -> None:
         for fields in ([], ["target"], ["review_id"], ["pattern_id"]):
@@ -143,8 +146,8 @@ class CorrectionStore:
             For each draft the correction as it is now, or why it was not applied.
 
         Raises:
-            DomainError: The request id was used with other content, or the database does not answer; what was applied
-                until then stays, and the same call goes on from there.
+            DomainError: The request id was used with other content; or one could not be applied now, but may be later:
+                what was applied until then stays, and the same call goes on from there.
         """
         await self._note_call(call)
         outcomes: list[str | DomainError] = []
@@ -156,9 +159,10 @@ class CorrectionStore:
             key = dataclasses.replace(call, method=f"{call.method}[{place}]") if call else None
             try:
                 outcome = await self._apply(project, draft, author, key)
-            except DatabaseUnavailable:
-                raise
             except DomainError as error:
+                if error.retry_after_seconds is not None:
+                    # Going on would put what comes behind this one before it, once the call is repeated.
+                    raise
                 outcome = await self._settle(error, key)
             outcomes.append(_to_error(outcome) or outcome)
         now = await self.by_ids(project, [outcome for outcome in outcomes if isinstance(outcome, str)])
@@ -181,9 +185,9 @@ class CorrectionStore:
                     heads[target] = await self._targets[draft.kind].head(project, draft.target)
                 correction, heads[target] = await self._made(project, draft, heads[target], author, yardstick)
                 outcomes.append(correction)
-            except DatabaseUnavailable:
-                raise
             except DomainError as error:
+                if error.retry_after_seconds is not None:
+                    raise
                 outcomes.append(error)
         return outcomes
 
@@ -288,12 +292,12 @@ class CorrectionStore:
         return await self._once(body)
 
     async def _settle(self, error: DomainError, key: RequestKey | None) -> str:
-        """Records that a draft could not be applied, unless a retry makes sense; gives what is recorded then.
+        """Records that a draft could not be applied; gives what is recorded then.
 
         Without this a repeated call could apply it after all, after what came behind it.
         """
         failed = _from_error(error)
-        if error.retry_after_seconds is not None:
+        if key is None:
             return failed
 
         async def body(session: Session) -> str:
@@ -328,6 +332,8 @@ class CorrectionStore:
             try:
                 review = await self._reviews.get(project, draft.review_id)
             except DomainError as error:
+                if error.reason != Reason.ERROR_REASON_REVIEW_NOT_FOUND:
+                    raise
                 reason = reason if violations else error.reason
                 violations.append(Violation("review_id", error.message))
         if violations:
@@ -359,7 +365,8 @@ class CorrectionStore:
     async def _once(self, body: Callable[[Session], Awaitable[T]]) -> T:
         for _ in range(_RACE_TRIES):
             try:
-                return await transaction(self._mongo, body)
+                async with self._turn:
+                    return await transaction(self._mongo, body)
             except DuplicateKey:
                 # Another made the same target, or recorded the same request, since this one looked: look again.
                 continue
@@ -369,20 +376,15 @@ class CorrectionStore:
 def _from_error(error: DomainError) -> str:
     """An error as a request record holds it, where else it holds the id of what was made."""
     violations = [[violation.field, violation.description] for violation in error.violations]
-    return json.dumps([error.reason, error.message, violations, error.retry_after_seconds])
+    return json.dumps([error.reason, error.message, violations])
 
 
 def _to_error(resource: str) -> DomainError | None:
     """The error that a request record holds; None if it holds an id."""
     if not resource.startswith("["):
         return None
-    reason, message, violations, retry_after_seconds = json.loads(resource)
-    return DomainError(
-        reason,
-        message,
-        violations=[Violation(field, description) for field, description in violations],
-        retry_after_seconds=retry_after_seconds,
-    )
+    reason, message, violations = json.loads(resource)
+    return DomainError(reason, message, violations=[Violation(field, description) for field, description in violations])
 
 
 async def everything(mongo: Mongo, session: Session) -> tuple[list[Correction], list[tuple[CorrectionKind, Revision]]]:
