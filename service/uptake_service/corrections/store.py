@@ -27,7 +27,7 @@ from uptake_service.corrections.model import (
     Yardstick,
     state_event,
 )
-from uptake_service.errors import Conflict, DomainError, DuplicateKey, Reason, Violation, not_found
+from uptake_service.errors import Conflict, DomainError, DuplicateKey, Reason, Violation, naming_item, not_found
 from uptake_service.feedback.model import CorrectionKind
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.mongo.client import Document, Mongo, Session
@@ -37,7 +37,7 @@ from uptake_service.mongo.requests import RequestKey, RequestRecords
 from uptake_service.mongo.transactions import transaction
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.model import Fix, Review
-from uptake_service.reviews.store import ReviewStore, fix_document, to_fix
+from uptake_service.reviews.store import Also, ReviewStore, fix_document, to_fix
 
 T = TypeVar("T")
 
@@ -241,6 +241,42 @@ class CorrectionStore:
             events.insert(0, state_event(correction.covers, state, correction.revision))
         await targets.write(new_head, session)
         return correction, events
+
+    async def with_resolution(self, project: str, drafts: Sequence[Draft], fix: Fix, key_id: str) -> Also:
+        """What applies drafts in the transaction that resolves their review: all of them, or nothing is changed.
+
+        Args:
+            project: The project.
+            drafts: The drafts, which name the review.
+            fix: The review's fix, if it is resolved now.
+            key_id: The key of the call; the reviewer is the one who holds the claim.
+
+        Raises:
+            DomainError: The project does not have the feedback that a draft names; or, raised in the transaction, a
+                draft was made against another head. The error names the draft, as corrections[place].
+        """
+        yardsticks: list[Yardstick] = []
+        for place, draft in enumerate(drafts):
+            with naming_item(f"corrections[{place}]"):
+                yardsticks.append(await self.yardstick(project, draft, fix))
+
+        async def also(review: Review, session: Session) -> tuple[Review, list[NewEvent]]:
+            resolution = review.resolution
+            assert resolution is not None and resolution.fix is not None  # noqa: S101
+            author = Author(reviewer=resolution.reviewer, key_id=key_id)
+            ids: list[str] = []
+            events: list[NewEvent] = []
+            for place, (draft, yardstick) in enumerate(zip(drafts, yardsticks, strict=True)):
+                # The time of the fix, where the request names none, is known only now.
+                frozen = yardstick.model_copy(update={"fix": resolution.fix})
+                with naming_item(f"corrections[{place}]"):
+                    correction, told = await self.write(project, draft, author, frozen, session)
+                ids.append(correction.id)
+                events += told
+            resolution = resolution.model_copy(update={"correction_ids": tuple(ids)})
+            return review.model_copy(update={"resolution": resolution}), events
+
+        return also
 
     async def revert(self, project: str, id: str, author: Author, note: str, key: RequestKey | None) -> Correction:
         """Undoes a correction, once for each request key, and gives it as it is now.

@@ -9,13 +9,10 @@ from uptake.v1 import review_pb2_grpc
 from uptake_service.clock import Clock
 from uptake_service.corrections.messages import LARGEST_CALL, to_draft
 from uptake_service.corrections.messages import to_message as correction_message
-from uptake_service.corrections.model import Author, Draft, Yardstick
+from uptake_service.corrections.model import Draft
 from uptake_service.corrections.store import CorrectionStore
-from uptake_service.errors import naming_item
 from uptake_service.feedback.messages import to_message as feedback_message
 from uptake_service.feedback.store import FeedbackStore
-from uptake_service.mongo.client import Session
-from uptake_service.mongo.events import NewEvent
 from uptake_service.mongo.requests import RequestKey, RequestRecords
 from uptake_service.patterns.store import Patterns
 from uptake_service.reviews.messages import change_message, to_filter, to_message, to_order
@@ -117,35 +114,14 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         key = self._key(checks, project, "ResolveReview", request, request.request_id)
         checks.done()
         pattern_id = (await self._reviews.get(project, id)).pattern_id
-        time = fix_time or self._clock.now()
-        versions = await self._feedback.versions_before(pattern_id, time)
-        yardsticks: list[Yardstick] = []
-        for place, draft in enumerate(drafts):
-            with naming_item(f"corrections[{place}]"):
-                yardsticks.append(await self._corrections.yardstick(project, draft, Fix(time=time, versions=versions)))
+        versions = await self._feedback.versions_before(pattern_id, fix_time or self._clock.now())
 
         def fix_of(now: datetime) -> Fix:
             return Fix(time=fix_time or now, versions=versions)
 
-        async def also(review: Review, session: Session) -> tuple[Review, list[NewEvent]]:
-            """Applies the corrections, whose fix is the review's."""
-            resolution = review.resolution
-            assert resolution is not None and resolution.fix is not None  # noqa: S101
-            author = Author(reviewer=resolution.reviewer, key_id=caller().key_id)
-            ids: list[str] = []
-            events: list[NewEvent] = []
-            for place, (draft, yardstick) in enumerate(zip(drafts, yardsticks, strict=True)):
-                with naming_item(f"corrections[{place}]"):
-                    measured = yardstick.model_copy(update={"fix": resolution.fix})
-                    correction, told = await self._corrections.write(project, draft, author, measured, session)
-                ids.append(correction.id)
-                events += told
-            resolution = resolution.model_copy(update={"correction_ids": tuple(ids)})
-            return review.model_copy(update={"resolution": resolution}), events
-
-        review, ids = await self._reviews.finish(
-            project, id, token, note, fix_of, request.etag, key, caller().key_id, also
-        )
+        key_id = caller().key_id
+        also = await self._corrections.with_resolution(project, drafts, fix_of(self._clock.now()), key_id)
+        review, ids = await self._reviews.finish(project, id, token, note, fix_of, request.etag, key, key_id, also)
         corrections = await self._corrections.by_ids(project, ids)
         return pb.ResolveReviewResponse(
             review=await self._message(review), corrections=[correction_message(corrections[id]) for id in ids]
