@@ -382,6 +382,7 @@ async def test_what_is_not_there_is_not_found_and_projects_do_not_see_each_other
         draft = knowledge("k", "theirs", feedback_ids=[feedback.id])
         assert (await refused(apply(other, draft)))[1] == "FEEDBACK_NOT_FOUND"
         assert [each.revision for each in await apply(other, knowledge("k", "theirs", 0))] == [1]
+    assert [project.id async for project in client.projects.list()] == ["default", "other"]
     assert await found(client, "mine") == [("k", "mine", 1)]
 
 

@@ -315,12 +315,15 @@ class CorrectionStore:
         if known is not None:
             return known
         yardstick = await self.yardstick(project, draft)
+        unseen = (await self._projects.recent(project)).create_time is None
 
         async def body(session: Session) -> str:
             made = await self._requests.resource_of(key, session=session)
             if made is not None:
                 return made
             correction, events = await self.write(project, draft, author, yardstick, session)
+            if unseen:
+                await self._projects.note_use(project, set(), set(), correction.create_time, session)
             await self._record(key, correction.id, session)
             await self._events.append(project, events, session)
             return correction.id
