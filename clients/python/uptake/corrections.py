@@ -32,10 +32,11 @@ class CorrectionCalls:
 
         Args:
             corrections: what to change, 1 to 100. With a `base_revision` that is not the head the correction
-                fails with ABORTED (BASE_REVISION_MISMATCH).
+                fails with ABORTED (BASE_REVISION_MISMATCH); 0 is the head of what does not exist.
             reviewer: who applies them, 1 to 256 characters.
             dry_run: only show what would change.
-            request_id: made when not given.
+            request_id: made when not given. A call that failed on its way goes on where it stopped when it is
+                made again with the same id.
             timeout_seconds: deadline of the call.
 
         Returns:
