@@ -34,6 +34,12 @@ from uptake_service.feedback.model import CorrectionKind
 from uptake_service.feedback.servicer import FeedbackServicer
 from uptake_service.feedback.similar import SimilarFeedback
 from uptake_service.feedback.store import FeedbackStore
+from uptake_service.insights.issues.decisions import IssueDecisions
+from uptake_service.insights.issues.joining import Joining
+from uptake_service.insights.issues.members import IssueMembers
+from uptake_service.insights.issues.runner import IssueRunner
+from uptake_service.insights.issues.store import IssueStore
+from uptake_service.insights.issues.view import IssueView
 from uptake_service.insights.live import Live, Shutdown
 from uptake_service.insights.rollups import RollupStore
 from uptake_service.insights.servicer import InsightServicer
@@ -113,8 +119,11 @@ class App:
         feedback = FeedbackStore(mongo, clock)
         marks = Marks(mongo)
         reviews = ReviewStore(mongo, clock, events, requests, settings.request_retention_days)
+        issues = IssueStore(mongo, clock, events, requests, settings.request_retention_days)
+        members = IssueMembers(mongo)
         try:
-            await asyncio.gather(*(store.open() for store in (events, requests, rollups, feedback, marks, reviews)))
+            stores = (events, requests, rollups, feedback, marks, reviews, issues, members)
+            await asyncio.gather(*(store.open() for store in stores))
             embedder = await embedder_loading
             patterns = Patterns(mongo, embedder, settings.pattern_threshold)
             knowledge = KnowledgeStore(mongo, embedder)
@@ -135,6 +144,20 @@ class App:
             raise StartupError(f"the database cannot be used: {error}") from error
         slot = WriterSlot(mongo, settings.writer_lease_seconds)
         leases = Leases(mongo)
+        joining = Joining(mongo, issues, members, feedback, embedder)
+        runner = IssueRunner(
+            mongo,
+            clock,
+            leases,
+            projects,
+            rollups,
+            issues,
+            members,
+            joining,
+            seed=settings.issue_seed,
+            event_retention_days=settings.event_retention_days,
+            request_retention_days=settings.request_retention_days,
+        )
         trigger = Trigger(mongo, clock, feedback, patterns, projects, marks, reviews, events)
         intake = Intake(
             mongo,
@@ -146,12 +169,15 @@ class App:
             requests,
             projects,
             marks,
+            joining,
             trigger,
             queue_size=settings.queue_size,
             batch_size=settings.batch_size,
             heartbeat_seconds=settings.writer_lease_seconds / 3,
         )
-        insights = InsightStore(clock, rollups, feedback, patterns, reviews)
+        issue_view = IssueView(issues, members)
+        insights = InsightStore(clock, rollups, feedback, patterns, reviews, issue_view)
+        decisions = IssueDecisions(issues, members, feedback, embedder)
         shutdown = Shutdown()
         live = Live(insights, events, shutdown, settings.subscription_interval_seconds)
 
@@ -181,7 +207,7 @@ class App:
         review_pb2_grpc.add_ReviewServiceServicer_to_server(
             ReviewServicer(reviews, patterns, feedback, corrections, requests, clock), server
         )
-        insight_pb2_grpc.add_InsightServiceServicer_to_server(InsightServicer(insights, live, clock), server)
+        insight_pb2_grpc.add_InsightServiceServicer_to_server(InsightServicer(insights, issue_view, decisions, runner, live, requests, clock), server)
         correction_pb2_grpc.add_CorrectionServiceServicer_to_server(
             CorrectionServicer(corrections, knowledge, instructions, requests), server
         )
@@ -200,11 +226,14 @@ class App:
             if await leases.hold(_SWEEP_JOB, settings.trigger_interval_seconds * 3) is not None:
                 await trigger.run_left(settings.trigger_interval_seconds)
                 await reviews.expire_claims(_SWEEP_AT_ONCE)
+                await runner.sweep()
 
         intake.start()
         self._cleanup.push_async_callback(intake.stop)
         jobs.every(settings.pattern_refresh_seconds, "pattern refresh", lambda: patterns.refresh(own=slot.number))
         jobs.every(settings.trigger_interval_seconds, "sweep", sweep)
+        jobs.every(settings.issue_interval_seconds, "issues", runner.run_due)
+        self._cleanup.push_async_callback(runner.stop)
         jobs.every(_HEALTH_SECONDS, "health", self._tell_health)
         self._cleanup.push_async_callback(jobs.stop)
         await server.start()

@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     subscription_interval_seconds: float = Field(
         1.0, gt=0, le=60, description="How often subscriptions look for events and numbers."
     )
+    issue_interval_seconds: float = Field(
+        300.0, gt=0, le=86_400, description="How often issues are looked for in new negative feedback."
+    )
+    issue_seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the clustering; the same finds the same.")
     request_retention_days: int = Field(
         30, ge=1, le=3650, description="How long request ids are known after their feedback is gone."
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import normalized_mutual_info_score
 from uptake_service.insights import clustering
+from uptake_service.patterns.embed import WordLlamaEmbedder
 
 from tests.benchmarks.patterns_quality import b_cubed
 
@@ -23,13 +24,16 @@ def run(data_dir: Path) -> dict[str, dict[str, float]]:
     if not all((data_dir / f"{name}.csv.gz").exists() for name in _SETS):
         print(f"issues: the labelled sets are not in {data_dir}")
         return {}
+    embedder = WordLlamaEmbedder()
     found: dict[str, dict[str, float]] = {}
     print(f"{'clustering of issues':<53} {'F':>6} {'NMI':>6} {'noise':>6} {'issues':>7} {'seconds':>8}")
     for name in _SETS:
         texts, labels = _load(data_dir / f"{name}.csv.gz")
-        vectors = clustering.embed([clustering.clean(text) for text in texts])
+        cleaned = [clustering.clean(text) for text in texts]
+        vectors = embedder.embed(cleaned)
         started = time.perf_counter()
-        issues = clustering.cluster(texts, vectors).labels
+        issues = clustering.cluster(cleaned, vectors)
+        clustering.describe(cleaned, vectors, issues)
         seconds = time.perf_counter() - started
         for method, clusters, spent in (("uptake", issues, seconds), ("all in one", np.zeros_like(issues), 0.0)):
             # Noise counts as issues of one member each.

@@ -25,6 +25,7 @@ from uptake_service.feedback.model import Feedback, StoredFeedback
 from uptake_service.feedback.plan import Amend, Change, Collect, Plan, Retract, is_vote
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.ids import new_id
+from uptake_service.insights.issues.joining import Joining
 from uptake_service.insights.rollups import RollupStore
 from uptake_service.mongo.client import Mongo, Session
 from uptake_service.mongo.leases import SlotLost, WriterSlot
@@ -99,6 +100,7 @@ class Intake:
         requests: RequestRecords,
         projects: ProjectStore,
         marks: Marks,
+        joining: Joining,
         trigger: Trigger,
         *,
         queue_size: int,
@@ -114,6 +116,7 @@ class Intake:
         self._requests = requests
         self._projects = projects
         self._marks = marks
+        self._joining = joining
         self._trigger = trigger
         self._queue_size = queue_size
         self._batch_size = batch_size
@@ -370,6 +373,7 @@ class _Attempt:
         await intake._requests.add(made, session=session)
         await intake._rollups.write(plan.rollups(), plan.writer, session)
         await intake._patterns.write(plan.started, self.shares, plan.writer, self.revision, session)
+        await intake._joining.write(plan.changes(), plan.writer, self.revision, session)
         await intake._marks.add(marks, plan.now, session)
         for project in self._projects.values():
             models, sources = plan.new_models.get(project.id, set()), plan.new_sources.get(project.id, set())

@@ -145,6 +145,20 @@ class FeedbackFilter(Model):
     states: tuple[FeedbackState, ...] = (FeedbackState.ACTIVE,)
 
 
+def complains(feedback: Feedback) -> bool:
+    """Whether feedback is a member of issues: active, negative, and with words."""
+    return (
+        feedback.state is FeedbackState.ACTIVE
+        and feedback.sentiment is Sentiment.NEGATIVE
+        and bool(complaint(feedback.content.comment, feedback.interaction.query))
+    )
+
+
+def complaint(comment: str, query: str) -> str:
+    """The words by which negative feedback is clustered into issues: its comment, else its query."""
+    return comment if comment.strip() else query.strip()
+
+
 def sentiment_of(type: FeedbackType, rating: Rating | None) -> Sentiment:
     """What feedback says of the answer: a rating counts by its position on its scale, a correction is neither."""
     if type is FeedbackType.THUMBS_UP:

@@ -201,6 +201,10 @@ class Plan:
         """For each pattern that is new, the feedback that started it."""
         return list(self._started.values())
 
+    def changes(self) -> list[tuple[StoredFeedback | None, StoredFeedback]]:
+        """What the batch touches, before (None for new) and after."""
+        return [(self._before.get(feedback.id), feedback) for feedback in (*self.added, *self.changed)]
+
     def rollups(self) -> RollupDeltas:
         deltas = RollupDeltas()
         for feedback in self.changed:

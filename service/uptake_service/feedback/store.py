@@ -4,6 +4,7 @@ Maps are lists of {k, v} and custom values JSON text, so that no user's string i
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,9 +21,22 @@ from uptake_service.feedback.model import (
     Rating,
     Sentiment,
     StoredFeedback,
+    complaint,
 )
 from uptake_service.mongo.client import Document, Mongo, Session, since
 from uptake_service.mongo.paging import after
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """The words of one piece of negative feedback, by which issues are found."""
+
+    feedback_id: str
+    text: str
+    user_id: str
+    occur_time: datetime
+    pattern_id: str
+
 
 NEWEST_FIRST = [("occur_time", -1), ("_id", -1)]
 
@@ -184,6 +198,30 @@ class FeedbackStore:
         }
         negative = await self._feedback.count(votes | {"sentiment": Sentiment.NEGATIVE.value})
         return await self._feedback.count(votes), negative
+
+    async def complaints(self, project: str, start: datetime, limit: int) -> AsyncIterator[Complaint]:
+        """The words of active negative feedback that occurred at `start` or later, oldest first, at most `limit`."""
+        found = 0
+        async for document in self._feedback.stream(
+            {
+                "project": project,
+                "occur_time": since(start),
+                "state": FeedbackState.ACTIVE.value,
+                "sentiment": Sentiment.NEGATIVE.value,
+            },
+            projection={"comment": 1, "interaction.query": 1, "user_id": 1, "occur_time": 1, "pattern_id": 1},
+            sort=[("occur_time", 1), ("_id", 1)],
+        ):
+            text = complaint(document["comment"], document["interaction"]["query"])
+            if text and found < limit:
+                found += 1
+                yield Complaint(
+                    feedback_id=document["_id"],
+                    text=text,
+                    user_id=document["user_id"],
+                    occur_time=document["occur_time"],
+                    pattern_id=document["pattern_id"],
+                )
 
     async def write(self, added: Sequence[StoredFeedback], changed: Sequence[StoredFeedback], session: Session) -> None:
         """Inserts what is new and writes over what changed.

@@ -19,8 +19,6 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import hdbscan
@@ -63,7 +61,7 @@ _MAY_END = frozenset({"down", "off", "out", "up"})
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """The issues found in n texts: k of them, largest first."""
+    """The issues of n texts, described: k of them."""
 
     labels: Ints  # (n,) index of the text's issue, or NOISE
     centroids: Floats  # (k, d) unit vectors in the space of the input vectors
@@ -84,32 +82,34 @@ class Clusters:
 
 def cluster(
     texts: Sequence[str],
-    vectors: npt.NDArray[Any] | None = None,
+    vectors: npt.NDArray[Any],
     *,
     seed: int = 0,
     sample_size: int = 20_000,
     min_share: float = 0.6,
     max_share: float = 0.3,
-) -> Clusters:
+) -> Ints:
     """Finds issues among n comments.
 
     Args:
-        texts: n comments, as their users wrote them; `clean` is applied here.
-        vectors: (n, d) their embeddings, of any length; None embeds `clean`ed texts with WordLlama (d = 256).
+        texts: n comments, as `clean` leaves them.
+        vectors: (n, d) their embeddings, of any length; rows of zeros are noise.
         seed: of the sample and of the eigensolver's first vector; the same seed gives the same result.
         sample_size: rows on which HDBSCAN runs at most. The others join by the votes of their neighbours in the
             sample, and one more pass runs over what is left.
         min_share: of its neighbours' votes that a comment outside HDBSCAN's clusters needs to join one (0 to 1).
         max_share: the largest part of the rows that HDBSCAN may choose as one cluster (0 to 1).
 
+    Returns:
+        (n,) the issue of each comment, 0 to k - 1 with the largest first, or NOISE.
+
     Raises:
         ValueError: the number of texts is not the number of vectors.
     """
-    if vectors is not None and len(vectors) != len(texts):
+    if len(vectors) != len(texts):
         raise ValueError(f"{len(texts)} texts but {len(vectors)} vectors")
-    cleaned = [clean(text) for text in texts]
-    space = embed(cleaned) if vectors is None else _unit(np.asarray(vectors, dtype=np.float32))
-    representative, copies = _copies(cleaned)
+    space = _unit(np.asarray(vectors, dtype=np.float32))
+    representative, copies = _copies(texts)
     usable = np.abs(space).sum(axis=1) > 0
     rows = np.flatnonzero((representative == np.arange(len(texts))) & usable)
     labels = np.full(len(texts), NOISE, dtype=np.int64)
@@ -119,12 +119,12 @@ def cluster(
         if len(sample) < 2 * _at_least(5, CLUSTER_SCALE, len(sample)):
             break
         first = labels.max() + 1
-        context, found = _group([cleaned[i] for i in sample], space[sample], rng, min_share, max_share)
+        context, found = _group([texts[int(i)] for i in sample], space[sample], rng, min_share, max_share)
         labels[sample] = np.where(found >= 0, found + first, NOISE)
         if len(sample) == len(rows):
             break
         rest = np.setdiff1d(rows, sample, assume_unique=True)
-        voted, far = _vote([cleaned[i] for i in rest], space[rest], context, found)
+        voted, far = _vote([texts[int(i)] for i in rest], space[rest], context, found)
         labels[rest] = np.where(voted >= 0, voted + first, NOISE)
         rows = rest[far]
     labels = labels[representative]
@@ -132,28 +132,15 @@ def cluster(
     # Copies beyond COPIES took no part, so a text sent very often may have been too rare to be a cluster.
     often = np.flatnonzero((copies >= _at_least(5, CLUSTER_SCALE, len(texts))) & (labels == NOISE) & usable)
     if len(often):
-        first_copy = {cleaned[i]: labels.max() + 1 + k for k, i in enumerate(_first_rows(cleaned, often))}
-        labels[often] = [first_copy[cleaned[i]] for i in often]
-    return _describe(cleaned, space, labels, rng)
+        first_copy = {texts[i]: labels.max() + 1 + k for k, i in enumerate(_first_rows(texts, often))}
+        labels[often] = [first_copy[texts[int(i)]] for i in often]
+    return _largest_first(labels)
 
 
 def clean(text: str) -> str:
     """The text in lower case without handles, links, numbers, markup entities and hash signs."""
     text = html.unescape(html.unescape(text)).replace("\u2019", "'")
     return " ".join(_NOT_WORDS.sub(" ", text).lower().split())
-
-
-def embed(texts: Sequence[str]) -> Floats:
-    """(n, 256) unit vectors of WordLlama, zeros for texts without a token."""
-    model = _wordllama()
-    return _unit(np.nan_to_num(np.asarray(model.embed(list(texts)), dtype=np.float32)))
-
-
-@lru_cache(maxsize=1)
-def _wordllama() -> Any:
-    import wordllama
-
-    return wordllama.WordLlama.load(disable_download=True, cache_dir=Path(wordllama.__file__).parent)
 
 
 class _Context(NamedTuple):
@@ -342,14 +329,17 @@ def _vote(texts: Sequence[str], space: Floats, context: _Context, found: Ints) -
     return labels, far
 
 
-def _describe(cleaned: Sequence[str], space: Floats, labels: Ints, rng: np.random.Generator) -> Clusters:
-    """Orders the clusters by size and gives each its centroid, radius, medoid, keywords and title."""
-    labels = _compact(labels)
+def describe(texts: Sequence[str], vectors: npt.NDArray[Any], labels: Ints, *, seed: int = 0) -> Clusters:
+    """Gives each issue its centroid, radius, medoid, keywords and title.
+
+    Args:
+        texts: n comments, as `clean` leaves them.
+        vectors: (n, d) their embeddings, of any length.
+        labels: (n,) the issue of each, 0 to k - 1 without gaps, or NOISE; in whatever order they are wanted.
+        seed: of the choice of members that keywords are counted from.
+    """
+    space = _unit(np.asarray(vectors, dtype=np.float32))
     sizes = np.bincount(labels[labels >= 0])
-    order = np.argsort(-sizes, kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    labels = np.where(labels >= 0, rank[labels] if len(rank) else NOISE, NOISE)
     centroids = _unit(np.asarray(_one_hot(labels).T @ space, dtype=np.float32)) if len(sizes) else space[:0]
     radii, medoids = np.zeros(len(sizes), dtype=np.float32), np.zeros(len(sizes), dtype=np.int64)
     nearest, similarity = np.zeros(len(space), dtype=np.int64), np.zeros(len(space), dtype=np.float32)
@@ -365,8 +355,16 @@ def _describe(cleaned: Sequence[str], space: Floats, labels: Ints, rng: np.rando
         excess = np.cumsum(np.where(labels[joins] == c, 1, -1))
         best = similarity[joins[excess.argmax()]] if len(joins) and excess.max() > 0 else 1.0
         radii[c] = max(best, np.quantile(space[members] @ centroids[c], 0.1))
-    keywords, titles = _titles(cleaned, labels, len(sizes), rng)
-    return Clusters(labels, centroids, radii, sizes[order], medoids, keywords, titles)
+    keywords, titles = _titles(texts, labels, len(sizes), np.random.default_rng(seed))
+    return Clusters(labels, centroids, radii, sizes, medoids, keywords, titles)
+
+
+def _largest_first(labels: Ints) -> Ints:
+    labels = _compact(labels)
+    order = np.argsort(-np.bincount(labels[labels >= 0]), kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return np.where(labels >= 0, rank[labels] if len(rank) else NOISE, NOISE)
 
 
 def _titles(

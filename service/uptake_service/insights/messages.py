@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from uptake.v1 import event_pb2, insight_pb2
+from uptake.v1 import event_pb2, insight_pb2, issue_pb2
 
 from uptake_service.corrections.messages import STATE_NUMBERS as CORRECTION_STATE_NUMBERS
 from uptake_service.corrections.model import CorrectionState
 from uptake_service.feedback.messages import TYPE_NUMBERS, correction_message
 from uptake_service.feedback.model import FeedbackType
+from uptake_service.insights.issues.model import Comment, IssueState
+from uptake_service.insights.issues.view import IssueFilter, SeenIssue
 from uptake_service.insights.model import Insights, Metrics, Opportunity, UserCorrection
 from uptake_service.mongo.events import Event
 from uptake_service.reviews.messages import ACTION_NUMBERS, PRIORITY_NUMBERS, STATE_NUMBERS
 from uptake_service.reviews.model import ReviewAction, ReviewPriority, ReviewState
-from uptake_service.rpc.checks import to_timestamp
+from uptake_service.rpc.checks import Checks, to_timestamp
+from uptake_service.rpc.enums import members, numbers
 
 KIND_NUMBERS: Mapping[str, Any] = {
     name.removeprefix("EVENT_KIND_"): event_pb2.EventKind.Value(name)
@@ -23,6 +26,22 @@ SEVERITY_NUMBERS: Mapping[str, Any] = {
     name.removeprefix("EVENT_SEVERITY_"): event_pb2.EventSeverity.Value(name)
     for name in event_pb2.EventSeverity.DESCRIPTOR.values_by_name
 }
+
+
+ISSUE_STATE_NUMBERS = numbers(issue_pb2.IssueState, "ISSUE_STATE_", IssueState)
+ISSUE_STATES = members(issue_pb2.IssueState, "ISSUE_STATE_", IssueState)
+
+
+def to_issue_filter(checks: Checks, message: insight_pb2.IssueFilter) -> IssueFilter:
+    for number in message.states:
+        if number not in ISSUE_STATES:
+            checks.fail("filter.states", f"has no value {number}")
+    if message.minimum_frequency < 0:
+        checks.fail("filter.minimum_frequency", "must not be negative")
+    return IssueFilter(
+        states=tuple(ISSUE_STATES[number] for number in message.states if number in ISSUE_STATES),
+        minimum_frequency=message.minimum_frequency,
+    )
 
 
 def metrics_message(metrics: Metrics) -> insight_pb2.Metrics:
@@ -44,10 +63,28 @@ def metrics_message(metrics: Metrics) -> insight_pb2.Metrics:
 def insights_message(insights: Insights) -> insight_pb2.Insights:
     return insight_pb2.Insights(
         metrics=metrics_message(insights.metrics),
+        common_issues=[issue_message(seen) for seen in insights.issues],
         improvement_opportunities=[_opportunity(opportunity) for opportunity in insights.opportunities],
         user_corrections=[_user_correction(correction) for correction in insights.user_corrections],
         time_series=[metrics_message(day) for day in insights.days],
         active_review_count=insights.active_reviews,
+    )
+
+
+def issue_message(seen: SeenIssue) -> issue_pb2.Issue:
+    issue = seen.issue
+    return issue_pb2.Issue(
+        id=issue.id,
+        title=issue.title,
+        keywords=issue.keywords,
+        representative=_comment(issue.representative) if issue.representative else None,
+        frequency=seen.frequency,
+        sample_comments=[_comment(comment) for comment in issue.samples],
+        trend=seen.trend,
+        state=ISSUE_STATE_NUMBERS[issue.state],
+        first_seen_time=to_timestamp(issue.first_seen_time),
+        last_seen_time=to_timestamp(seen.last_seen_time),
+        etag=issue.etag,
     )
 
 
@@ -81,7 +118,23 @@ def event_message(event: Event) -> event_pb2.Event:
                 revision=payload["revision"],
             )
         )
+    elif event.kind == "ISSUE":
+        payload = event.payload
+        message.issue.CopyFrom(
+            event_pb2.IssueEvent(
+                issue_id=payload["issue_id"],
+                state=ISSUE_STATE_NUMBERS[IssueState(payload["state"])],
+                frequency=payload["frequency"],
+                generation=payload["generation"],
+                revision=payload["revision"],
+                merged_into_issue_id=payload["merged_into_issue_id"],
+            )
+        )
     return message
+
+
+def _comment(comment: Comment) -> issue_pb2.SampleComment:
+    return issue_pb2.SampleComment(text=comment.text, feedback_id=comment.feedback_id)
 
 
 def _opportunity(opportunity: Opportunity) -> insight_pb2.ImprovementOpportunity:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from uptake_service.feedback.model import POSITION_SCALE, CorrectionValue, FeedbackType
+from uptake_service.insights.issues.view import SeenIssue
 from uptake_service.insights.rollups import Counts
 from uptake_service.model import Model
 
@@ -72,6 +73,7 @@ class Insights(Model):
 
     metrics: Metrics
     days: tuple[Metrics, ...]
+    issues: tuple[SeenIssue, ...]
     opportunities: tuple[Opportunity, ...]
     user_corrections: tuple[UserCorrection, ...]
     active_reviews: int

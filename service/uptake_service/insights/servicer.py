@@ -3,21 +3,29 @@
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-from uptake.v1 import event_pb2, insight_pb2_grpc, stream_pb2
+from uptake.v1 import event_pb2, insight_pb2_grpc, issue_pb2, stream_pb2
 from uptake.v1 import insight_pb2 as pb
 
 from uptake_service.clock import Clock
+from uptake_service.insights.issues.decisions import IssueDecisions
+from uptake_service.insights.issues.model import IssueState
+from uptake_service.insights.issues.runner import IssueRunner
+from uptake_service.insights.issues.view import IssueView
 from uptake_service.insights.live import Live, Subscription, Update
 from uptake_service.insights.messages import (
+    ISSUE_STATES,
     KIND_NUMBERS,
     SEVERITY_NUMBERS,
     event_message,
     insights_message,
+    issue_message,
     metrics_message,
+    to_issue_filter,
 )
 from uptake_service.insights.store import LONGEST_WINDOW, InsightStore
+from uptake_service.mongo.requests import RequestKey, RequestRecords
 from uptake_service.rpc.calls import Context, not_implemented
-from uptake_service.rpc.checks import Checks, to_timestamp
+from uptake_service.rpc.checks import ID_LENGTH, REQUEST_ID_LENGTH, Checks, PageToken, to_timestamp
 
 _KINDS = {number: name for name, number in KIND_NUMBERS.items() if number}
 _SEVERITIES = {number: name for name, number in SEVERITY_NUMBERS.items() if number} | {
@@ -25,10 +33,27 @@ _SEVERITIES = {number: name for name, number in SEVERITY_NUMBERS.items() if numb
 }
 
 
+_MOST_MERGED = 100
+_MOST_SPLIT = 1000
+
+
 class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
-    def __init__(self, insights: InsightStore, live: Live, clock: Clock) -> None:
+    def __init__(
+        self,
+        insights: InsightStore,
+        issues: IssueView,
+        decisions: IssueDecisions,
+        runner: IssueRunner,
+        live: Live,
+        requests: RequestRecords,
+        clock: Clock,
+    ) -> None:
         self._insights = insights
+        self._issues = issues
+        self._decisions = decisions
+        self._runner = runner
         self._live = live
+        self._requests = requests
         self._clock = clock
 
     async def GetInsights(self, request: pb.GetInsightsRequest, context: Context) -> pb.GetInsightsResponse:
@@ -36,6 +61,8 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
         project = checks.project(request.project)
         start, end = self._window(checks, request)
         checks.done()
+        if request.refresh_issues:
+            await self._runner.refresh(project)
         return pb.GetInsightsResponse(insights=insights_message(await self._insights.insights(project, start, end)))
 
     async def SubscribeInsights(
@@ -66,14 +93,97 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
         async for update in self._live.subscribe(subscription, request.resume_token):
             yield self._update(subscription, update)
 
-    ListIssues = not_implemented("ListIssues")
-    GetIssue = not_implemented("GetIssue")
-    UpdateIssue = not_implemented("UpdateIssue")
-    MergeIssues = not_implemented("MergeIssues")
-    SplitIssue = not_implemented("SplitIssue")
+    async def ListIssues(self, request: pb.ListIssuesRequest, context: Context) -> pb.ListIssuesResponse:
+        checks = Checks()
+        project = checks.project(request.project)
+        filter = to_issue_filter(checks, request.filter)
+        start, end = self._window(checks, request)
+        size = checks.page_size("page_size", request.page_size)
+        checks.done()
+        bounds = [time.isoformat() for time in (start, end)] if request.HasField("end_time") else []
+        token = PageToken("ListIssues", project, request.filter, *bounds)
+        last = token.read(request.page_token)
+        found = await self._insights.issues(project, start, end, filter)
+        rest = [seen for seen in found if last is None or (-seen.frequency, seen.issue.id) > (-last[0], last[1])]
+        page = rest[:size]
+        more = token.make([page[-1].frequency, page[-1].issue.id]) if len(rest) > size else ""
+        return pb.ListIssuesResponse(issues=[issue_message(seen) for seen in page], next_page_token=more)
+
+    async def GetIssue(self, request: pb.GetIssueRequest, context: Context) -> pb.GetIssueResponse:
+        checks = Checks()
+        project, id = self._named(checks, request.project, request.id)
+        checks.done()
+        seen = await self._issues.get(project, id, *self._insights.window())
+        return pb.GetIssueResponse(issue=issue_message(seen), daily_frequency=seen.daily)
+
+    async def UpdateIssue(self, request: pb.UpdateIssueRequest, context: Context) -> pb.UpdateIssueResponse:
+        checks = Checks()
+        project, id = self._named(checks, request.project, request.id)
+        paths = set(request.update_mask.paths)
+        if not paths:
+            checks.fail("update_mask", "is required: title, state")
+        for path in sorted(paths - {"title", "state"}):
+            checks.fail("update_mask", f"has no field {path!r} that can be changed; title and state can")
+        title = checks.text("issue.title", request.issue.title, ID_LENGTH) if "title" in paths else None
+        state = ISSUE_STATES.get(request.issue.state) if "state" in paths else None
+        if "state" in paths and state not in (IssueState.RESOLVED, IssueState.IGNORED, IssueState.ONGOING):
+            checks.fail("issue.state", "must be RESOLVED, IGNORED or ONGOING; the others are the service's to find")
+        key = self._key(checks, project, "UpdateIssue", request)
+        checks.done()
+        await self._decisions.update(project, id, title, state, request.etag, key)
+        return pb.UpdateIssueResponse(issue=await self._issue(project, id))
+
+    async def MergeIssues(self, request: pb.MergeIssuesRequest, context: Context) -> pb.MergeIssuesResponse:
+        checks = Checks()
+        project, id = self._named(checks, request.project, request.id)
+        merged = list(dict.fromkeys(request.merged_ids))
+        if not 1 <= len(merged) <= _MOST_MERGED:
+            checks.fail("merged_ids", f"has {len(merged)} ids; 1 to {_MOST_MERGED} are allowed")
+        if id in merged:
+            checks.fail("merged_ids", "must not name the issue that stays")
+        for part in merged:
+            checks.text("merged_ids", part, ID_LENGTH, required=True)
+        key = self._key(checks, project, "MergeIssues", request)
+        checks.done()
+        await self._decisions.merge(project, id, merged, request.etag, key)
+        return pb.MergeIssuesResponse(issue=await self._issue(project, id))
+
+    async def SplitIssue(self, request: pb.SplitIssueRequest, context: Context) -> pb.SplitIssueResponse:
+        checks = Checks()
+        project, id = self._named(checks, request.project, request.id)
+        ids = list(dict.fromkeys(request.feedback_ids))
+        if not 1 <= len(ids) <= _MOST_SPLIT:
+            checks.fail("feedback_ids", f"has {len(ids):,} ids; 1 to {_MOST_SPLIT:,} are allowed")
+        for one in ids:
+            checks.text("feedback_ids", one, ID_LENGTH, required=True)
+        title = checks.text("title", request.title, ID_LENGTH)
+        key = self._key(checks, project, "SplitIssue", request)
+        checks.done()
+        id, new_id = await self._decisions.split(project, id, ids, title, request.etag, key)
+        return pb.SplitIssueResponse(issue=await self._issue(project, id), new_issue=await self._issue(project, new_id))
+
     QueryMetrics = not_implemented("QueryMetrics")
 
-    def _window(self, checks: Checks, request: pb.GetInsightsRequest) -> tuple[datetime, datetime]:
+    async def _issue(self, project: str, id: str) -> issue_pb2.Issue:
+        return issue_message(await self._issues.get(project, id, *self._insights.window()))
+
+    def _named(self, checks: Checks, project: str, id: str) -> tuple[str, str]:
+        return checks.project(project), checks.text("id", id, ID_LENGTH, required=True)
+
+    def _key(
+        self,
+        checks: Checks,
+        project: str,
+        method: str,
+        request: pb.UpdateIssueRequest | pb.MergeIssuesRequest | pb.SplitIssueRequest,
+    ) -> RequestKey | None:
+        checks.text("reviewer", request.reviewer, ID_LENGTH)
+        request_id = checks.text("request_id", request.request_id, REQUEST_ID_LENGTH)
+        return self._requests.key(project, method, request_id, request.SerializeToString(deterministic=True))
+
+    def _window(
+        self, checks: Checks, request: pb.GetInsightsRequest | pb.ListIssuesRequest
+    ) -> tuple[datetime, datetime]:
         start = checks.time("start_time", request, "start_time")
         end = checks.time("end_time", request, "end_time")
         try:

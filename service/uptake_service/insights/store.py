@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uptake_service.clock import DAY, HOUR, Clock, day_of, hour_of
 from uptake_service.feedback.model import FeedbackFilter, FeedbackType, Sentiment
 from uptake_service.feedback.store import FeedbackStore
+from uptake_service.insights.issues.view import IssueFilter, IssueView, SeenIssue
 from uptake_service.insights.model import Insights, Metrics, Opportunity, UserCorrection
 from uptake_service.insights.rollups import Counts, RollupStore, add
 from uptake_service.patterns.store import Patterns
@@ -15,6 +16,7 @@ from uptake_service.reviews.store import ReviewStore
 DEFAULT_WINDOW = timedelta(days=30)
 LONGEST_WINDOW = timedelta(days=3660)
 
+_ISSUES = 20
 _OPPORTUNITIES = 10
 _CORRECTIONS = 20
 _EVIDENCE = 3
@@ -28,12 +30,14 @@ class InsightStore:
         feedback: FeedbackStore,
         patterns: Patterns,
         reviews: ReviewStore,
+        issues: IssueView,
     ) -> None:
         self._clock = clock
         self._rollups = rollups
         self._feedback = feedback
         self._patterns = patterns
         self._reviews = reviews
+        self._issues = issues
 
     def window(self, start: datetime | None = None, end: datetime | None = None) -> tuple[datetime, datetime]:
         """The full hours that a window covers: by default the last 30 days, the current hour with them."""
@@ -61,10 +65,15 @@ class InsightStore:
         return Insights(
             metrics=metrics,
             days=tuple(_days(start, end, by_day)),
+            issues=tuple((await self.issues(project, start, end, IssueFilter()))[:_ISSUES]),
             opportunities=tuple(await self._opportunities(project, metrics)),
             user_corrections=tuple(await self._user_corrections(project, start, end)),
             active_reviews=await self._reviews.active_count(project),
         )
+
+    async def issues(self, project: str, start: datetime, end: datetime, filter: IssueFilter) -> list[SeenIssue]:
+        """The issues of a window that match, most frequent first."""
+        return [seen for seen in await self._issues.all(project, start, end) if filter.matches(seen)]
 
     async def _opportunities(self, project: str, metrics: Metrics) -> list[Opportunity]:
         """The patterns with most negative feedback in the window, worst first."""

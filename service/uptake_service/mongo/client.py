@@ -56,8 +56,11 @@ class Transient(Exception):
 class Mongo:
     """A database on a replica set or sharded cluster."""
 
-    def __init__(self, client: "AsyncIOMotorClient[Document]", database: str, timeout_seconds: float) -> None:
+    def __init__(
+        self, client: "AsyncIOMotorClient[Document]", uri: str, database: str, timeout_seconds: float
+    ) -> None:
         self.client = client
+        self.uri = uri
         self.timeout_seconds = timeout_seconds
         self.database = client.get_database(
             database,
@@ -86,7 +89,7 @@ class Mongo:
             )
         except (InvalidURI, ConfigurationError, ValueError) as error:
             raise StartupError(f"bad setting: UPTAKE_MONGODB_URI: {error}") from None
-        return cls(client, database, timeout_seconds)
+        return cls(client, uri, database, timeout_seconds)
 
     def collection(self, name: str) -> "Collection":
         return Collection(self.database.get_collection(name))

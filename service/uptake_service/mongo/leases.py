@@ -46,6 +46,10 @@ class Leases:
         await _insert_if_new(self._leases, {"_id": job, "holder": "", "fence": 0, "expire_time": _LONG_AGO})
         return await self.hold(job, seconds)
 
+    async def release(self, job: str) -> None:
+        """Gives the lease of a job up, if this process still holds it."""
+        await self._leases.update({"_id": job, "holder": self._holder}, {"$set": {"expire_time": _LONG_AGO}})
+
 
 class SlotLost(Exception):
     """Another process took this writer slot: this one was silent for longer than its lease."""

@@ -46,6 +46,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_ITEM_REJECTED: _ClassVar[ErrorReason]
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
     ERROR_REASON_CONFLICT: _ClassVar[ErrorReason]
+    ERROR_REASON_ISSUE_MERGED: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_FIELD: ErrorReason
 ERROR_REASON_INVALID_PAGE_TOKEN: ErrorReason
@@ -80,6 +81,7 @@ ERROR_REASON_NOT_IMPLEMENTED: ErrorReason
 ERROR_REASON_ITEM_REJECTED: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_CONFLICT: ErrorReason
+ERROR_REASON_ISSUE_MERGED: ErrorReason
 
 class FieldViolation(_message.Message):
     __slots__ = ("field", "description")

@@ -77,16 +77,20 @@ class ReviewEvent(_message.Message):
     def __init__(self, review_id: _Optional[str] = ..., pattern_id: _Optional[str] = ..., action: _Optional[_Union[_review_pb2.ReviewAction, str]] = ..., state: _Optional[_Union[_review_pb2.ReviewState, str]] = ..., priority: _Optional[_Union[_review_pb2.ReviewPriority, str]] = ..., negative_rate: _Optional[float] = ..., sample_size: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class IssueEvent(_message.Message):
-    __slots__ = ("issue_id", "state", "frequency", "generation")
+    __slots__ = ("issue_id", "state", "frequency", "generation", "revision", "merged_into_issue_id")
     ISSUE_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     FREQUENCY_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    MERGED_INTO_ISSUE_ID_FIELD_NUMBER: _ClassVar[int]
     issue_id: str
     state: _issue_pb2.IssueState
     frequency: int
     generation: int
-    def __init__(self, issue_id: _Optional[str] = ..., state: _Optional[_Union[_issue_pb2.IssueState, str]] = ..., frequency: _Optional[int] = ..., generation: _Optional[int] = ...) -> None: ...
+    revision: int
+    merged_into_issue_id: str
+    def __init__(self, issue_id: _Optional[str] = ..., state: _Optional[_Union[_issue_pb2.IssueState, str]] = ..., frequency: _Optional[int] = ..., generation: _Optional[int] = ..., revision: _Optional[int] = ..., merged_into_issue_id: _Optional[str] = ...) -> None: ...
 
 class CorrectionEvent(_message.Message):
     __slots__ = ("correction_id", "state", "revision")

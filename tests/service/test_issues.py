@@ -1,0 +1,233 @@
+"""Issues: found in negative feedback, followed from run to run, with people's decisions kept."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from uptake import Client, UptakeError, thumbs_down, thumbs_up
+from uptake.v1 import insight_pb2 as pb
+from uptake.v1.event_pb2 import EVENT_KIND_ISSUE, EVENT_SEVERITY_CRITICAL
+from uptake.v1.issue_pb2 import (
+    ISSUE_STATE_IGNORED,
+    ISSUE_STATE_NEW,
+    ISSUE_STATE_ONGOING,
+    ISSUE_STATE_REGRESSED,
+    ISSUE_STATE_RESOLVED,
+    Issue,
+)
+from uptake_service.check import check
+from uptake_service.clock import Clock
+
+from tests.conftest import Service, StartService
+
+_THINGS = ("invoice", "booking", "tracking", "label", "customs", "return", "address", "claim")
+_ENDS = {"a": "", "b": ", please see to it", "c": ", as so often"}
+_MOODS = ("", "again: ", "sorry but ")
+
+SAID = {
+    "link": [f"{mood}the link to the {thing} page is broken" for mood in _MOODS for thing in _THINGS],
+    "refund": [f"{mood}refund time limit wrong for my {thing} refund" for mood in _MOODS for thing in _THINGS],
+    "german": [f"{mood}answered in english, I asked in german about {thing}" for mood in _MOODS for thing in _THINGS],
+}
+EACH = len(_MOODS) * len(_THINGS)
+
+
+async def complain(client: Client, *kinds: str, tag: str = "a") -> list[str]:
+    """Sends each comment of these kinds (all by default); returns the feedback's ids."""
+    sent = client.collect_many(
+        thumbs_down(f"{kind}-{tag}-{place}", comment=text + _ENDS[tag], user_id=f"u{place}")
+        for kind in kinds or SAID
+        for place, text in enumerate(SAID[kind])
+    )
+    return [result.feedback.id async for result in sent]
+
+
+async def run(client: Client) -> list[Issue]:
+    """Makes a run; returns the issues, most frequent first."""
+    return list((await client.insights.get(refresh_issues=True)).common_issues)
+
+
+def about(issues: Sequence[Issue], word: str) -> Issue:
+    found = [issue for issue in issues if word in issue.representative.text]
+    assert len(found) == 1, [(issue.title, issue.representative.text) for issue in issues]
+    return found[0]
+
+
+async def check_finds_nothing(service: Service) -> None:
+    assert await check(service.mongo, Clock()) == []
+
+
+async def test_a_run_finds_what_users_complain_of_in_their_own_words(service: Service, client: Client) -> None:
+    await complain(client)
+    issues = await run(client)
+    assert [issue.frequency for issue in issues] == [EACH, EACH, EACH]
+    link = about(issues, "link")
+    assert "link" in link.keywords
+    assert link.state == ISSUE_STATE_NEW
+    assert 1 <= len(link.sample_comments) <= 3
+    said = " ".join(text for texts in SAID.values() for text in texts).lower()
+    assert all(word in said for issue in issues for keyword in issue.keywords for word in keyword.split())
+    for sample in link.sample_comments:
+        assert (await client.feedback.get(sample.feedback_id)).comment == sample.text
+    await check_finds_nothing(service)
+
+
+async def test_ids_stay_from_run_to_run_and_new_feedback_joins_between_runs(service: Service, client: Client) -> None:
+    await complain(client)
+    first = {issue.id: issue for issue in await run(client)}
+    again = await run(client)
+    assert {issue.id for issue in again} == set(first)
+    assert all(issue.state == ISSUE_STATE_ONGOING for issue in again)
+    link = about(again, "link")
+    await client.collect(thumbs_down("later", comment="the link to the refund page is broken"))
+    assert (await client.insights.issues.get(link.id)).issue.frequency == link.frequency + 1
+    await check_finds_nothing(service)
+
+
+async def test_renaming_ignoring_and_resolving_hold_through_later_runs(service: Service, client: Client) -> None:
+    await complain(client)
+    issues = await run(client)
+    link, refund, german = (about(issues, word) for word in ("link", "refund", "english"))
+    await client.insights.issues.update(link.id, title="Dead links", reviewer="ann")
+    await client.insights.issues.update(refund.id, state=ISSUE_STATE_IGNORED, reviewer="ann")
+    await client.insights.issues.update(german.id, state=ISSUE_STATE_RESOLVED, reviewer="ann")
+    now = {issue.id: issue for issue in await run(client)}
+    assert refund.id not in now
+    assert now[link.id].title == "Dead links"
+    assert now[german.id].state == ISSUE_STATE_RESOLVED
+    ignored = (await client.insights.issues.get(refund.id)).issue
+    assert (ignored.state, ignored.frequency) == (ISSUE_STATE_IGNORED, EACH)
+    await check_finds_nothing(service)
+
+
+async def test_a_resolved_issue_that_comes_back_regresses_without_a_run(start_service: StartService) -> None:
+    service = await start_service(trigger_interval_seconds=0.1)
+    client = service.client
+    await complain(client)
+    german = about(await run(client), "english")
+    await client.insights.issues.update(german.id, state=ISSUE_STATE_RESOLVED)
+    updates = client.insights.subscribe(filter=pb.EventFilter(kinds=[EVENT_KIND_ISSUE]))
+    await complain(client, "german", tag="b")
+    async with asyncio.timeout(20):
+        async for update in updates:
+            if update.event.issue.issue_id == german.id:
+                assert update.event.issue.state == ISSUE_STATE_REGRESSED
+                assert update.event.severity == EVENT_SEVERITY_CRITICAL
+                break
+
+    assert (await client.insights.issues.get(german.id)).issue.state == ISSUE_STATE_REGRESSED
+
+
+async def test_merged_issues_stay_one_through_later_runs(service: Service, client: Client) -> None:
+    await complain(client)
+    issues = await run(client)
+    link, refund = about(issues, "link"), about(issues, "refund")
+    merged = await client.insights.issues.merge(link.id, [refund.id], reviewer="ann")
+    assert merged.frequency == 2 * EACH
+    assert (await client.insights.issues.get(refund.id)).issue.id == link.id
+    await client.collect(thumbs_down("later", comment="refund time limit wrong for my claim refund"))
+    for _ in range(2):
+        found = {issue.id: issue.frequency for issue in await run(client)}
+        assert found == {link.id: 2 * EACH + 1, about(issues, "english").id: EACH}
+    with pytest.raises(UptakeError) as refused:
+        await client.insights.issues.update(refund.id, title="x")
+    assert refused.value.reason == "ISSUE_MERGED"
+    await check_finds_nothing(service)
+
+
+async def test_what_people_split_off_stays_apart_through_later_runs(service: Service, client: Client) -> None:
+    ids = await complain(client)
+    link = about(await run(client), "link")
+    out = ids[:8]
+    split = await client.insights.issues.split(link.id, out, title="Without a mood", reviewer="ann")
+    assert (split.issue.frequency, split.new_issue.frequency) == (EACH - 8, 8)
+    await check_finds_nothing(service)
+    for _ in range(2):
+        found = {issue.id: issue for issue in await run(client)}
+        assert found[split.new_issue.id].title == "Without a mood"
+        assert found[split.new_issue.id].frequency >= 8
+        assert found[split.new_issue.id].frequency + found[link.id].frequency == EACH
+    await check_finds_nothing(service)
+
+
+async def test_a_decision_made_twice_under_one_request_id_is_made_once(client: Client) -> None:
+    ids = await complain(client)
+    link = about(await run(client), "link")
+    first = await client.insights.issues.split(link.id, ids[:5], request_id="one")
+    again = await client.insights.issues.split(link.id, ids[:5], request_id="one")
+    assert again.new_issue.id == first.new_issue.id
+    assert again.issue.frequency == EACH - 5
+
+
+async def test_what_is_wrong_is_named(service: Service, client: Client) -> None:
+    ids = await complain(client)
+    issues = await run(client)
+    link, refund = about(issues, "link"), about(issues, "refund")
+    for call, field in (
+        (client.insights.issues.update(link.id, state=ISSUE_STATE_REGRESSED), "issue.state"),
+        (client.insights.issues.update(link.id), "update_mask"),
+        (client.insights.issues.merge(link.id, [link.id]), "merged_ids"),
+        (client.insights.issues.split(link.id, []), "feedback_ids"),
+        (client.insights.issues.split(refund.id, ids[:2]), "feedback_ids[0]"),
+    ):
+        with pytest.raises(UptakeError) as refused:
+            await call
+        assert [path for path, _ in refused.value.field_violations] == [field]
+    for call in (
+        client.insights.issues.get("nothing"),
+        client.insights.issues.update("nothing", title="x"),
+        client.insights.issues.merge(link.id, ["nothing"]),
+    ):
+        with pytest.raises(UptakeError) as refused:
+            await call
+        assert refused.value.reason == "ISSUE_NOT_FOUND"
+    async with Client(service.address, project="other") as other:
+        with pytest.raises(UptakeError) as refused:
+            await other.insights.issues.get(link.id)
+        assert refused.value.reason == "ISSUE_NOT_FOUND"
+
+
+async def test_issues_are_listed_most_frequent_first_in_pages(client: Client) -> None:
+    await complain(client)
+    await complain(client, "link", tag="b")
+    await run(client)
+    listed = [issue async for issue in client.insights.issues.list(page_size=2)]
+    assert [issue.frequency for issue in listed] == [2 * EACH, EACH, EACH]
+    few = [issue async for issue in client.insights.issues.list(filter=pb.IssueFilter(minimum_frequency=EACH + 1))]
+    assert [issue.id for issue in few] == [listed[0].id]
+
+
+async def test_two_replicas_run_and_collect_at_once_and_every_number_stays_exact(start_service: StartService) -> None:
+    one, two = await start_service(), await start_service()
+    await complain(one.client)
+    await run(one.client)
+    ids = [issue.id for issue in await run(two.client)]
+    await asyncio.gather(
+        run(one.client),
+        run(two.client),
+        complain(one.client, tag="b"),
+        complain(two.client, tag="c"),
+    )
+    found = await run(two.client)
+    assert {issue.id for issue in found} == set(ids)
+    assert [issue.frequency for issue in found] == [3 * EACH] * 3
+    await check_finds_nothing(one)
+
+
+async def test_without_negative_feedback_there_are_no_issues(service: Service, client: Client) -> None:
+    await client.collect(thumbs_up("good", query="hello"))
+    assert await run(client) == []
+    await client.collect(thumbs_down("bad", comment="one alone is no issue"))
+    assert await run(client) == []
+    await check_finds_nothing(service)
+
+
+async def test_a_retraction_leaves_its_issue_at_once_with_its_words(service: Service, client: Client) -> None:
+    await complain(client)
+    link = about(await run(client), "link")
+    await client.feedback.retract(link.representative.feedback_id)
+    now = (await client.insights.issues.get(link.id)).issue
+    assert now.frequency == link.frequency - 1
+    assert not now.HasField("representative")
+    assert link.representative.feedback_id not in {sample.feedback_id for sample in now.sample_comments}
+    await check_finds_nothing(service)
