@@ -207,7 +207,9 @@ class App:
         review_pb2_grpc.add_ReviewServiceServicer_to_server(
             ReviewServicer(reviews, patterns, feedback, corrections, requests, clock), server
         )
-        insight_pb2_grpc.add_InsightServiceServicer_to_server(InsightServicer(insights, issue_view, decisions, runner, live, requests, clock), server)
+        insight_pb2_grpc.add_InsightServiceServicer_to_server(
+            InsightServicer(insights, issue_view, decisions, runner, live, requests, clock), server
+        )
         correction_pb2_grpc.add_CorrectionServiceServicer_to_server(
             CorrectionServicer(corrections, knowledge, instructions, requests), server
         )

@@ -29,10 +29,11 @@ from uptake_service.mongo.paging import after
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """The words of one piece of negative feedback, by which issues are found."""
+    """The words of one piece of negative feedback: `text` is what issues are found by, `said` what is shown."""
 
     feedback_id: str
     text: str
+    said: str
     user_id: str
     occur_time: datetime
     pattern_id: str
@@ -218,6 +219,7 @@ class FeedbackStore:
                 yield Complaint(
                     feedback_id=document["_id"],
                     text=text,
+                    said=document["comment"] or document["interaction"]["query"],
                     user_id=document["user_id"],
                     occur_time=document["occur_time"],
                     pattern_id=document["pattern_id"],

@@ -38,6 +38,7 @@ WALK_STEPS = 16  # length of the random walk: eigenvalues are raised to this pow
 CLUSTER_SCALE = 0.25  # a cluster has at least max(5, CLUSTER_SCALE * sqrt(rows)) members: 25 of 10,000
 CORE_SCALE = 0.1  # HDBSCAN's min_samples, likewise, at least 3
 BORDER = 4.0  # clusters merge while the edges between them are more than this many times those expected by chance
+LARGE = 60  # so many members are never too many for one cluster, whatever their share
 COPIES = 5  # of one and the same text that take part; the others share their label
 TITLE_ROWS = 6_000  # rows from which keywords are counted
 BLOCK = 1_024  # rows of a similarity matrix held at a time
@@ -191,7 +192,7 @@ def _group(
     core = hdbscan.HDBSCAN(
         min_cluster_size=_at_least(5, CLUSTER_SCALE, n),
         min_samples=_at_least(3, CORE_SCALE, n),
-        max_cluster_size=max(int(max_share * n), 2 * _at_least(5, CLUSTER_SCALE, n)),
+        max_cluster_size=max(int(max_share * n), LARGE),
         core_dist_n_jobs=1,
     ).fit_predict(_diffuse(graph, rng).astype(np.float64))
     if core.max() < 0:

@@ -75,15 +75,17 @@ class IssueDecisions:
             DomainError: No such issue, or one of the pieces of feedback is none of its members.
         """
         found = {item.id: item for item in await self._feedback.by_ids(project, feedback_ids)}
-        texts = [
-            complaint(found[one].content.comment, found[one].interaction.query) if one in found else ""
+        said = [
+            (found[one].content.comment, found[one].interaction.query) if one in found else ("", "")
             for one in feedback_ids
         ]
-        cleaned = [clean(text) for text in texts]
+        cleaned = [clean(complaint(*words)) for words in said]
         vectors = await asyncio.to_thread(self._embedder.embed, cleaned)
-        described = await asyncio.to_thread(describe, cleaned, vectors, np.zeros(len(texts), dtype=np.int64))
+        described = await asyncio.to_thread(describe, cleaned, vectors, np.zeros(len(cleaned), dtype=np.int64))
         nearest = np.argsort(-(vectors @ described.centroids[0]), kind="stable")
-        comments = [Comment(text=texts[i][:COMMENT_LENGTH], feedback_id=feedback_ids[i]) for i in nearest]
+        comments = [
+            Comment(text=(said[i][0] or said[i][1])[:COMMENT_LENGTH], feedback_id=feedback_ids[i]) for i in nearest
+        ]
 
         async def change(issue: Issue, now: datetime, session: Session) -> list[Issue]:
             _must_stand(issue)

@@ -254,13 +254,13 @@ def _samples(nearest: Sequence[Complaint]) -> list[Comment]:
             if len(chosen) == _SAMPLES:
                 break
             known_user = comment.user_id and any(comment.user_id == other.user_id for other in chosen)
-            if all(comment.text != other.text for other in chosen) and (same_user_too or not known_user):
+            if all(comment.said != other.said for other in chosen) and (same_user_too or not known_user):
                 chosen.append(comment)
     return [_comment(comment) for comment in chosen]
 
 
 def _comment(comment: Complaint) -> Comment:
-    return Comment(text=comment.text[:COMMENT_LENGTH], feedback_id=comment.feedback_id)
+    return Comment(text=comment.said[:COMMENT_LENGTH], feedback_id=comment.feedback_id)
 
 
 def main() -> None:
