@@ -16,6 +16,9 @@ from uptake_service.corrections import rules as correction_rules
 from uptake_service.corrections.store import everything as all_corrections
 from uptake_service.feedback.model import FeedbackState, Sentiment, StoredFeedback
 from uptake_service.feedback.store import FeedbackStore
+from uptake_service.insights.issues.members import IssueMembers
+from uptake_service.insights.issues.recount import IssueRecount
+from uptake_service.insights.issues.store import IssueStore
 from uptake_service.insights.rollups import Counts, RollupDeltas, RollupKey, RollupStore
 from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.mongo.events import EventLog
@@ -85,7 +88,8 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
         deltas = RollupDeltas()
         differences: list[str] = []
         seen: set[str] = set()
-        async for pattern, items in _patterns(feedback.everything(session), deltas):
+        complaints = IssueRecount()
+        async for pattern, items in _patterns(feedback.everything(session), deltas, complaints):
             seen.add(pattern.id)
             differences += _pattern_differences(pattern, items, stored)
         differences += [f"pattern share of {id}: its pattern has no feedback" for id in _left_over(stored, seen)]
@@ -93,6 +97,8 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
         differences += _review_differences(stored)
         differences += await _event_differences(mongo, session)
         differences += await _correction_differences(mongo, stored, session)
+        issues = IssueStore(mongo, clock, EventLog(mongo, clock, 1), RequestRecords(mongo), 1)
+        differences += await complaints.differences(issues, IssueMembers(mongo), session)
     return differences
 
 
@@ -184,13 +190,14 @@ async def _read(mongo: Mongo, clock: Clock, session: Session) -> _Snapshot:
 
 
 async def _patterns(
-    feedback: AsyncIterator[StoredFeedback], deltas: RollupDeltas
+    feedback: AsyncIterator[StoredFeedback], deltas: RollupDeltas, complaints: IssueRecount
 ) -> AsyncIterator[tuple[PatternRecount, list[StoredFeedback]]]:
     """Recounts feedback, which comes by pattern, a pattern at a time."""
     pattern: PatternRecount | None = None
     items: list[StoredFeedback] = []
     async for item in feedback:
         deltas.count(item, +1)
+        complaints.count(item)
         if pattern is None or item.pattern_id != pattern.id:
             if pattern is not None:
                 yield pattern, items

@@ -237,3 +237,21 @@ async def test_a_retraction_leaves_its_issue_at_once_with_its_words(service: Ser
     assert not now.HasField("representative")
     assert link.representative.feedback_id not in {sample.feedback_id for sample in now.sample_comments}
     await check_finds_nothing(service)
+
+
+async def test_the_recount_names_what_differs(service: Service, client: Client) -> None:
+    ids = await complain(client)
+    link = about(await run(client), "link")
+    await check_finds_nothing(service)
+    days, members = service.mongo.collection("issue_days"), service.mongo.collection("issue_members")
+    day = await days.get({"issue_id": link.id})
+    assert day is not None
+    await days.update({"_id": day["_id"]}, {"$inc": {"total": 2}})
+    member = await members.get({"feedback_id": ids[-1], "active": True})
+    assert member is not None
+    await members.update({"_id": member["_id"]}, {"$set": {"active": False}})
+    named = await check(service.mongo, Clock())
+    assert len(named) == 3
+    assert f"issue {link.id} of default" in "".join(named)
+    assert "counted 26 times, has 24 members" in "".join(named)
+    assert f"{3 * EACH - 1}, feedback says {3 * EACH}" in "".join(named)
