@@ -241,6 +241,25 @@ def test_past_a_hundred_models_the_rest_counts_as_other() -> None:
     assert [item.model_bucket for item in kept.feedback.values()] == ["first", "other", "first", CROWD[0]]
 
 
+def test_without_a_model_feedback_counts_under_none_and_takes_no_models_place() -> None:
+    kept = Kept()
+    models = ["", "first", "", "second", ""]
+    changes = [
+        Collect(
+            Draft(
+                project="amend",
+                interaction=Interaction(id=str(number), model=model),
+                content=Content(type=FeedbackType.THUMBS_UP),
+                occur_time=START,
+            )
+        )
+        for number, model in enumerate(models)
+    ]
+    kept.run(changes[:1])
+    kept.run(changes[1:])
+    assert [item.model_bucket for item in kept.feedback.values()] == ["", "first", "", "other", ""]
+
+
 @pytest.mark.parametrize(
     ("position", "sentiment"),
     [

@@ -283,7 +283,7 @@ class Plan:
     def _bucket(self, project: Project, new: dict[str, set[str]], known: tuple[str, ...], value: str) -> str:
         fresh = new.setdefault(project.id, set())
         counted = bucket(value, {*known, *fresh})
-        if counted == value and value not in known:
+        if value and counted == value and value not in known:
             fresh.add(value)
         return counted
 

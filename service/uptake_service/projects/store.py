@@ -112,8 +112,8 @@ class ProjectStore:
 
 
 def bucket(value: str, known: tuple[str, ...] | set[str]) -> str:
-    """The value under which `value` is counted: itself while there is room, else "other"."""
-    return value if value in known or len(known) < BREAKDOWN_VALUES else OTHER
+    """The value under which `value` is counted: itself while there is room, else "other". Empty takes no room."""
+    return value if not value or value in known or len(known) < BREAKDOWN_VALUES else OTHER
 
 
 def _settings_document(settings: ProjectSettings) -> Document:
