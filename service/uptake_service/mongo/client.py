@@ -56,9 +56,7 @@ class Transient(Exception):
 class Mongo:
     """A database on a replica set or sharded cluster."""
 
-    def __init__(
-        self, client: "AsyncIOMotorClient[Document]", uri: str, database: str, timeout_seconds: float
-    ) -> None:
+    def __init__(self, client: "AsyncIOMotorClient[Document]", uri: str, database: str, timeout_seconds: float) -> None:
         self.client = client
         self.uri = uri
         self.timeout_seconds = timeout_seconds

@@ -47,6 +47,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
     ERROR_REASON_CONFLICT: _ClassVar[ErrorReason]
     ERROR_REASON_ISSUE_MERGED: _ClassVar[ErrorReason]
+    ERROR_REASON_ISSUE_RUN_FAILED: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_FIELD: ErrorReason
 ERROR_REASON_INVALID_PAGE_TOKEN: ErrorReason
@@ -82,6 +83,7 @@ ERROR_REASON_ITEM_REJECTED: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_CONFLICT: ErrorReason
 ERROR_REASON_ISSUE_MERGED: ErrorReason
+ERROR_REASON_ISSUE_RUN_FAILED: ErrorReason
 
 class FieldViolation(_message.Message):
     __slots__ = ("field", "description")

@@ -9,7 +9,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
 from uptake_service.clock import Clock, day_of
-from uptake_service.errors import DatabaseUnavailable
+from uptake_service.errors import DatabaseUnavailable, DomainError, Reason
 from uptake_service.insights.issues.joining import Joining
 from uptake_service.insights.issues.members import IssueMembers
 from uptake_service.insights.issues.model import current_ids
@@ -35,8 +35,11 @@ _PROJECTS_AT_ONCE = 1000
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-class RunFailed(Exception):
-    """The worker ended without a result; the next run starts from scratch."""
+class RunFailed(DomainError):
+    """A run ended without a result; the next one starts from scratch."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(Reason.ERROR_REASON_ISSUE_RUN_FAILED, f"{why}; call it again")
 
 
 class IssueRunner:

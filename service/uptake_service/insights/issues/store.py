@@ -82,7 +82,8 @@ class IssueStore:
             return known
         issues = [] if generation.number == 0 else await self.all(generation.project, session=session)
         current = current_ids(issues)
-        found = [issue for issue in issues if issue.centroid]
+        # What the run did not find again is on its way out.
+        found = [issue for issue in issues if issue.decided or issue.generation == generation.number]
         index = IssueIndex(
             generation.revision,
             tuple(current[issue.id] for issue in found),

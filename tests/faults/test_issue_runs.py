@@ -1,0 +1,110 @@
+"""Clustering runs while feedback comes, is taken back, and workers are killed: ids stay, generations are whole."""
+
+import asyncio
+import contextlib
+import os
+import random
+from collections import Counter
+
+import psutil
+from uptake import Client, UptakeError, thumbs_down
+from uptake_service.check import check
+from uptake_service.clock import Clock
+
+from tests.conftest import StartService
+from tests.processes import eventually
+
+RUNS = int(os.environ.get("UPTAKE_TEST_ISSUE_RUNS", "4"))
+"""A hundred take about twenty minutes; each is a process that reads, clusters and writes all again."""
+
+_THINGS = ("invoice", "booking", "tracking", "label", "customs", "return", "address", "claim", "pickup", "delivery")
+_PHRASES = (
+    "the link to the {} page is broken",
+    "refund time limit wrong for my {} refund",
+    "answered in english, I asked in german about {}",
+    "it invented a phone number for {} questions",
+    "the price of {} is out of date",
+)
+_ENDS = ("", " again", ", please look", ", not good", ", why", ", as so often")
+
+
+async def test_runs_keep_ids_and_numbers_whatever_happens_among_them(start_service: StartService) -> None:
+    service = await start_service(trigger_interval_seconds=0.5)
+    client, rng = service.client, random.Random(7)
+    sent: list[str] = []
+    ended = asyncio.Event()
+
+    async def users() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            text = rng.choice(_PHRASES).format(rng.choice(_THINGS)) + rng.choice(_ENDS)
+            sent.append((await client.collect(thumbs_down(f"i{number}", comment=text, user_id=f"u{number}"))).id)
+            if number % 4 == 0:
+                await client.feedback.retract(sent.pop(rng.randrange(len(sent))))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), 0.05 if number > 150 else 0)
+
+    kept = moved = killed = finished = 0
+    before: dict[str, str] = {}
+    using = asyncio.create_task(users())
+    await eventually(lambda: len(sent) >= 100, "a hundred complaints")
+    while finished < RUNS:
+        running = asyncio.create_task(client.insights.get(refresh_issues=True, timeout_seconds=60))
+        if rng.random() < 0.3:
+            killed += await _kill_worker(rng)
+        try:
+            await running
+        except UptakeError as error:
+            assert error.reason == "ISSUE_RUN_FAILED"
+            continue
+        finished += 1
+        after = await _members(client, service)
+        same = [before[id] == after[id] for id in before.keys() & after.keys()]
+        kept, moved = kept + sum(same), moved + len(same) - sum(same)
+        before = after
+    ended.set()
+    await using
+    await client.insights.get(refresh_issues=True)
+    assert await check(service.mongo, Clock()) == []
+    assert killed or RUNS < 10
+    share = kept / max(kept + moved, 1)
+    print(f"{finished} runs, {killed} workers killed, {share:.3f} of members kept their issue's id")
+    assert share > 0.8
+    listed = [issue async for issue in client.insights.issues.list()]
+    assert sum(issue.frequency for issue in listed) <= len(sent)
+    assert len(listed) >= len(_PHRASES) - 1
+
+
+async def _kill_worker(rng: random.Random) -> int:
+    """Kills the worker at a random moment of its life; tells whether one was there to kill."""
+    await eventually(lambda: bool(_workers()), "a worker")
+    found = _workers()
+    await asyncio.sleep(rng.uniform(0, 2))
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for worker in found:
+            worker.kill()
+        return len(found)
+    return 0
+
+
+def _workers() -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if "uptake_service.insights.issues.run" in child.cmdline():
+                found.append(child)
+    return found
+
+
+async def _members(client: Client, service: object) -> dict[str, str]:
+    mongo = service.mongo  # type: ignore[attr-defined]
+    generation = await mongo.collection("issue_generations").get({"_id": "default"})
+    members = await mongo.collection("issue_members").find(
+        {"project": "default", "generation": generation["number"], "active": True}
+    )
+    # A generation is whole: it names no issue that is not there.
+    issues = {issue["_id"] for issue in await mongo.collection("issues").find({"project": "default"})}
+    named = Counter(member["issue_id"] for member in members if member["issue_id"])
+    assert set(named) <= issues
+    return {member["feedback_id"]: member["issue_id"] for member in members if member["issue_id"]}
