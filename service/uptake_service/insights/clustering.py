@@ -1,6 +1,6 @@
 """Groups negative feedback comments into issues: clusters of comments that complain of the same thing.
 
-    texts -> vectors -> context -> kNN graph -> 24 diffusion coordinates -> HDBSCAN -> votes and merges -> titles
+    texts -> vectors -> context -> kNN graph -> 24 diffusion coordinates -> HDBSCAN -> votes and merges
 
 Plain sentence vectors of informal text are blurred: HDBSCAN finds either crumbs or one lump in them. Two steps sharpen
 them. **Context**: each word gets the mean vector of the comments that use it, and each comment is moved towards the
@@ -28,6 +28,8 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.feature_extraction.text import CountVectorizer
 
+from uptake_service.insights.titles import WORD, name_issues
+
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
@@ -40,24 +42,9 @@ CORE_SCALE = 0.1  # HDBSCAN's min_samples, likewise, at least 3
 BORDER = 4.0  # clusters merge while the edges between them are more than this many times those expected by chance
 LARGE = 60  # so many members are never too many for one cluster, whatever their share
 COPIES = 5  # of one and the same text that take part; the others share their label
-TITLE_ROWS = 6_000  # rows from which keywords are counted
 BLOCK = 1_024  # rows of a similarity matrix held at a time
 
-_TOKEN = r"[^\W\d_](?:[\w'-]*\w)?"  # noqa: S105  Of text.
 _NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|\bt\.co/\S+|@\w+|\d+|[#_]")
-_FUNCTION_WORDS = frozenset(
-    """
-    a about after again all also am an and any are as at be because been before being but by can could did do does
-    doesn't doing don't down each even for from get gets getting got had has have having he her here hers him his how
-    i i'd i'll i'm i've if in into is isn't it it's its just like ll me more most much my need needs no nor not now of
-    off on once one only or other our ours out over own please re s same she should so some still such t than thanks
-    thank that that's the their theirs them then there these they this those through to too under until us ve very
-    want was wasn't way we were what what's when where which while who whom why will with won't would yet you you're
-    your yours
-    """.split()  # noqa: SIM905
-)
-_MAY_LEAD = frozenset({"can't", "didn't", "how", "never", "no", "not", "on", "out", "won't"})
-_MAY_END = frozenset({"down", "off", "out", "up"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +153,7 @@ def _context(texts: Sequence[str], space: Floats) -> _Context:
     little without a list of stop words. A form of second-order co-occurrence (Schuetze 1998, "Automatic Word Sense
     Discrimination"), here over sentence vectors.
     """
-    counter = CountVectorizer(token_pattern=_TOKEN, binary=True, min_df=2, dtype=np.float32)
+    counter = CountVectorizer(token_pattern=WORD, binary=True, min_df=2, dtype=np.float32)
     try:
         used = counter.fit_transform(texts)
     except ValueError:  # no word occurs twice
@@ -356,8 +343,8 @@ def describe(texts: Sequence[str], vectors: npt.NDArray[Any], labels: Ints, *, s
         excess = np.cumsum(np.where(labels[joins] == c, 1, -1))
         best = similarity[joins[excess.argmax()]] if len(joins) and excess.max() > 0 else 1.0
         radii[c] = max(best, np.quantile(space[members] @ centroids[c], 0.1))
-    keywords, titles = _titles(texts, labels, len(sizes), np.random.default_rng(seed))
-    return Clusters(labels, centroids, radii, sizes, medoids, keywords, titles)
+    keywords, titles = name_issues(texts, labels, seed)
+    return Clusters(labels, centroids, radii, sizes, medoids, tuple(keywords), tuple(titles))
 
 
 def _largest_first(labels: Ints) -> Ints:
@@ -366,65 +353,6 @@ def _largest_first(labels: Ints) -> Ints:
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return np.where(labels >= 0, rank[labels] if len(rank) else NOISE, NOISE)
-
-
-def _titles(
-    cleaned: Sequence[str], labels: Ints, count: int, rng: np.random.Generator
-) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
-    """Keywords and a title per cluster, from n-grams of one to three words.
-
-    An n-gram g scores p(g|c) log(p(g|c) / p(g|others)), its share of the divergence of cluster and rest: it must be
-    both frequent and particular. Class-based TF-IDF (Grootendorst 2022) has only the second in its logarithm.
-    """
-    shown = np.flatnonzero(labels >= 0)
-    if not len(shown):
-        return (), ()
-    first = [np.flatnonzero(labels == c)[0] for c in range(count)]
-    each = max(60, TITLE_ROWS // count)
-    rows = np.sort(np.concatenate([rng.permutation(np.flatnonzero(labels == c))[:each] for c in range(count)]))
-    counter = CountVectorizer(token_pattern=_TOKEN, ngram_range=(1, 3), binary=True, min_df=2, dtype=np.float32)
-    try:
-        used = counter.fit_transform([cleaned[i] for i in rows])
-    except ValueError:
-        return ((),) * count, tuple(cleaned[int(i)][:60] for i in first)
-    grams = counter.get_feature_names_out()
-    parts = [gram.split(" ") for gram in grams]
-    tellings = np.array([_tells(part) for part in parts])
-    length = np.array([len(p) for p in parts])
-    members = _one_hot(labels[rows], count)
-    held = np.asarray(members.sum(axis=0)).ravel()
-    counts = (members.T @ used).toarray()
-    weights = np.bincount(labels[shown], minlength=count) / len(shown)
-    inside = counts / held[:, None]
-    outside = (weights @ inside - weights[:, None] * inside) / np.maximum(1 - weights[:, None], 1e-9)
-    score = np.where(tellings & (counts >= 2), inside * np.log((inside + 1e-9) / (outside + 2 / len(rows))), 0)
-    keywords: list[tuple[str, ...]] = []
-    titles: list[str] = []
-    for c in range(count):
-        best = [g for g in np.argsort(-score[c] * (1 + 0.2 * (length - 1)), kind="stable")[:60] if score[c, g] > 0]
-        chosen: list[int] = []
-        for g in best:
-            if not any(set(parts[g]) & set(parts[h]) - _FUNCTION_WORDS for h in chosen):
-                chosen.append(g)
-        # A phrase says more than a word: it wins unless it is far rarer.
-        phrases = sorted(best, key=lambda g: -score[c, g] * (1.0, 2.8, 3.4)[length[g] - 1])
-        keywords.append(tuple(str(grams[g]) for g in chosen[:8]))
-        if phrases and length[phrases[0]] == 1:  # one word says little: "gate, delayed"
-            word = phrases[0]
-            others = [g for g in chosen if g != word and str(grams[g])[:3] != str(grams[word])[:3] and length[g] == 1]
-            names = [", ".join(str(grams[g]) for g in (word, *others[:1]))]
-        else:
-            names = []
-        names += [str(grams[g]) for g in phrases]
-        titles.append(next((name for name in names if name not in titles), cleaned[int(first[c])][:60]))
-    return tuple(keywords), tuple(titles)
-
-
-def _tells(words: Sequence[str]) -> bool:
-    """Whether an n-gram can stand alone: no function word at its ends, but for "on hold", "hung up" and the like."""
-    lead = words[0] not in _FUNCTION_WORDS or (len(words) > 1 and words[0] in _MAY_LEAD)
-    end = words[-1] not in _FUNCTION_WORDS or (len(words) > 1 and words[-1] in _MAY_END)
-    return lead and end and max(map(len, words)) > 2
 
 
 def _copies(cleaned: Sequence[str]) -> tuple[Ints, Ints]:
