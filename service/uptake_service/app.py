@@ -41,6 +41,7 @@ from uptake_service.insights.issues.runner import IssueRunner
 from uptake_service.insights.issues.store import IssueStore
 from uptake_service.insights.issues.view import IssueView
 from uptake_service.insights.live import Live, Shutdown
+from uptake_service.insights.opportunities import Opportunities
 from uptake_service.insights.rollups import RollupStore
 from uptake_service.insights.servicer import InsightServicer
 from uptake_service.insights.store import InsightStore
@@ -176,7 +177,9 @@ class App:
             heartbeat_seconds=settings.writer_lease_seconds / 3,
         )
         issue_view = IssueView(issues, members)
-        insights = InsightStore(clock, rollups, feedback, patterns, reviews, issue_view)
+        insights = InsightStore(
+            clock, rollups, feedback, reviews, issue_view, Opportunities(rollups, feedback, patterns, reviews)
+        )
         decisions = IssueDecisions(issues, members, feedback, embedder)
         shutdown = Shutdown()
         live = Live(insights, events, shutdown, settings.subscription_interval_seconds)

@@ -255,3 +255,37 @@ async def test_the_recount_names_what_differs(service: Service, client: Client) 
     assert f"issue {link.id} of default" in "".join(named)
     assert "counted 26 times, has 24 members" in "".join(named)
     assert f"{3 * EACH - 1}, feedback says {3 * EACH}" in "".join(named)
+
+
+async def test_opportunities_come_from_issues_and_patterns(client: Client) -> None:
+    await complain(client)
+    sent = client.collect_many(
+        thumbs_down(f"q{place}", query="How do I change my address?", comment=text)
+        for place, text in enumerate(SAID["link"][1::3])
+    )
+    queried = [result.feedback async for result in sent]
+    reviews = {review.pattern.id: review.id async for review in client.reviews.list()}
+    issues = await run(client)
+
+    found = (await client.insights.get()).improvement_opportunities
+
+    counts = [each.negative_count for each in found]
+    assert counts == sorted(counts, reverse=True)
+    by_issue = {each.issue_id: each for each in found if each.issue_id}
+    assert set(by_issue) == {issue.id for issue in issues}
+    for issue in issues:
+        opportunity = by_issue[issue.id]
+        assert opportunity.title == issue.title
+        assert opportunity.negative_count >= issue.frequency
+        samples = {comment.feedback_id for comment in [issue.representative, *issue.sample_comments]}
+        assert 1 <= len(opportunity.evidence_feedback_ids) <= 3
+        assert set(opportunity.evidence_feedback_ids) <= samples
+    (asked,) = [each for each in found if each.pattern_id == queried[0].pattern_id]
+    assert asked.negative_count >= len(queried)
+    assert asked.review_id == reviews[asked.pattern_id]
+
+    assert asked.issue_id
+    await client.insights.issues.update(asked.issue_id, state=ISSUE_STATE_RESOLVED)
+    left = (await client.insights.get()).improvement_opportunities
+    assert asked.issue_id not in {each.issue_id for each in left}
+    assert asked.pattern_id in {each.pattern_id for each in left}

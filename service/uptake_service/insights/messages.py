@@ -141,6 +141,7 @@ def _opportunity(opportunity: Opportunity) -> insight_pb2.ImprovementOpportunity
     return insight_pb2.ImprovementOpportunity(
         title=opportunity.title,
         pattern_id=opportunity.pattern_id,
+        issue_id=opportunity.issue_id,
         negative_count=opportunity.negative,
         total_feedback=opportunity.total,
         negative_share=opportunity.negative_share,

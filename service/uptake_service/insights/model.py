@@ -46,10 +46,11 @@ class Metrics(Model):
 
 
 class Opportunity(Model):
-    """Something whose fix would remove negative feedback."""
+    """Something whose fix would remove negative feedback: a pattern, an issue or both; the other id is empty."""
 
     title: str
     pattern_id: str
+    issue_id: str
     negative: int
     total: int
     negative_share: float

@@ -4,22 +4,19 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 
 from uptake_service.clock import DAY, HOUR, Clock, day_of, hour_of
-from uptake_service.feedback.model import FeedbackFilter, FeedbackType, Sentiment
+from uptake_service.feedback.model import FeedbackFilter, FeedbackType
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.insights.issues.view import IssueFilter, IssueView, SeenIssue
-from uptake_service.insights.model import Insights, Metrics, Opportunity, UserCorrection
+from uptake_service.insights.model import Insights, Metrics, UserCorrection
+from uptake_service.insights.opportunities import Opportunities
 from uptake_service.insights.rollups import Counts, RollupStore, add
-from uptake_service.patterns.store import Patterns
-from uptake_service.reviews.model import UPDATE_INSTRUCTIONS, UPDATE_KNOWLEDGE
 from uptake_service.reviews.store import ReviewStore
 
 DEFAULT_WINDOW = timedelta(days=30)
 LONGEST_WINDOW = timedelta(days=3660)
 
 _ISSUES = 20
-_OPPORTUNITIES = 10
 _CORRECTIONS = 20
-_EVIDENCE = 3
 
 
 class InsightStore:
@@ -28,16 +25,16 @@ class InsightStore:
         clock: Clock,
         rollups: RollupStore,
         feedback: FeedbackStore,
-        patterns: Patterns,
         reviews: ReviewStore,
         issues: IssueView,
+        opportunities: Opportunities,
     ) -> None:
         self._clock = clock
         self._rollups = rollups
         self._feedback = feedback
-        self._patterns = patterns
         self._reviews = reviews
         self._issues = issues
+        self._opportunities = opportunities
 
     def window(self, start: datetime | None = None, end: datetime | None = None) -> tuple[datetime, datetime]:
         """The full hours that a window covers: by default the last 30 days, the current hour with them."""
@@ -62,11 +59,12 @@ class InsightStore:
             add(by_day[day_of(hour)], counts)
             add(total, counts)
         metrics = Metrics(start_time=start, end_time=end, counts=total)
+        issues = await self.issues(project, start, end, IssueFilter())
         return Insights(
             metrics=metrics,
             days=tuple(_days(start, end, by_day)),
-            issues=tuple((await self.issues(project, start, end, IssueFilter()))[:_ISSUES]),
-            opportunities=tuple(await self._opportunities(project, metrics)),
+            issues=tuple(issues[:_ISSUES]),
+            opportunities=tuple(await self._opportunities.of(project, metrics, issues)),
             user_corrections=tuple(await self._user_corrections(project, start, end)),
             active_reviews=await self._reviews.active_count(project),
         )
@@ -74,41 +72,6 @@ class InsightStore:
     async def issues(self, project: str, start: datetime, end: datetime, filter: IssueFilter) -> list[SeenIssue]:
         """The issues of a window that match, most frequent first."""
         return [seen for seen in await self._issues.all(project, start, end) if filter.matches(seen)]
-
-    async def _opportunities(self, project: str, metrics: Metrics) -> list[Opportunity]:
-        """The patterns with most negative feedback in the window, worst first."""
-        if not metrics.negative:
-            return []
-        start, end = metrics.start_time, metrics.end_time
-        by_pattern = await self._rollups.by_value(project, "pattern", start, end)
-        worst = sorted(
-            ((id, counts) for id, counts in by_pattern.items() if counts.get("negative", 0) > 0),
-            key=lambda item: (-item[1]["negative"], item[1]["total"], item[0]),
-        )[:_OPPORTUNITIES]
-        ids = [id for id, _ in worst]
-        patterns = await self._patterns.get_many(ids)
-        reviews = await self._reviews.active_of_patterns(ids)
-        opportunities = []
-        for id, counts in worst:
-            evidence = await self._feedback.page(
-                project,
-                FeedbackFilter(pattern_id=id, sentiments=(Sentiment.NEGATIVE,), start_time=start, end_time=end),
-                None,
-                _EVIDENCE,
-            )
-            opportunities.append(
-                Opportunity(
-                    title=patterns[id].representative_query if id in patterns else "",
-                    pattern_id=id,
-                    negative=counts["negative"],
-                    total=counts["total"],
-                    negative_share=counts["negative"] / metrics.negative,
-                    suggested_action=UPDATE_KNOWLEDGE if counts.get("correction") else UPDATE_INSTRUCTIONS,
-                    evidence_feedback_ids=tuple(feedback.id for feedback in evidence),
-                    review_id=reviews.get(id, ""),
-                )
-            )
-        return opportunities
 
     async def _user_corrections(self, project: str, start: datetime, end: datetime) -> list[UserCorrection]:
         found = await self._feedback.page(
