@@ -92,6 +92,18 @@ async def test_two_replicas_open_one_review(start_service: StartService) -> None
     assert await check(one.mongo, Clock()) == []
 
 
+async def test_what_two_replicas_add_unknown_to_each_other_is_judged_when_it_is_enough_together(
+    start_service: StartService,
+) -> None:
+    one, two = [await start_service(pattern_refresh_seconds=60) for _ in range(2)]
+    for name in ("a", "b"):
+        await one.client.collect((thumbs_down if name == "a" else thumbs_up)(name, query=QUERY))
+    assert await _reviews(one.client) == []
+    last = await two.client.collect(thumbs_up("c", query=QUERY))
+    (review,) = await _reviews(two.client)
+    assert (review.trigger_feedback_id, review.sample_size, review.negative_rate) == (last.id, 3, 1 / 3)
+
+
 async def test_one_of_two_reviewers_wins_and_a_repeated_request_gets_its_token(client: Client) -> None:
     await _bad(client, "a", 3)
     (review,) = await _reviews(client)

@@ -367,7 +367,7 @@ class _Attempt:
             results.append(result)
             if item.key and not repeated and not isinstance(result, DomainError):
                 made.append((item.key, result.id))
-        marks = plan.marks(intake._patterns.counts)
+        marks = plan.marks(intake._patterns.known_total)
         self.shares = plan.shares()
         await intake._feedback.write(plan.added, plan.changed, session)
         await intake._requests.add(made, session=session)

@@ -222,14 +222,14 @@ class Plan:
             self._share(changes, feedback, +1)
         return {id: change for id, change in changes.items() if not change.empty}
 
-    def marks(self, counts: Callable[[str], tuple[int, int]]) -> list[Mark]:
+    def marks(self, known_total: Callable[[str], int]) -> list[Mark]:
         """The patterns that the trigger has to judge, with the feedback to judge them at.
 
         Those are the patterns that took negative feedback, those of which something was changed or taken back, and
-        those that only now have enough feedback to be judged by.
+        those that had too little feedback to be judged by.
 
         Args:
-            counts: Gives a pattern's feedback before the batch: how much, and how much of it negative.
+            known_total: Gives how much feedback a pattern had before the batch, as far as this process knows.
         """
         touched: dict[str, list[StoredFeedback]] = {}
         for feedback in (*self.added, *self.changed):
@@ -240,13 +240,12 @@ class Plan:
                 (item for item in items if item.state is FeedbackState.ACTIVE),
                 key=lambda item: (item.occur_time, item.id),
             )
-            due = [item for item in active if item.sentiment is Sentiment.NEGATIVE]
-            total, negative = counts(pattern_id)
             added = [item for item in active if item.id not in self._before]
-            place = self.projects[items[0].project].settings.review_policy.minimum_sample - total - 1
-            if (due or negative) and 0 <= place < len(added) and added[place] not in due:
-                # With this one there is enough to judge by, whatever it says itself.
-                due.append(added[place])
+            missing = self.projects[items[0].project].settings.review_policy.minimum_sample - known_total(pattern_id)
+            # Until there is enough to judge by, each may be the one that makes it enough, whatever it says itself:
+            # others may add to the pattern at this moment too.
+            early = {item.id for item in added[: max(missing, 0)]}
+            due = [item for item in active if item.sentiment is Sentiment.NEGATIVE or item.id in early]
             if due or any(item.id in self._before for item in items):
                 marks.append(
                     Mark(
@@ -254,9 +253,7 @@ class Plan:
                         pattern_id=pattern_id,
                         writer=self.writer,
                         revision=self.revision,
-                        feedback_ids=tuple(
-                            item.id for item in sorted(due, key=lambda item: (item.occur_time, item.id))
-                        ),
+                        feedback_ids=tuple(item.id for item in due),
                         touched=len(items),
                     )
                 )

@@ -182,10 +182,9 @@ class Patterns:
             totals[share["pattern"]] = total + share["total"], negative + share["negative"]
         return totals
 
-    def counts(self, pattern_id: str) -> tuple[int, int]:
-        """How much feedback a pattern has and how much of it is negative, as far as this process knows."""
-        shares = [writer.shares[pattern_id] for writer in self._writers.values() if pattern_id in writer.shares]
-        return sum(share.total for share in shares), sum(share.negative for share in shares)
+    def known_total(self, pattern_id: str) -> int:
+        """How much feedback a pattern has, as far as this process knows."""
+        return sum(writer.shares[pattern_id].total for writer in self._writers.values() if pattern_id in writer.shares)
 
     async def set_review(self, pattern_id: str, review_id: str, session: Session) -> None:
         """Notes the review that the trigger opened for a pattern last."""
