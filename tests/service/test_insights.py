@@ -731,7 +731,7 @@ async def test_what_breaks_inside_stays_inside(
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret-7f3a at mongodb://admin:pass@db")
 
-    monkeypatch.setattr(RollupStore, "by_hour", broken)
+    monkeypatch.setattr(RollupStore, "by_start", broken)
     monkeypatch.setattr(FeedbackStore, "page", broken)
     async with grpc.aio.insecure_channel(service.address) as channel:
         for method in (

@@ -51,7 +51,7 @@ class InsightCalls:
         )
         return (await self._transport.call(self._stub.GetInsights, request, timeout_seconds)).insights
 
-    async def query_metrics(
+    async def metrics(
         self,
         *,
         start: datetime | None = None,
@@ -63,10 +63,10 @@ class InsightCalls:
         """Read time series, the one with most feedback first.
 
         Args:
-            start: start of the window; None for 30 days before the end.
-            end: its end; None for now.
-            interval: width of the points; None for a day.
-            group: what to split by; None for one series.
+            start: start of the window, rounded down to a full hour; None for 30 days before the end.
+            end: its end, rounded up to a full hour; None for now.
+            interval: width of the points; None for a day. A series has up to 4,000.
+            group: what to split by; None for one series. All series have up to 20,000 points.
             timeout_seconds: deadline of the call.
         """
         request = pb.QueryMetricsRequest(

@@ -12,6 +12,7 @@ from uptake_service.feedback.model import FeedbackType
 from uptake_service.insights.issues.model import Comment, IssueState
 from uptake_service.insights.issues.view import IssueFilter, SeenIssue
 from uptake_service.insights.model import Insights, Metrics, Opportunity, UserCorrection
+from uptake_service.insights.series import MetricGroup, MetricInterval, Series
 from uptake_service.mongo.events import Event
 from uptake_service.reviews.messages import ACTION_NUMBERS, PRIORITY_NUMBERS, STATE_NUMBERS
 from uptake_service.reviews.model import ReviewAction, ReviewPriority, ReviewState
@@ -30,6 +31,20 @@ SEVERITY_NUMBERS: Mapping[str, Any] = {
 
 ISSUE_STATE_NUMBERS = numbers(issue_pb2.IssueState, "ISSUE_STATE_", IssueState)
 ISSUE_STATES = members(issue_pb2.IssueState, "ISSUE_STATE_", IssueState)
+METRIC_INTERVALS = members(insight_pb2.MetricInterval, "METRIC_INTERVAL_", MetricInterval)
+METRIC_GROUPS = members(insight_pb2.MetricGroup, "METRIC_GROUP_", MetricGroup)
+
+
+def to_metric_interval(checks: Checks, number: int) -> MetricInterval:
+    if number and number not in METRIC_INTERVALS:
+        checks.fail("interval", f"has no value {number}")
+    return METRIC_INTERVALS.get(number, MetricInterval.DAY)
+
+
+def to_metric_group(checks: Checks, number: int) -> MetricGroup | None:
+    if number and number not in METRIC_GROUPS:
+        checks.fail("group", f"has no value {number}")
+    return METRIC_GROUPS.get(number)
 
 
 def to_issue_filter(checks: Checks, message: insight_pb2.IssueFilter) -> IssueFilter:
@@ -58,6 +73,10 @@ def metrics_message(metrics: Metrics) -> insight_pb2.Metrics:
         ],
         average_rating=metrics.average_rating,
     )
+
+
+def metric_series_message(series: Series) -> insight_pb2.MetricSeries:
+    return insight_pb2.MetricSeries(group_value=series.value, points=[_metric_point(each) for each in series.points])
 
 
 def insights_message(insights: Insights) -> insight_pb2.Insights:
@@ -131,6 +150,18 @@ def event_message(event: Event) -> event_pb2.Event:
             )
         )
     return message
+
+
+def _metric_point(metrics: Metrics) -> insight_pb2.MetricPoint:
+    negative_low, negative_high = metrics.negative_rate_interval
+    positive_low, positive_high = metrics.positive_rate_interval
+    return insight_pb2.MetricPoint(
+        metrics=metrics_message(metrics),
+        negative_rate_low=negative_low,
+        negative_rate_high=negative_high,
+        positive_rate_low=positive_low,
+        positive_rate_high=positive_high,
+    )
 
 
 def _comment(comment: Comment) -> issue_pb2.SampleComment:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from uptake_service.feedback.model import POSITION_SCALE, CorrectionValue, FeedbackType
+from uptake_service.insights.confidence import wilson_interval
 from uptake_service.insights.issues.view import SeenIssue
 from uptake_service.insights.rollups import Counts
 from uptake_service.model import Model
@@ -34,6 +35,14 @@ class Metrics(Model):
     @property
     def negative_rate(self) -> float:
         return self.negative / self.total if self.total else 0.0
+
+    @property
+    def positive_rate_interval(self) -> tuple[float, float]:
+        return wilson_interval(self.positive, self.total)
+
+    @property
+    def negative_rate_interval(self) -> tuple[float, float]:
+        return wilson_interval(self.negative, self.total)
 
     @property
     def average_rating(self) -> float:

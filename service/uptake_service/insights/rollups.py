@@ -5,7 +5,7 @@ whole numbers, so that a recount gives the very same.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -13,6 +13,7 @@ from typing import Literal
 from uptake_service.clock import hour_of
 from uptake_service.feedback.model import Content, FeedbackState, FeedbackType, Sentiment, StoredFeedback
 from uptake_service.mongo.client import Mongo, Session
+from uptake_service.mongo.transactions import snapshot
 
 Dimension = Literal["all", "model", "source", "pattern"]
 
@@ -74,6 +75,28 @@ def share_of(content: Content) -> Counts:
     return share
 
 
+def by_type(counts: Counts) -> dict[FeedbackType, Counts]:
+    """Counts of any feedback as the counts of each type: what a type's sentiment is leaves the rest to the ratings."""
+    thumbs_up, thumbs_down, corrections = (
+        counts.get(_TYPE_NAMES[type], 0)
+        for type in (FeedbackType.THUMBS_UP, FeedbackType.THUMBS_DOWN, FeedbackType.CORRECTION)
+    )
+    ratings = counts.get("rating", 0)
+    return {
+        FeedbackType.THUMBS_UP: {"total": thumbs_up, "positive": thumbs_up, "thumbs_up": thumbs_up},
+        FeedbackType.THUMBS_DOWN: {"total": thumbs_down, "negative": thumbs_down, "thumbs_down": thumbs_down},
+        FeedbackType.CORRECTION: {"total": corrections, "neutral": corrections, "correction": corrections},
+        FeedbackType.RATING: {
+            "total": ratings,
+            "positive": counts.get("positive", 0) - thumbs_up,
+            "negative": counts.get("negative", 0) - thumbs_down,
+            "neutral": counts.get("neutral", 0) - corrections,
+            "rating": ratings,
+            "position": counts.get("position", 0),
+        },
+    }
+
+
 def add(total: Counts, counts: Mapping[str, int]) -> None:
     """Adds `counts` to `total`; names that are no counts are left out."""
     for name in NAMES:
@@ -86,6 +109,7 @@ class RollupStore:
     """The collection `rollups`: {_id, project, hour, dimension, value, writer, total, positive, ...}."""
 
     def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
         self._rollups = mongo.collection("rollups")
 
     async def open(self) -> None:
@@ -113,24 +137,33 @@ class RollupStore:
             session=session,
         )
 
-    async def by_hour(
-        self, project: str, dimension: Dimension, start: datetime, end: datetime, *, session: Session | None = None
+    async def by_start(
+        self,
+        project: str,
+        dimension: Dimension,
+        start: datetime,
+        end: datetime,
+        start_of: Callable[[datetime], datetime],
     ) -> dict[tuple[datetime, str], Counts]:
-        """Counts by hour and value from `start` to before `end`, the writers added up."""
-        documents = await self._rollups.find(
-            {"project": project, "dimension": dimension, "hour": {"$gte": start, "$lt": end}}, session=session
-        )
+        """Counts from `start` to before `end`, the writers and the hours of an interval added up.
+
+        All is read at one moment: what one writer counted and another took out again is seen whole or not at all.
+
+        Returns:
+            Counts by value and by what `start_of` tells of an hour: the start of the interval that it lies in.
+        """
         totals: defaultdict[tuple[datetime, str], Counts] = defaultdict(dict)
-        for document in documents:
-            add(totals[document["hour"], document["value"]], document)
+        async with snapshot(self._mongo) as session:
+            async for document in self._rollups.stream(
+                {"project": project, "dimension": dimension, "hour": {"$gte": start, "$lt": end}}, session=session
+            ):
+                add(totals[start_of(document["hour"]), document["value"]], document)
         return dict(totals)
 
     async def by_value(self, project: str, dimension: Dimension, start: datetime, end: datetime) -> dict[str, Counts]:
         """Counts by value over the whole of `start` to before `end`."""
-        totals: defaultdict[str, Counts] = defaultdict(dict)
-        for (_, value), counts in (await self.by_hour(project, dimension, start, end)).items():
-            add(totals[value], counts)
-        return dict(totals)
+        totals = await self.by_start(project, dimension, start, end, lambda _: start)
+        return {value: counts for (_, value), counts in totals.items()}
 
     async def everything(self, session: Session) -> dict[RollupKey, Counts]:
         """Every rollup of every project, the writers added up: what a recount is held against."""

@@ -1,5 +1,6 @@
 """InsightService: message to model, call, model to message."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -19,12 +20,16 @@ from uptake_service.insights.messages import (
     event_message,
     insights_message,
     issue_message,
+    metric_series_message,
     metrics_message,
     to_issue_filter,
+    to_metric_group,
+    to_metric_interval,
 )
+from uptake_service.insights.series import MOST_POINTS, number_of_points
 from uptake_service.insights.store import LONGEST_WINDOW, InsightStore
 from uptake_service.mongo.requests import RequestKey, RequestRecords
-from uptake_service.rpc.calls import Context, not_implemented
+from uptake_service.rpc.calls import Context
 from uptake_service.rpc.checks import ID_LENGTH, REQUEST_ID_LENGTH, Checks, PageToken, to_timestamp
 
 _KINDS = {number: name for name, number in KIND_NUMBERS.items() if number}
@@ -162,7 +167,25 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
         id, new_id = await self._decisions.split(project, id, ids, title, request.etag, key)
         return pb.SplitIssueResponse(issue=await self._issue(project, id), new_issue=await self._issue(project, new_id))
 
-    QueryMetrics = not_implemented("QueryMetrics")
+    async def QueryMetrics(self, request: pb.QueryMetricsRequest, context: Context) -> pb.QueryMetricsResponse:
+        checks = Checks()
+        project = checks.project(request.project)
+        start, end = self._window(checks, request)
+        interval = to_metric_interval(checks, request.interval)
+        group = to_metric_group(checks, request.group)
+        checks.done()
+        number = number_of_points(start, end, interval)
+        if number > MOST_POINTS:
+            checks.fail(
+                "interval",
+                f"gives {number:,} points; at most {MOST_POINTS:,} are answered: ask for a wider interval or a shorter "
+                "window",
+            )
+        checks.done()
+        series = await self._insights.series(project, start, end, interval, group)
+        # Thousands of points take longer than the loop should wait.
+        messages = await asyncio.to_thread(lambda: [metric_series_message(each) for each in series])
+        return pb.QueryMetricsResponse(metric_series=messages)
 
     async def _issue(self, project: str, id: str) -> issue_pb2.Issue:
         return issue_message(await self._issues.get(project, id, *self._insights.window()))
@@ -182,7 +205,7 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
         return self._requests.key(project, method, request_id, request.SerializeToString(deterministic=True))
 
     def _window(
-        self, checks: Checks, request: pb.GetInsightsRequest | pb.ListIssuesRequest
+        self, checks: Checks, request: pb.GetInsightsRequest | pb.ListIssuesRequest | pb.QueryMetricsRequest
     ) -> tuple[datetime, datetime]:
         start = checks.time("start_time", request, "start_time")
         end = checks.time("end_time", request, "end_time")

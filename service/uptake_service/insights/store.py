@@ -1,15 +1,17 @@
 """Insights from rollups: what they cost depends on the window, not on how much feedback there is."""
 
-from collections import defaultdict
+import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from uptake_service.clock import DAY, HOUR, Clock, day_of, hour_of
+from uptake_service.clock import HOUR, Clock, hour_of
 from uptake_service.feedback.model import FeedbackFilter, FeedbackType
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.insights.issues.view import IssueFilter, IssueView, SeenIssue
 from uptake_service.insights.model import Insights, Metrics, UserCorrection
 from uptake_service.insights.opportunities import Opportunities
-from uptake_service.insights.rollups import Counts, RollupStore, add
+from uptake_service.insights.rollups import Counts, Dimension, RollupStore, add
+from uptake_service.insights.series import MetricGroup, MetricInterval, Series, split
 from uptake_service.reviews.store import ReviewStore
 
 DEFAULT_WINDOW = timedelta(days=30)
@@ -17,6 +19,14 @@ LONGEST_WINDOW = timedelta(days=3660)
 
 _ISSUES = 20
 _CORRECTIONS = 20
+
+_DIMENSIONS: Mapping[MetricGroup | None, Dimension] = {
+    None: "all",
+    MetricGroup.TYPE: "all",
+    MetricGroup.MODEL: "model",
+    MetricGroup.SOURCE: "source",
+    MetricGroup.PATTERN: "pattern",
+}
 
 
 class InsightStore:
@@ -46,23 +56,31 @@ class InsightStore:
 
     async def metrics(self, project: str, start: datetime, end: datetime) -> Metrics:
         """The numbers of a window of full hours."""
-        total: Counts = {}
-        for counts in (await self._rollups.by_hour(project, "all", start, end)).values():
-            add(total, counts)
-        return Metrics(start_time=start, end_time=end, counts=total)
+        counts = await self._rollups.by_value(project, "all", start, end)
+        return Metrics(start_time=start, end_time=end, counts=counts.get("", {}))
+
+    async def series(
+        self, project: str, start: datetime, end: datetime, interval: MetricInterval, group: MetricGroup | None
+    ) -> list[Series]:
+        """Time series of a window of full hours, the one with most feedback first.
+
+        Raises:
+            InvalidRequest: They would have too many points.
+        """
+        counts = await self._rollups.by_start(project, _DIMENSIONS[group], start, end, interval.start_of)
+        return await asyncio.to_thread(split, counts, start, end, interval, group)
 
     async def insights(self, project: str, start: datetime, end: datetime) -> Insights:
         """All there is to say of a window of full hours."""
-        by_day: defaultdict[datetime, Counts] = defaultdict(dict)
+        (series,) = await self.series(project, start, end, MetricInterval.DAY, None)
         total: Counts = {}
-        for (hour, _), counts in (await self._rollups.by_hour(project, "all", start, end)).items():
-            add(by_day[day_of(hour)], counts)
-            add(total, counts)
+        for day in series.points:
+            add(total, day.counts)
         metrics = Metrics(start_time=start, end_time=end, counts=total)
         issues = await self.issues(project, start, end, IssueFilter())
         return Insights(
             metrics=metrics,
-            days=tuple(_days(start, end, by_day)),
+            days=series.points,
             issues=tuple(issues[:_ISSUES]),
             opportunities=tuple(await self._opportunities.of(project, metrics, issues)),
             user_corrections=tuple(await self._user_corrections(project, start, end)),
@@ -91,12 +109,3 @@ class InsightStore:
             for feedback in found
             if feedback.content.correction is not None
         ]
-
-
-def _days(start: datetime, end: datetime, by_day: dict[datetime, Counts]) -> list[Metrics]:
-    days = []
-    day = day_of(start)
-    while day < end:
-        days.append(Metrics(start_time=max(day, start), end_time=min(day + DAY, end), counts=by_day.get(day, {})))
-        day += DAY
-    return days

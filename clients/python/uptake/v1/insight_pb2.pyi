@@ -289,14 +289,18 @@ class MetricSeries(_message.Message):
     def __init__(self, group_value: _Optional[str] = ..., points: _Optional[_Iterable[_Union[MetricPoint, _Mapping]]] = ...) -> None: ...
 
 class MetricPoint(_message.Message):
-    __slots__ = ("metrics", "negative_rate_low", "negative_rate_high")
+    __slots__ = ("metrics", "negative_rate_low", "negative_rate_high", "positive_rate_low", "positive_rate_high")
     METRICS_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_RATE_LOW_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_RATE_HIGH_FIELD_NUMBER: _ClassVar[int]
+    POSITIVE_RATE_LOW_FIELD_NUMBER: _ClassVar[int]
+    POSITIVE_RATE_HIGH_FIELD_NUMBER: _ClassVar[int]
     metrics: Metrics
     negative_rate_low: float
     negative_rate_high: float
-    def __init__(self, metrics: _Optional[_Union[Metrics, _Mapping]] = ..., negative_rate_low: _Optional[float] = ..., negative_rate_high: _Optional[float] = ...) -> None: ...
+    positive_rate_low: float
+    positive_rate_high: float
+    def __init__(self, metrics: _Optional[_Union[Metrics, _Mapping]] = ..., negative_rate_low: _Optional[float] = ..., negative_rate_high: _Optional[float] = ..., positive_rate_low: _Optional[float] = ..., positive_rate_high: _Optional[float] = ...) -> None: ...
 
 class EventFilter(_message.Message):
     __slots__ = ("kinds", "minimum_severity")

@@ -124,7 +124,7 @@ class InsightServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def QueryMetrics(self, request, context):
-        """QueryMetrics reads time series.
+        """QueryMetrics reads time series. It costs the same however much feedback there is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

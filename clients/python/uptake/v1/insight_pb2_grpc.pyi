@@ -46,7 +46,7 @@ class InsightServiceStub:
     SplitIssue: _grpc.UnaryUnaryMultiCallable[_insight_pb2.SplitIssueRequest, _insight_pb2.SplitIssueResponse]
     """SplitIssue takes members out of an issue into one of their own. It holds through later runs."""
     QueryMetrics: _grpc.UnaryUnaryMultiCallable[_insight_pb2.QueryMetricsRequest, _insight_pb2.QueryMetricsResponse]
-    """QueryMetrics reads time series."""
+    """QueryMetrics reads time series. It costs the same however much feedback there is."""
     SubscribeInsights: _grpc.UnaryStreamMultiCallable[_insight_pb2.SubscribeInsightsRequest, _insight_pb2.SubscribeInsightsResponse]
     """SubscribeInsights streams a snapshot and then what happens. Metrics are state: the newest replaces the ones before.
     Events are history: a subscriber that resumes misses none and gets none twice.
@@ -70,7 +70,7 @@ class InsightServiceAsyncStub(InsightServiceStub):
     SplitIssue: _aio.UnaryUnaryMultiCallable[_insight_pb2.SplitIssueRequest, _insight_pb2.SplitIssueResponse]  # type: ignore[assignment]
     """SplitIssue takes members out of an issue into one of their own. It holds through later runs."""
     QueryMetrics: _aio.UnaryUnaryMultiCallable[_insight_pb2.QueryMetricsRequest, _insight_pb2.QueryMetricsResponse]  # type: ignore[assignment]
-    """QueryMetrics reads time series."""
+    """QueryMetrics reads time series. It costs the same however much feedback there is."""
     SubscribeInsights: _aio.UnaryStreamMultiCallable[_insight_pb2.SubscribeInsightsRequest, _insight_pb2.SubscribeInsightsResponse]  # type: ignore[assignment]
     """SubscribeInsights streams a snapshot and then what happens. Metrics are state: the newest replaces the ones before.
     Events are history: a subscriber that resumes misses none and gets none twice.
@@ -133,7 +133,7 @@ class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _insight_pb2.QueryMetricsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_insight_pb2.QueryMetricsResponse, _abc.Awaitable[_insight_pb2.QueryMetricsResponse]]:
-        """QueryMetrics reads time series."""
+        """QueryMetrics reads time series. It costs the same however much feedback there is."""
 
     @_abc_1.abstractmethod
     def SubscribeInsights(
