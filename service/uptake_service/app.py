@@ -170,6 +170,7 @@ class App:
             requests,
             projects,
             marks,
+            reviews,
             joining,
             trigger,
             queue_size=settings.queue_size,

@@ -168,6 +168,37 @@ async def test_only_answers_after_the_fix_reopen(service: Service) -> None:
     assert await check(service.mongo, Clock()) == []
 
 
+@pytest.mark.parametrize("batched", [True, False])
+async def test_after_a_fix_the_minimum_sample_is_of_later_answers_alone(client: Client, batched: bool) -> None:
+    review = await _opened(client)
+    await (await client.reviews.claim(review.id, "ann")).resolve("fixed")
+    now = datetime.now(UTC)
+    later = [
+        vote(name, query=QUERY, occur_time=now + timedelta(milliseconds=place))
+        for place, (name, vote) in enumerate({"i0": thumbs_down, "i1": thumbs_up, "i2": thumbs_up}.items())
+    ]
+    names = await _sent(client, later, batched=batched)
+    (reopened,) = await _reviews(client)
+    assert (reopened.state, reopened.sample_size, reopened.negative_rate) == (review_pb2.REVIEW_STATE_OPEN, 3, 1 / 3)
+    assert names[reopened.trigger_feedback_id] == "i2"
+
+
+async def test_what_is_taken_back_after_a_fix_counts_to_no_sample(service: Service) -> None:
+    client = service.client
+    review = await _opened(client)
+    await (await client.reviews.claim(review.id, "ann")).resolve("fixed")
+    good = [await client.collect(thumbs_up(f"good-{number}", query=QUERY)) for number in range(3)]
+    assert await service.mongo.collection("reviews").count({"_id": review.id, "fix_sampled": True}) == 1
+    for feedback in good[:2]:
+        await client.feedback.retract(feedback.id)
+    await client.collect(thumbs_down("bad", query=QUERY))
+    assert (await client.reviews.get(review.id)).review.state == review_pb2.REVIEW_STATE_RESOLVED
+    await client.collect(thumbs_up("good-3", query=QUERY))
+    (reopened,) = await _reviews(client)
+    assert (reopened.state, reopened.sample_size) == (review_pb2.REVIEW_STATE_OPEN, 3)
+    assert await check(service.mongo, Clock()) == []
+
+
 async def test_reopening_by_hand_and_what_stands_against_it(client: Client) -> None:
     await _bad(client, "a", 3)
     (review,) = await _reviews(client)

@@ -35,6 +35,7 @@ from uptake_service.patterns.store import Assignment, Patterns, ShareChange, Tex
 from uptake_service.projects.model import Project
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.marks import Mark, Marks
+from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
 
 _log = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ class Intake:
         requests: RequestRecords,
         projects: ProjectStore,
         marks: Marks,
+        reviews: ReviewStore,
         joining: Joining,
         trigger: Trigger,
         *,
@@ -116,6 +118,7 @@ class Intake:
         self._requests = requests
         self._projects = projects
         self._marks = marks
+        self._reviews = reviews
         self._joining = joining
         self._trigger = trigger
         self._queue_size = queue_size
@@ -367,7 +370,8 @@ class _Attempt:
             results.append(result)
             if item.key and not repeated and not isinstance(result, DomainError):
                 made.append((item.key, result.id))
-        marks = plan.marks(intake._patterns.known_total)
+        after_fix = await intake._reviews.short_of_sample(plan.gaining, session)
+        marks = plan.marks(intake._patterns.known_total, after_fix)
         self.shares = plan.shares()
         await intake._feedback.write(plan.added, plan.changed, session)
         await intake._requests.add(made, session=session)

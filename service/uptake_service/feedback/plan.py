@@ -5,7 +5,7 @@ out and its new one put in. So a retraction, an amendment or a second vote canno
 own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -222,7 +222,12 @@ class Plan:
             self._share(changes, feedback, +1)
         return {id: change for id, change in changes.items() if not change.empty}
 
-    def marks(self, known_total: Callable[[str], int]) -> list[Mark]:
+    @property
+    def gaining(self) -> list[str]:
+        """The patterns that took feedback which is not negative: whether to judge them hangs on what they had."""
+        return list({feedback.pattern_id: None for feedback in self.added if not _is_negative(feedback)})
+
+    def marks(self, known_total: Callable[[str], int], after_fix: Collection[str]) -> list[Mark]:
         """The patterns that the trigger has to judge, with the feedback to judge them at.
 
         Those are the patterns that took negative feedback, those of which something was changed or taken back, and
@@ -230,6 +235,7 @@ class Plan:
 
         Args:
             known_total: Gives how much feedback a pattern had before the batch, as far as this process knows.
+            after_fix: The patterns that have too little feedback on answers after their fix.
         """
         touched: dict[str, list[StoredFeedback]] = {}
         for feedback in (*self.added, *self.changed):
@@ -244,8 +250,8 @@ class Plan:
             missing = self.projects[items[0].project].settings.review_policy.minimum_sample - known_total(pattern_id)
             # Until there is enough to judge by, each may be the one that makes it enough, whatever it says itself:
             # others may add to the pattern at this moment too.
-            early = {item.id for item in added[: max(missing, 0)]}
-            due = [item for item in active if item.sentiment is Sentiment.NEGATIVE or item.id in early]
+            early = {item.id for item in (added if pattern_id in after_fix else added[: max(missing, 0)])}
+            due = [item for item in active if _is_negative(item) or item.id in early]
             if due or any(item.id in self._before for item in items):
                 marks.append(
                     Mark(
@@ -283,6 +289,10 @@ class Plan:
         if value and counted == value and value not in known:
             fresh.add(value)
         return counted
+
+
+def _is_negative(feedback: Feedback) -> bool:
+    return feedback.sentiment is Sentiment.NEGATIVE
 
 
 def _vote_key(feedback: StoredFeedback) -> tuple[str, str, str]:

@@ -41,6 +41,8 @@ class Complaint:
 
 NEWEST_FIRST = [("occur_time", -1), ("_id", -1)]
 
+_READ_AT_ONCE = 100
+
 _VERSIONS_FROM = 1000
 """From how much of a pattern's newest feedback the versions before a fix are taken."""
 
@@ -144,14 +146,27 @@ class FeedbackStore:
     async def of_pattern_since(
         self, pattern_id: str, time: datetime, *, session: Session | None = None
     ) -> AsyncIterator[StoredFeedback]:
-        """The active feedback of a pattern that occurred at `time` or later, newest first."""
-        async for document in self._feedback.stream(
-            {"pattern_id": pattern_id, "state": FeedbackState.ACTIVE.value, "occur_time": since(time)},
-            projection={"vector": 0},
-            sort=NEWEST_FIRST,
-            session=session,
-        ):
-            yield to_feedback(document)
+        """The active feedback of a pattern that occurred at `time` or later, newest first; read as it is asked for."""
+        rest: Document = {"state": FeedbackState.ACTIVE.value}
+        most: datetime | None = None
+        while True:
+            documents = await self._feedback.find_newest(
+                {"pattern_id": pattern_id},
+                "occur_time",
+                rest=rest,
+                least=time,
+                most=most,
+                near=self._clock.now(),
+                projection={"vector": 0},
+                limit=_READ_AT_ONCE,
+                session=session,
+            )
+            for document in documents:
+                yield to_feedback(document)
+            if len(documents) < _READ_AT_ONCE:
+                return
+            most = documents[-1]["occur_time"]
+            rest = {"state": FeedbackState.ACTIVE.value, **after(NEWEST_FIRST, [most, documents[-1]["_id"]])}
 
     async def count_negative_since(self, pattern_id: str, time: datetime, *, session: Session | None = None) -> int:
         """How much active negative feedback of a pattern was stored after `time`."""

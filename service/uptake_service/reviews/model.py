@@ -113,6 +113,7 @@ class Review(Model):
     Attributes:
         claim_count: How often it was claimed.
         fix: The newest fix that ended it; answers before it are not examined any more, also after a reopening.
+        fix_sampled: Whether feedback on answers after the fix was enough to judge by when it was last judged.
         revision: How often it changed.
         people_revision: How often people changed it; the etag.
     """
@@ -126,6 +127,7 @@ class Review(Model):
     claim: Claim | None = None
     claim_count: int = 0
     fix: Fix | None = None
+    fix_sampled: bool = True
     resolution: Resolution | None = None
     reopen_count: int = 0
     revision: int = 1

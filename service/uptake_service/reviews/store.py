@@ -42,6 +42,9 @@ SORTS: dict[ReviewOrder, Sort] = {
 
 _HISTORY_KEPT = 1000
 
+_IDS_AT_ONCE = 100
+"""Longer lists of ids cost the embedded database more for each."""
+
 _RACE_TRIES = 4
 """How often a change is made anew because another recorded the same request, or made the same thing, first."""
 
@@ -137,6 +140,22 @@ class ReviewStore:
                 if known is None or (review.active, review.create_time) > (known.active, known.create_time):
                     newest[review.pattern_id] = review
         return newest
+
+    async def short_of_sample(self, pattern_ids: Sequence[str], session: Session) -> frozenset[str]:
+        """Those of `pattern_ids` that have too little feedback on answers after their fix to be judged by."""
+        found: set[str] = set()
+        for start in range(0, len(pattern_ids), _IDS_AT_ONCE):
+            documents = await self._reviews.find(
+                {"pattern_id": {"$in": pattern_ids[start : start + _IDS_AT_ONCE]}, "fix_sampled": False},
+                projection={"pattern_id": 1},
+                session=session,
+            )
+            found.update(document["pattern_id"] for document in documents)
+        return frozenset(found)
+
+    async def note_sampled(self, review: Review, session: Session) -> None:
+        """Writes whether what came after the fix is enough to judge by; nobody is told of that."""
+        await self._reviews.update({"_id": review.id}, {"$set": {"fix_sampled": review.fix_sampled}}, session=session)
 
     async def everything(self, session: Session) -> list[Review]:
         return await self._read({}, session=session)
@@ -250,7 +269,9 @@ class ReviewStore:
                 else (ReviewState.DISMISSED, ReviewAction.DISMISSED)
             )
             resolution = Resolution(note=note, reviewer=claim.reviewer, end_time=now, fix=fix)
-            changes = {"state": state, "claim": None, "resolution": resolution, "fix": fix or review.fix}
+            changes: dict[str, object] = {"state": state, "claim": None, "resolution": resolution}
+            if fix:
+                changes |= {"fix": fix, "fix_sampled": False}
             finished = review.model_copy(update=changes)
             return finished, ReviewChange(time=now, action=action, actor=claim.reviewer, note=note, key_id=key_id)
 
@@ -476,6 +497,7 @@ def _to_document(review: Review) -> Document:
         "claim": review.claim.model_dump() if review.claim else None,
         "claim_count": review.claim_count,
         "fix": fix_document(review.fix),
+        "fix_sampled": review.fix_sampled,
         "resolution": resolution.model_dump(exclude={"fix"}) | {"fix": fix_document(resolution.fix)}
         if resolution
         else None,
@@ -517,6 +539,7 @@ def _to_review(document: Document) -> Review:
         claim=Claim(**claim) if claim else None,
         claim_count=document["claim_count"],
         fix=to_fix(document["fix"]),
+        fix_sampled=document["fix_sampled"],
         resolution=Resolution(
             note=resolution["note"],
             reviewer=resolution["reviewer"],

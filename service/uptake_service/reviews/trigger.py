@@ -96,6 +96,11 @@ class Trigger:
         self, mark: Mark, policy: ReviewPolicy, review: Review | None, session: Session
     ) -> tuple[Review, ReviewAction] | None:
         newest = await self._newest(mark, policy, review, session)
+        if review is not None and review.fix is not None:
+            sampled = len(newest) >= policy.minimum_sample
+            if sampled is not review.fix_sampled:
+                review = review.model_copy(update={"fix_sampled": sampled})
+                await self._reviews.note_sampled(review, session)
         now = self._clock.now()
         negatives = await self._negatives_since(mark, review, session)
 
