@@ -1,4 +1,4 @@
-"""The command line: `uptake serve|demo|import|reviews|insights|corrections|apply|check|health`."""
+"""The command line: `uptake serve|demo|import|reviews|insights|issues|corrections|apply|check|health`."""
 
 import asyncio
 import logging
@@ -124,7 +124,7 @@ def reviews(states: tuple[str, ...], order: str, limit: int, address: str, proje
     """List the reviews: patterns whose answers turned bad."""
     from rich.console import Console
 
-    from uptake_service.commands.tables import show_reviews
+    from uptake_service.commands.reviews import show_reviews
 
     _with_client(
         address,
@@ -134,16 +134,46 @@ def reviews(states: tuple[str, ...], order: str, limit: int, address: str, proje
 
 
 @cli.command()
-@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far to look back.")
+@click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back.")
 @_address_option
 @_project_option
 def insights(days: int, address: str, project: str) -> None:
-    """Show what the feedback means: numbers, what to improve, corrections."""
+    """Show what the feedback means: numbers, issues, what to improve, corrections."""
     from rich.console import Console
 
-    from uptake_service.commands.tables import show_insights
+    from uptake_service.commands.insights import show_insights
 
     _with_client(address, project, lambda client: show_insights(client, Console(), days=days))
+
+
+@cli.command()
+@click.argument("id", required=False)
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(["new", "ongoing", "escalating", "resolved", "regressed", "ignored"]),
+    help="Only issues in this state; may be repeated. Default all but ignored.",
+)
+@click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
+@click.option("--refresh", is_flag=True, help="Look for issues before listing them.")
+@_address_option
+@_project_option
+def issues(
+    id: str | None, states: tuple[str, ...], days: int, limit: int, refresh: bool, address: str, project: str
+) -> None:
+    """List what users complain of, most frequent first, or show the issue ID."""
+    from rich.console import Console
+
+    from uptake_service.commands.issues import show_issue, show_issues
+
+    def show(client: Any) -> Any:
+        if id:
+            return show_issue(client, Console(), id)
+        return show_issues(client, Console(), states=states, days=days, limit=limit, refresh=refresh)
+
+    _with_client(address, project, show)
 
 
 @cli.command()
@@ -161,7 +191,7 @@ def corrections(states: tuple[str, ...], limit: int, address: str, project: str)
     """List the corrections of knowledge and instructions, newest first."""
     from rich.console import Console
 
-    from uptake_service.commands.tables import show_corrections
+    from uptake_service.commands.corrections import show_corrections
 
     _with_client(address, project, lambda client: show_corrections(client, Console(), states=states, limit=limit))
 

@@ -14,7 +14,8 @@ from rich.text import Text
 from uptake import Client, UptakeError
 from uptake.v1 import correction_pb2 as pb
 
-from uptake_service.commands.tables import one_line, target_of
+from uptake_service.commands.corrections import target_of
+from uptake_service.commands.tables import one_line
 
 _AT_ONCE = 100
 """As many as a call takes."""

@@ -1,7 +1,8 @@
 """`uptake demo`: the main job, as its callers see it, on the embedded database in a temporary folder.
 
 Two weeks of feedback on Harbor, the fictional assistant of a fictional parcel company, are sent by several clients at
-once, while a subscriber watches; then a reviewer claims the most urgent review and resolves it.
+once, while a subscriber watches. Issues are found in what users complain of; a reviewer claims a review, corrects the
+knowledge base in resolving it, and the assistant finds the correction.
 """
 
 import asyncio
@@ -18,16 +19,22 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 from uptake import Client, correction, rating, thumbs_down, thumbs_up
-from uptake.v1 import event_pb2, feedback_pb2, review_pb2
+from uptake.v1 import correction_pb2, event_pb2, feedback_pb2, issue_pb2, review_pb2
+from uptake.v1.correction_pb2 import CorrectionDraft, KnowledgeChange
+from uptake.v1.feedback_pb2 import CORRECTION_KIND_KNOWLEDGE
 
 from uptake_service.app import App
-from uptake_service.commands.tables import show_insights, show_reviews
+from uptake_service.commands.insights import show_insights
+from uptake_service.commands.reviews import show_reviews
+from uptake_service.commands.tables import enum_name
 from uptake_service.config import load_settings
 from uptake_service.feedback.model import CorrectionKind
 from uptake_service.rpc.enums import numbers
 
 _CLIENTS = ("web", "android", "ios", "support-desk")
 _EVENTS_SHOWN = 8
+_DAYS = 14
+"""What the sample data covers."""
 
 
 async def show() -> int:
@@ -57,6 +64,7 @@ async def show() -> int:
     console.print("  make serve                         the service on port 50051, data in .uptake")
     console.print("  .venv/bin/uptake import FILE       your own feedback, JSONL or CSV")
     console.print("  .venv/bin/uptake reviews           what needs a person")
+    console.print("  .venv/bin/uptake issues            what users complain of")
     console.print("  .venv/bin/uptake insights          what it all means")
     console.print("  README.md                          a client in ten lines, and how to run it for real")
     return 0
@@ -81,11 +89,12 @@ async def _tell(console: Console, client: Client, port: int) -> None:
             f"  {sum(sent)} accepted in {seconds:.1f} s, each committed with all of its numbers before its answer"
         )
 
-        _step(console, "What it means")
-        await show_insights(client, console, days=30)
+        _step(console, "What it means, with the common issues in users' own words")
+        await client.insights.get(refresh_issues=True, timeout_seconds=60)
+        await show_insights(client, console, days=_DAYS)
 
         _step(console, "Patterns that turned bad, as reviews for people")
-        await show_reviews(client, console, states=("open", "claimed"), order="urgent", limit=20)
+        await show_reviews(client, console, states=("open", "claimed"), order="urgent", limit=5)
 
         await _resolve_one(console, client)
 
@@ -127,29 +136,48 @@ def _feedback(row: dict[str, Any], now: datetime) -> feedback_pb2.Feedback:
 
 
 async def _resolve_one(console: Console, client: Client) -> None:
-    _step(console, "A reviewer claims the most urgent one and resolves it")
+    _step(console, "A reviewer claims the most urgent one that users corrected, and resolves it with a correction")
     urgent = client.reviews.list(
         filter=review_pb2.ReviewFilter(states=[review_pb2.REVIEW_STATE_OPEN]),
         order=review_pb2.REVIEW_ORDER_MOST_URGENT,
     )
     async for review in urgent:
-        claim = await client.reviews.claim(review.id, "ann")
         detail = await client.reviews.get(review.id)
-        console.print(Text(f"  “{review.pattern.representative_query}”: {review.suggested_action}"))
+        corrections = [each for each in detail.related_feedback if each.correction.kind == CORRECTION_KIND_KNOWLEDGE]
+        if not corrections:
+            continue
+        given = corrections[0]
+        claim = await client.reviews.claim(review.id, "ann")
+        query = review.pattern.representative_query
+        console.print(Text(f"  “{query}”: {review.suggested_action}"))
         for feedback in detail.related_feedback:
             if feedback.comment:
                 console.print(Text(f"    a user: {feedback.comment}", style="dim"))
-        await claim.resolve("corrected the knowledge base and told the team")
-        resolved = await client.reviews.get(review.id)
+        draft = CorrectionDraft(
+            knowledge=KnowledgeChange(key=f"parcels/{review.pattern.id[:8]}", content=given.correction.corrected),
+            base_revision=0,
+            feedback_ids=[given.id],
+        )
+        resolved = await claim.resolve("as users said", corrections=[draft])
+        for done in resolved.corrections:
+            console.print(Text(f"  knowledge {done.target}, revision {done.revision}: {done.content}"))
+        detail = await client.reviews.get(review.id)
         console.print(
             "  "
             + " -> ".join(
-                review_pb2.ReviewAction.Name(change.action).removeprefix("REVIEW_ACTION_")
-                for change in resolved.history
+                review_pb2.ReviewAction.Name(change.action).removeprefix("REVIEW_ACTION_") for change in detail.history
             )
         )
+        await _search(console, client, given.interaction.query)
         return
     console.print("  there is none")
+
+
+async def _search(console: Console, client: Client, query: str) -> None:
+    _step(console, "The assistant searches the knowledge base by meaning before it answers the next user")
+    console.print(Text(f"  “{query}”"))
+    for match in await client.corrections.search_knowledge(query, page_size=1):
+        console.print(Text(f"  {match.score:.2f}  {match.entry.content}"))
 
 
 @contextlib.asynccontextmanager
@@ -178,11 +206,20 @@ async def _watching(client: Client) -> AsyncIterator[tuple[list[event_pb2.Event]
 
 def _line(event: event_pb2.Event) -> str:
     severity = event_pb2.EventSeverity.Name(event.severity).removeprefix("EVENT_SEVERITY_")
-    action = review_pb2.ReviewAction.Name(event.review.action).removeprefix("REVIEW_ACTION_")
-    return (
-        f"  {event.seq:>4}  {severity:<8}  review {event.review.review_id} {action.lower():<9}"
-        f" negative {event.review.negative_rate:.0%} of {event.review.sample_size}"
-    )
+    match event.WhichOneof("payload"):
+        case "review":
+            action = review_pb2.ReviewAction.Name(event.review.action).removeprefix("REVIEW_ACTION_").lower()
+            what = (
+                f"review {event.review.review_id} {action}, "
+                f"negative {event.review.negative_rate:.0%} of {event.review.sample_size}"
+            )
+        case "correction":
+            state = enum_name(correction_pb2.CorrectionState.Name(event.correction.state), "CORRECTION_STATE_")
+            what = f"correction {event.correction.correction_id} {state}, revision {event.correction.revision}"
+        case _:
+            state = enum_name(issue_pb2.IssueState.Name(event.issue.state), "ISSUE_STATE_")
+            what = f"issue {event.issue.issue_id} {state}, {event.issue.frequency} pieces of feedback"
+    return f"  {event.seq:>4}  {severity:<8}  {what}"
 
 
 def _step(console: Console, title: str) -> None:

@@ -1,0 +1,47 @@
+"""`uptake reviews`: what needs a person."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.text import Text
+from uptake import Client
+from uptake.v1 import review_pb2
+
+from uptake_service.commands.tables import age, enum_name, one_line, over, two_line_table
+from uptake_service.reviews.model import ReviewState
+from uptake_service.rpc.enums import numbers
+
+_STATES = numbers(review_pb2.ReviewState, "REVIEW_STATE_", ReviewState)
+
+
+async def show_reviews(client: Client, console: Console, *, states: Sequence[str], order: str, limit: int) -> None:
+    """Prints reviews in these states (lower case; none means all), "urgent" or "newest" first."""
+    listing = client.reviews.list(
+        filter=review_pb2.ReviewFilter(states=[_STATES[ReviewState(state.upper())] for state in states]),
+        order=review_pb2.REVIEW_ORDER_MOST_URGENT if order == "urgent" else review_pb2.REVIEW_ORDER_NEWEST,
+        page_size=limit,
+    )
+    page = await listing.page("")
+    if not page.reviews:
+        which = f"no review is {' or '.join(states)}" if states else "there are no reviews"
+        console.print(f"  {which}: nothing turned bad, or there is too little feedback")
+        console.print("  `uptake insights` shows what came in, `--state resolved` what was fixed")
+        return
+    table = two_line_table("review, state", "priority, age", "negative", wide="pattern, what to do")
+    now = datetime.now(UTC)
+    for review in page.reviews:
+        state = enum_name(review_pb2.ReviewState.Name(review.state), "REVIEW_STATE_")
+        by = f" by {one_line(review.assignee, 12)}" if review.assignee else ""
+        table.add_row(
+            over(review.id, state + by),
+            over(
+                enum_name(review_pb2.ReviewPriority.Name(review.priority), "REVIEW_PRIORITY_"),
+                age(now - review.create_time.ToDatetime(UTC)),
+            ),
+            Text(f"{review.negative_rate:.0%} of {review.sample_size}"),
+            over(one_line(review.pattern.representative_query, 60), one_line(review.suggested_action, 80)),
+        )
+    console.print(table)
+    if page.next_page_token:
+        console.print("  and more: raise --limit")

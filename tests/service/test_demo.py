@@ -1,0 +1,24 @@
+"""`uptake demo` tells the main job whole."""
+
+import re
+
+from tests.processes import run
+
+
+async def test_the_demo_shows_the_main_job() -> None:
+    code, output, errors = await run("demo", columns="120")
+
+    assert (code, errors) == (0, "")
+    shown = " ".join(output.split())
+    assert "422 accepted" in shown
+    complaints = output.partition("what users complain of")[2].partition("what to improve")[0]
+    assert len(re.findall(r"^ {2}\d+ ", complaints, re.MULTILINE)) >= 5
+    assert "OPENED -> CLAIMED -> RESOLVED" in shown
+    corrected = re.search(r"knowledge parcels/\w+, revision 1: (.*?) OPENED", shown)
+    assert corrected
+    searched = shown.partition("searches the knowledge base")[2]
+    assert corrected[1] in searched.partition("What a subscriber saw")[0]
+    events = searched.partition("What a subscriber saw")[2]
+    assert all(
+        re.search(kind, events) for kind in (r"issue \w+ new", r"correction \w+ applied", r"review \w+ resolved")
+    )
