@@ -162,7 +162,6 @@ class App:
         trigger = Trigger(mongo, clock, feedback, patterns, projects, marks, reviews, events)
         intake = Intake(
             mongo,
-            clock,
             slot,
             feedback,
             patterns,

@@ -1,4 +1,4 @@
-"""The service's clock. Leases and claims are judged by the database's clock instead."""
+"""The service's clock. What is held against another process's times goes by the database's clock instead."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -154,6 +154,30 @@ async def test_a_dismissed_pattern_is_quiet_until_as_many_negatives_came_in(clie
     assert (newest.state, oldest.state) == (review_pb2.REVIEW_STATE_OPEN, review_pb2.REVIEW_STATE_DISMISSED)
 
 
+class _Ahead(Clock):
+    """The clock of a machine whose time is wrong."""
+
+    def __init__(self, by: timedelta) -> None:
+        self._by = by
+
+    def now(self) -> datetime:
+        return super().now() + self._by
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+async def test_how_many_came_in_after_a_dismissal_does_not_hang_on_a_machines_clock(
+    start_service: StartService, hours: int
+) -> None:
+    service = await start_service(_Ahead(timedelta(hours=hours)))
+    review = await _opened(service.client)
+    await (await service.client.reviews.claim(review.id, "ann")).dismiss("not ours")
+    await _bad(service.client, "b", 2)
+    assert len(await _reviews(service.client)) == 1
+    await _bad(service.client, "c", 1)
+    assert len(await _reviews(service.client)) == 2
+    assert await check(service.mongo, Clock()) == []
+
+
 async def test_only_answers_after_the_fix_reopen(service: Service) -> None:
     client = service.client
     await _bad(client, "a", 3, versions={"prompt": "1"})

@@ -12,7 +12,6 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from uptake_service.clock import Clock
 from uptake_service.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -93,7 +92,6 @@ class Intake:
     def __init__(
         self,
         mongo: Mongo,
-        clock: Clock,
         slot: WriterSlot,
         feedback: FeedbackStore,
         patterns: Patterns,
@@ -110,7 +108,6 @@ class Intake:
         heartbeat_seconds: float,
     ) -> None:
         self._mongo = mongo
-        self._clock = clock
         self._slot = slot
         self._feedback = feedback
         self._patterns = patterns
@@ -343,7 +340,7 @@ class _Attempt:
 
     async def write(self, session: Session) -> _Outcome:
         intake = self._intake
-        revision = await intake._slot.advance(session)
+        revision, now = await intake._slot.advance(session)
         if revision == self.revision + 1 and self._outcome is not None:
             # The run before was committed and its answer lost: nobody else counts this slot's revision up.
             raise _Committed(self._outcome)
@@ -352,7 +349,7 @@ class _Attempt:
         self.revision = revision
         known = await intake._requests.known([item.key for item in self._items if item.key], session=session)
         plan = Plan(
-            now=intake._clock.now(),
+            now=now,
             writer=intake._slot.number,
             revision=self.revision,
             projects=self._projects,

@@ -73,7 +73,7 @@ class Plan:
     """The writes that a batch comes to.
 
     Args:
-        now: Time of the batch.
+        now: Time of the batch, by the database's clock: dismissals and fixes, which feedback is held against, are too.
         writer: The writer slot.
         revision: The revision of the slot that the transaction makes.
         projects: The projects of all changes, by id.

@@ -6,7 +6,9 @@ the database's time, and taken by an update that is conditional on what was read
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
+from uptake_service.clock import cut
 from uptake_service.errors import DuplicateKey
 from uptake_service.mongo.client import Collection, Document, Mongo, Session
 
@@ -55,6 +57,13 @@ class SlotLost(Exception):
     """Another process took this writer slot: this one was silent for longer than its lease."""
 
 
+class Advance(NamedTuple):
+    """A commit under a slot: the revision that it makes, and its time by the database's clock."""
+
+    revision: int
+    time: datetime
+
+
 class WriterSlot:
     """A numbered slot that this process alone writes under, in the collection `writers`:
     {_id: number, holder, revision, expire_time}.
@@ -95,12 +104,12 @@ class WriterSlot:
             number = max((slot["_id"] for slot in slots), default=-1) + 1
             await _insert_if_new(self._writers, {"_id": number, "holder": "", "revision": 0, "expire_time": _LONG_AGO})
 
-    async def advance(self, session: Session) -> int:
+    async def advance(self, session: Session) -> Advance:
         """Fences a transaction, renews the lease and counts the commit.
 
         Returns:
-            The revision that this transaction makes. It is `revision` + 1, unless a commit of this process went
-            through whose answer was lost.
+            What this transaction makes. Its revision is `revision` + 1, unless a commit of this process went through
+            whose answer was lost.
 
         Raises:
             SlotLost: The slot is another's now.
@@ -114,7 +123,7 @@ class WriterSlot:
                 {"$set": {"revision": revision, "expire_time": slot["now"] + self._lease}},
                 session=session,
             )
-            return revision
+            return Advance(revision, cut(slot["now"]))
         raise SlotLost
 
     async def renew(self) -> None:

@@ -4,7 +4,7 @@ A mark is written in the transaction that makes it due and deleted in the one th
 loses nothing. Each transaction writes marks of its own, which nobody else touches.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from uptake_service.model import Model
 from uptake_service.mongo.client import Document, Mongo, Session
@@ -64,10 +64,12 @@ class Marks:
         """Deletes a mark; tells whether it was still there."""
         return await self._marks.delete_many({"_id": mark.document_id}, session=session) > 0
 
-    async def left_before(self, time: datetime, limit: int) -> list[Mark]:
-        """Marks made before `time` and still there, oldest first."""
-        documents = await self._marks.find({"create_time": {"$lt": time}}, sort=[("create_time", 1)], limit=limit)
-        return [_mark(document) for document in documents]
+    async def left(self, age: timedelta, limit: int) -> list[Mark]:
+        """Of the oldest `limit` marks those older than `age`, oldest first."""
+        documents = await self._marks.aggregate(
+            [{"$sort": {"create_time": 1}}, {"$limit": limit}, {"$addFields": {"now": "$$NOW"}}]
+        )
+        return [_mark(document) for document in documents if document["create_time"] + age < document["now"]]
 
     async def everything(self, session: Session) -> list[Mark]:
         return [_mark(document) for document in await self._marks.find({}, session=session)]

@@ -69,7 +69,7 @@ class Trigger:
 
     async def run_left(self, older_than_seconds: float) -> int:
         """Judges marks that a crash or an outage left; tells how many."""
-        left = await self._marks.left_before(self._clock.now() - timedelta(seconds=older_than_seconds), _LEFT_AT_ONCE)
+        left = await self._marks.left(timedelta(seconds=older_than_seconds), _LEFT_AT_ONCE)
         for mark in left:
             await self.run([mark])
         if left:
