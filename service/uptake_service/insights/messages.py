@@ -1,6 +1,6 @@
 """Insights and events on the wire."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uptake.v1 import event_pb2, insight_pb2, issue_pb2
@@ -75,8 +75,13 @@ def metrics_message(metrics: Metrics) -> insight_pb2.Metrics:
     )
 
 
-def metric_series_message(series: Series) -> insight_pb2.MetricSeries:
-    return insight_pb2.MetricSeries(group_value=series.value, points=[_metric_point(each) for each in series.points])
+def series_message(series: Sequence[Series]) -> insight_pb2.QueryMetricsResponse:
+    return insight_pb2.QueryMetricsResponse(
+        metric_series=[
+            insight_pb2.MetricSeries(group_value=each.value, points=[_metric_point(point) for point in each.points])
+            for each in series
+        ]
+    )
 
 
 def insights_message(insights: Insights) -> insight_pb2.Insights:

@@ -20,8 +20,8 @@ from uptake_service.insights.messages import (
     event_message,
     insights_message,
     issue_message,
-    metric_series_message,
     metrics_message,
+    series_message,
     to_issue_filter,
     to_metric_group,
     to_metric_interval,
@@ -184,8 +184,7 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
         checks.done()
         series = await self._insights.series(project, start, end, interval, group)
         # Thousands of points take longer than the loop should wait.
-        messages = await asyncio.to_thread(lambda: [metric_series_message(each) for each in series])
-        return pb.QueryMetricsResponse(metric_series=messages)
+        return await asyncio.to_thread(series_message, series)
 
     async def _issue(self, project: str, id: str) -> issue_pb2.Issue:
         return issue_message(await self._issues.get(project, id, *self._insights.window()))
