@@ -71,16 +71,16 @@ async def serving(data_dir: Path, **settings: str) -> AsyncIterator[ServiceProce
         await reading
 
 
-async def launch(*arguments: str, **settings: str) -> Process:
-    """Starts a command, with these settings and no others."""
+async def launch(*arguments: str, folder: Path | None = None, **settings: str) -> Process:
+    """Starts a command in a folder, with these settings and no others."""
     return await asyncio.create_subprocess_exec(
-        *_COMMAND, *arguments, env=_environment(settings), stdout=PIPE, stderr=PIPE
+        *_COMMAND, *arguments, env=_environment(settings), cwd=folder, stdout=PIPE, stderr=PIPE
     )
 
 
-async def run(*arguments: str, **settings: str) -> tuple[int, str, str]:
+async def run(*arguments: str, folder: Path | None = None, **settings: str) -> tuple[int, str, str]:
     """Runs a command that ends by itself; returns exit code, output and errors."""
-    process = await launch(*arguments, **settings)
+    process = await launch(*arguments, folder=folder, **settings)
     try:
         async with asyncio.timeout(45):
             output, errors = await process.communicate()

@@ -1,4 +1,4 @@
-"""The command line: `uptake serve|demo|import|reviews|insights|issues|corrections|apply|check|health`."""
+"""The command line: `uptake serve|demo|import|reviews|insights|issues|corrections|apply|report|check|health`."""
 
 import asyncio
 import logging
@@ -228,6 +228,20 @@ def apply(file: Path, reviewer: str, dry_run: bool, again: str, address: str, pr
         sys.exit(asyncio.run(run()))
     except BadFile as error:
         raise StartupError(f"{file}: {error}") from None
+
+
+@cli.command()
+@click.option("--html", "file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where to.")
+@click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back.")
+@_address_option
+@_project_option
+def report(file: Path, days: int, address: str, project: str) -> None:
+    """Write what the feedback means to one HTML page with plots, which needs nothing else."""
+    from rich.console import Console
+
+    from uptake_service.commands.report import write_report
+
+    _with_client(address, project, lambda client: write_report(client, Console(), file, project=project, days=days))
 
 
 @cli.command()

@@ -1,12 +1,13 @@
 """`uptake demo` tells the main job whole."""
 
 import re
+from pathlib import Path
 
 from tests.processes import run
 
 
-async def test_the_demo_shows_the_main_job() -> None:
-    code, output, errors = await run("demo", columns="120")
+async def test_the_demo_shows_the_main_job(tmp_path: Path) -> None:
+    code, output, errors = await run("demo", folder=tmp_path)
 
     assert (code, errors) == (0, "")
     shown = " ".join(output.split())
@@ -22,3 +23,4 @@ async def test_the_demo_shows_the_main_job() -> None:
     assert all(
         re.search(kind, events) for kind in (r"issue \w+ new", r"correction \w+ applied", r"review \w+ resolved")
     )
+    assert "<h1>What users say</h1>" in (tmp_path / "uptake-report.html").read_text()

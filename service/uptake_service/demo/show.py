@@ -25,6 +25,7 @@ from uptake.v1.feedback_pb2 import CORRECTION_KIND_KNOWLEDGE
 
 from uptake_service.app import App
 from uptake_service.commands.insights import show_insights
+from uptake_service.commands.report import can_report, write_report
 from uptake_service.commands.reviews import show_reviews
 from uptake_service.commands.tables import enum_name
 from uptake_service.config import load_settings
@@ -104,6 +105,11 @@ async def _tell(console: Console, client: Client, port: int) -> None:
                 await resolved.wait()
         for event in events[-_EVENTS_SHOWN:]:
             console.print(_line(event))
+
+    if can_report():
+        _step(console, "All of it on one page")
+        file = Path("uptake-report.html")
+        await write_report(client, console, file, project="default", days=_DAYS)
 
 
 async def _send(client: Client, rows: list[dict[str, Any]], now: datetime) -> int:
