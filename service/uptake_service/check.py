@@ -4,9 +4,8 @@ All is read in one snapshot, so it may run beside a working service. After any c
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from uptake_service.clock import Clock
 from uptake_service.corrections import rules as correction_rules
 from uptake_service.corrections.store import everything as all_corrections
 from uptake_service.feedback.model import FeedbackState, Sentiment, StoredFeedback
+from uptake_service.feedback.recount import FeedbackRecount
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.insights.issues.members import IssueMembers
 from uptake_service.insights.issues.recount import IssueRecount
@@ -22,42 +22,36 @@ from uptake_service.insights.issues.store import IssueStore
 from uptake_service.insights.rollups import Counts, RollupDeltas, RollupKey, RollupStore
 from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.mongo.events import EventLog
-from uptake_service.mongo.requests import RequestRecords
+from uptake_service.mongo.requests import RequestRecord, RequestRecords
 from uptake_service.mongo.transactions import snapshot
 from uptake_service.projects.model import Project
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.marks import Mark, Marks
-from uptake_service.reviews.model import Review, ReviewState
-from uptake_service.reviews.rules import answered_after, examine, is_quiet
+from uptake_service.reviews.model import Review
+from uptake_service.reviews.recount import TriggerRecount
 from uptake_service.reviews.store import ReviewStore
 
 
 @dataclass
 class PatternRecount:
-    """What one pattern's feedback comes to. `newest` are the active ones, newest last, as many as any policy asks."""
+    """What one pattern's feedback comes to."""
 
     id: str
-    project: str
+    trigger: TriggerRecount
     total: int = 0
     negative: int = 0
     vector_sum: NDArray[np.int64] | None = None
-    newest: list[StoredFeedback] = field(default_factory=list)
-    last_change: datetime | None = None
-    negatives: list[datetime] = field(default_factory=list)
 
-    def count(self, feedback: StoredFeedback, kept: int) -> None:
-        self.last_change = max(self.last_change or feedback.update_time, feedback.update_time)
+    def count(self, feedback: StoredFeedback) -> None:
+        self.trigger.count(feedback)
         if feedback.state is not FeedbackState.ACTIVE:
             return
         self.total += 1
         if feedback.sentiment is Sentiment.NEGATIVE:
             self.negative += 1
-            self.negatives.append(feedback.create_time)
         if feedback.vector:
             vector = np.frombuffer(feedback.vector, dtype=np.int8).astype(np.int64)
             self.vector_sum = vector if self.vector_sum is None else self.vector_sum + vector
-        self.newest.append(feedback)
-        del self.newest[:-kept]
 
 
 @dataclass
@@ -66,11 +60,24 @@ class _Snapshot:
 
     rollups: dict[RollupKey, Counts]
     shares: dict[str, Document]
-    patterns: dict[str, Document]
+    review_of: dict[str, str | None]
     marks: dict[str, list[Mark]]
     reviews: dict[str, list[Review]]
+    review_ids: defaultdict[str, set[str]]
     writers: dict[int, int]
     projects: dict[str, Project]
+
+    def project(self, id: str) -> Project:
+        return self.projects.get(id) or Project(id=id)
+
+    def trigger(self, pattern_id: str, project: Project) -> TriggerRecount:
+        marks = self.marks.pop(pattern_id, [])
+        return TriggerRecount(pattern_id, project, self.reviews.get(pattern_id, []), marks, self.writers)
+
+    def review_record_differences(self, record: RequestRecord) -> Iterator[str]:
+        id = record.resource.split(":")[0]
+        if id not in self.review_ids[record.project]:
+            yield f"request record {record.id}: its review {id} is not there"
 
 
 async def check(mongo: Mongo, clock: Clock) -> list[str]:
@@ -89,9 +96,28 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
         differences: list[str] = []
         seen: set[str] = set()
         complaints = IssueRecount()
-        async for pattern, items in _patterns(feedback.everything(session), deltas, complaints):
-            seen.add(pattern.id)
-            differences += _pattern_differences(pattern, items, stored)
+        pieces = FeedbackRecount()
+        async for record in RequestRecords(mongo).everything(session):
+            if record.method.endswith("Feedback"):
+                pieces.expect(record)
+            elif record.method.endswith("Review"):
+                differences += stored.review_record_differences(record)
+        pattern: PatternRecount | None = None
+        async for item in feedback.everything(session):
+            project = stored.project(item.project)
+            deltas.count(item, +1)
+            complaints.count(item)
+            differences += pieces.differences(item, project)
+            # Feedback comes by pattern.
+            if pattern is None or item.pattern_id != pattern.id:
+                if pattern is not None:
+                    differences += _pattern_differences(pattern, stored)
+                pattern = PatternRecount(item.pattern_id, stored.trigger(item.pattern_id, project))
+                seen.add(pattern.id)
+            pattern.count(item)
+        if pattern is not None:
+            differences += _pattern_differences(pattern, stored)
+        differences += pieces.left_over()
         differences += [f"pattern share of {id}: its pattern has no feedback" for id in _left_over(stored, seen)]
         differences += rollup_differences(stored.rollups, deltas.changes())
         differences += _review_differences(stored)
@@ -114,54 +140,6 @@ def rollup_differences(stored: dict[RollupKey, Counts], counted: dict[RollupKey,
                 )
 
 
-def mark_differences(mark: Mark, items: list[StoredFeedback], revision: int) -> Iterator[str]:
-    """Names what is wrong with a mark.
-
-    Args:
-        mark: The mark.
-        items: All feedback of its pattern.
-        revision: The revision of its writer's slot.
-    """
-    name = f"trigger mark {mark.document_id}"
-    if mark.revision > revision:
-        yield f"{name}: is of revision {mark.revision}, but its writer made only {revision}"
-    by_id = {item.id: item for item in items}
-    for id in mark.feedback_ids:
-        item = by_id.get(id)
-        if item is None:
-            yield f"{name}: names feedback {id}, which its pattern does not have"
-        elif item.writer == mark.writer and item.revision < mark.revision:
-            yield f"{name}: names feedback {id}, which was written before it"
-    for item in items:
-        due = item.state is FeedbackState.ACTIVE and item.sentiment is Sentiment.NEGATIVE
-        if due and (item.writer, item.revision) == (mark.writer, mark.revision) and item.id not in mark.feedback_ids:
-            yield f"{name}: does not name feedback {item.id}, which it should"
-
-
-def is_due(pattern: PatternRecount, project: Project, reviews: list[Review]) -> bool:
-    """Whether the trigger, run at the pattern's last change, would have opened or reopened a review."""
-    last_change = pattern.last_change
-    if last_change is None or (project.update_time and project.update_time >= last_change):
-        # Under a new policy a pattern is judged when something comes in, not before.
-        return False
-    if any(review.active for review in reviews):
-        return False
-    policy = project.settings.review_policy
-    newest = max(reviews, key=lambda review: review.create_time, default=None)
-    window = list(reversed(pattern.newest))
-    if newest is not None and newest.resolution is not None:
-        fix, end = newest.fix, newest.resolution.end_time
-        if end >= last_change:
-            return False
-        if fix is not None:
-            # As the trigger reads it: what occurred before the fix is not looked at, whatever its versions.
-            window = [item for item in window if item.occur_time >= fix.time and answered_after(item, fix)]
-        since = sum(time > end for time in pattern.negatives)
-        if newest.state is ReviewState.DISMISSED and is_quiet(newest, policy, since, last_change):
-            return False
-    return examine(window, policy) is not None
-
-
 async def _read(mongo: Mongo, clock: Clock, session: Session) -> _Snapshot:
     requests = RequestRecords(mongo)
     reviews_store = ReviewStore(mongo, clock, EventLog(mongo, clock, 1), requests, 1)
@@ -169,8 +147,11 @@ async def _read(mongo: Mongo, clock: Clock, session: Session) -> _Snapshot:
     for mark in await Marks(mongo).everything(session):
         marks[mark.pattern_id].append(mark)
     reviews: defaultdict[str, list[Review]] = defaultdict(list)
+    review_ids: defaultdict[str, set[str]] = defaultdict(set)
     for review in await reviews_store.everything(session):
         reviews[review.pattern_id].append(review)
+        review_ids[review.project].add(review.id)
+    patterns = await mongo.collection("patterns").find({}, projection={"review_id": 1}, session=session)
     shares: dict[str, Document] = {}
     async for share in mongo.collection("pattern_shares").stream({}, session=session):
         vector = np.frombuffer(share["vector_sum"], dtype="<i4").astype(np.int64)
@@ -181,36 +162,17 @@ async def _read(mongo: Mongo, clock: Clock, session: Session) -> _Snapshot:
     return _Snapshot(
         rollups=await RollupStore(mongo).everything(session),
         shares=shares,
-        patterns={p["_id"]: p for p in await mongo.collection("patterns").find({}, session=session)},
+        review_of={pattern["_id"]: pattern["review_id"] for pattern in patterns},
         marks=marks,
         reviews=reviews,
+        review_ids=review_ids,
         writers={w["_id"]: w["revision"] for w in await mongo.collection("writers").find({}, session=session)},
         projects={p.id: p for p in await ProjectStore(mongo, clock, requests, 1).everything(session)},
     )
 
 
-async def _patterns(
-    feedback: AsyncIterator[StoredFeedback], deltas: RollupDeltas, complaints: IssueRecount
-) -> AsyncIterator[tuple[PatternRecount, list[StoredFeedback]]]:
-    """Recounts feedback, which comes by pattern, a pattern at a time."""
-    pattern: PatternRecount | None = None
-    items: list[StoredFeedback] = []
-    async for item in feedback:
-        deltas.count(item, +1)
-        complaints.count(item)
-        if pattern is None or item.pattern_id != pattern.id:
-            if pattern is not None:
-                yield pattern, items
-            pattern, items = PatternRecount(item.pattern_id, item.project), []
-        pattern.count(item, kept=1000)
-        # Only what marks look at; whole texts of a large pattern would not fit.
-        items.append(item.model_copy(update={"vector": b""}))
-    if pattern is not None:
-        yield pattern, items
-
-
-def _pattern_differences(pattern: PatternRecount, items: list[StoredFeedback], stored: _Snapshot) -> Iterator[str]:
-    if pattern.id not in stored.patterns:
+def _pattern_differences(pattern: PatternRecount, stored: _Snapshot) -> Iterator[str]:
+    if pattern.id not in stored.review_of:
         yield f"pattern {pattern.id}: has feedback but is not there"
     share = stored.shares.get(pattern.id, {"total": 0, "negative": 0, "vector_sum": np.zeros(1, dtype=np.int64)})
     for name, counted in (("total", pattern.total), ("negative", pattern.negative)):
@@ -219,15 +181,7 @@ def _pattern_differences(pattern: PatternRecount, items: list[StoredFeedback], s
     counted_sum = np.zeros_like(share["vector_sum"]) if pattern.vector_sum is None else pattern.vector_sum
     if not np.array_equal(counted_sum, share["vector_sum"]):
         yield f"pattern {pattern.id}: its vector sum is not that of its feedback"
-    for item in items:
-        if item.sentiment is not item.content.sentiment:
-            yield f"feedback {item.id}: sentiment is {item.sentiment}, what was said is {item.content.sentiment}"
-    marks = stored.marks.pop(pattern.id, [])
-    for mark in marks:
-        yield from mark_differences(mark, items, stored.writers.get(mark.writer, 0))
-    project = stored.projects.get(pattern.project) or Project(id=pattern.project)
-    if not marks and is_due(pattern, project, stored.reviews.get(pattern.id, [])):
-        yield f"pattern {pattern.id}: is due for a review and has none"
+    yield from pattern.trigger.differences()
 
 
 def _left_over(stored: _Snapshot, seen: set[str]) -> list[str]:
@@ -245,8 +199,7 @@ def _review_differences(stored: _Snapshot) -> Iterator[str]:
     for pattern_id, reviews in stored.reviews.items():
         if sum(review.active for review in reviews) > 1:
             yield f"pattern {pattern_id}: has more than one active review"
-    for id, pattern in stored.patterns.items():
-        review_id = pattern["review_id"]
+    for id, review_id in stored.review_of.items():
         if review_id and all(review.id != review_id for review in stored.reviews.get(id, [])):
             yield f"review {review_id} of pattern {id}: is gone"
 

@@ -294,6 +294,34 @@ async def test_check_names_exactly_what_was_altered(service: Service) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("collection", "id_of", "change", "named"),
+    [
+        ("feedback", "vote", {"vote": "wrong"}, "vote is 'wrong'"),
+        ("feedback", "said", {"vote": ""}, "vote is ''"),
+        ("feedback", "taken back", {"vote": ""}, "vote is ''"),
+        ("requests", "default/CollectFeedback/c", {"resource": "gone"}, "its feedback gone is not there"),
+        ("requests", "default/ClaimReview/r", {"resource": "gone:1"}, "its review gone is not there"),
+    ],
+)
+async def test_check_names_votes_and_requests_that_were_altered(
+    service: Service, collection: str, id_of: str, change: dict[str, str], named: str
+) -> None:
+    client = service.client
+    ids = {
+        "vote": (await client.collect(thumbs_down("1", query="q", user_id="u"), request_id="c")).id,
+        "said": (await client.collect(correction("2", "so", query="q", user_id="u"))).id,
+        "taken back": (await client.collect(thumbs_down("3", query="q", user_id="u"))).id,
+    }
+    await client.collect(thumbs_down("4", query="q"))
+    await client.feedback.retract(ids["taken back"], request_id="t")
+    await client.reviews.claim((await client.reviews.list().page("")).reviews[0].id, "ann", request_id="r")
+    assert await check(service.mongo, Clock()) == []
+    await service.mongo.collection(collection).update({"_id": ids.get(id_of, id_of)}, {"$set": change})
+    (line,) = await check(service.mongo, Clock())
+    assert line.endswith(named)
+
+
 async def test_a_retracted_vote_and_a_new_one_can_be_written_together(service: Service) -> None:
     await service.client.collect(thumbs_up("i", query="q", user_id="u"))
     store = FeedbackStore(service.mongo, Clock())

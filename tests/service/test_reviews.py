@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import grpc
 import pytest
@@ -152,6 +153,28 @@ async def test_a_dismissed_pattern_is_quiet_until_as_many_negatives_came_in(clie
     await _bad(client, "c", 1)
     newest, oldest = await _reviews(client)
     assert (newest.state, oldest.state) == (review_pb2.REVIEW_STATE_OPEN, review_pb2.REVIEW_STATE_DISMISSED)
+
+
+async def test_the_end_of_a_dismissals_quiet_alone_makes_nothing_due(service: Service) -> None:
+    client = service.client
+    policy = project_pb2.ReviewPolicy()
+    policy.dismissal_quiet_period.FromMilliseconds(300)
+    await client.projects.update(
+        project_pb2.ProjectSettings(review_policy=policy), ["review_policy.dismissal_quiet_period"]
+    )
+    review = await _opened(client)
+    await _bad(client, "b", 2)
+    claim = await client.reviews.claim(review.id, "ann")
+    dismissed = (await claim.dismiss("not ours")).resolution.end_time.ToDatetime()
+    before = datetime.now(UTC) - timedelta(hours=1)
+
+    async def is_over() -> bool:
+        good = await client.collect(thumbs_up(str(uuid4()), query=QUERY, occur_time=before))
+        return good.create_time.ToDatetime() > dismissed + timedelta(milliseconds=300)
+
+    await _until(is_over)
+    assert len(await _reviews(client)) == 1
+    assert await check(service.mongo, Clock()) == []
 
 
 class _Ahead(Clock):

@@ -254,9 +254,12 @@ class FeedbackStore:
         await self._feedback.insert_many([to_document(feedback) for feedback in added], session=session)
 
     async def everything(self, session: Session) -> AsyncIterator[StoredFeedback]:
-        """All feedback of all projects, by pattern and then oldest first."""
+        """All feedback of all projects, by pattern and then oldest first, without the answers that it is about."""
         async for document in self._feedback.stream(
-            {}, sort=[("pattern_id", 1), ("occur_time", 1), ("_id", 1)], session=session
+            {},
+            projection={"interaction.response": 0},
+            sort=[("pattern_id", 1), ("occur_time", 1), ("_id", 1)],
+            session=session,
         ):
             yield to_feedback(document)
 
@@ -328,7 +331,7 @@ def to_feedback(document: Document) -> StoredFeedback:
         interaction=Interaction(
             id=interaction["id"],
             query=interaction["query"],
-            response=interaction["response"],
+            response=interaction.get("response", ""),
             model=interaction["model"],
             versions=mapping(interaction["versions"]),
             create_time=interaction["create_time"],

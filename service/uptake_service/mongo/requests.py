@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import hmac
 import secrets
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,6 +28,17 @@ class RequestKey:
     @property
     def document_id(self) -> str:
         return f"{self.project}/{self.method}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """A call that was made. Without `expire_time` it is kept as long as the resource that it made."""
+
+    id: str
+    project: str
+    method: str
+    resource: str
+    expire_time: datetime | None
 
 
 class RequestRecords:
@@ -104,6 +116,11 @@ class RequestRecords:
             [{"_id": key.document_id, "digest": key.digest, "resource": resource} | expiry for key, resource in made],
             session=session,
         )
+
+    async def everything(self, session: Session) -> AsyncIterator[RequestRecord]:
+        async for record in self._records.stream({}, projection={"digest": 0}, session=session):
+            project, method, _ = record["_id"].split("/", 2)
+            yield RequestRecord(record["_id"], project, method, record["resource"], record.get("expire_time"))
 
 
 def reused(request_id: str) -> DomainError:

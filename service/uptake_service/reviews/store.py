@@ -158,7 +158,8 @@ class ReviewStore:
         await self._reviews.update({"_id": review.id}, {"$set": {"fix_sampled": review.fix_sampled}}, session=session)
 
     async def everything(self, session: Session) -> list[Review]:
-        return await self._read({}, session=session)
+        """All reviews of all projects, without their history."""
+        return await self._read({}, history=False, session=session)
 
     async def add(self, review: Review, session: Session) -> None:
         """Raises DuplicateKey when the pattern has an active review already."""
