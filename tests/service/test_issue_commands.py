@@ -86,4 +86,4 @@ async def test_insights_show_issues_and_users_words_steer_no_terminal(client: Cl
 def test_trends_in_words() -> None:
     trends = {0.0: "steady", 0.04: "steady", 0.2: "+20%", -0.5: "-50%", -1.0: "-100%", 1.0: "x2", 14.2: "x15"}
     assert {value: trend(Issue(frequency=100, trend=value)) for value in trends} == trends
-    assert trend(Issue(frequency=100, trend=99)) == "all of late"
+    assert trend(Issue(frequency=100, trend=100)) == "all of late"

@@ -63,7 +63,7 @@ async def show_issue(client: Client, console: Console, id: str) -> None:
 
 def trend(issue: issue_pb2.Issue) -> str:
     """How the newer half of a window compares with the older one: "steady", "+20%", "x3" from twice on."""
-    if issue.trend and issue.trend + 1 == issue.frequency:
+    if issue.trend and issue.trend == issue.frequency:
         return "all of late"
     if abs(issue.trend) < 0.05:
         return "steady"

@@ -39,7 +39,7 @@ class Report:
     Attributes:
         series: The whole, by day.
         models: By model, the one with most feedback first; of a longer window its last LONGEST_BY_MODEL.
-        issues: Most frequent first, at most MOST_ISSUES.
+        issues: Most frequent first, at most MOST_ISSUES; `has_more_issues` tells whether there are others.
         reviews: Open and claimed ones, most urgent first, at most MOST_REVIEWS.
         corrections: Newest first, at most MOST_CORRECTIONS.
     """
@@ -51,6 +51,7 @@ class Report:
     series: insight_pb2.MetricSeries
     models: Sequence[Rate]
     issues: Sequence[issue_pb2.Issue]
+    has_more_issues: bool
     reviews: Sequence[review_pb2.Review]
     corrections: Sequence[correction_pb2.Correction]
 
@@ -83,6 +84,7 @@ async def gather(client: Client, project: str, days: int, now: datetime) -> Repo
         series=whole,
         models=[_whole(series) for series in models],
         issues=issues.issues,
+        has_more_issues=bool(issues.next_page_token),
         reviews=reviews.reviews,
         corrections=corrections.corrections,
     )

@@ -18,6 +18,9 @@ from uptake_service.report.gather import Rate
 # Of Okabe and Ito's palette, which colour-blind people can tell apart.
 _BLUE, _RED, _GREEN, _GREY, _AMBER = "#0072b2", "#d55e00", "#009e73", "#8a8f98", "#e69f00"
 _ROW_HEIGHT = 26
+_NAME = np.array([0.17, 0.05])
+"""Room that a name takes of the map's width and height."""
+
 _GONE, _MOST_RISE = -1.0, 3.0
 _TREND_COLORS = [[0.0, "rgb(0,114,178)"], [-_GONE / (_MOST_RISE - _GONE), "rgb(196,200,207)"], [1.0, "rgb(213,94,0)"]]
 
@@ -90,13 +93,17 @@ def issue_bars(issues: Sequence[issue_pb2.Issue]) -> go.Figure:
 
 
 def issue_map(issues: Sequence[issue_pb2.Issue], places: NDArray[np.float64]) -> go.Figure:
-    """Issues where `places` puts them, their area the frequency, coloured by trend."""
+    """Issues (most frequent first) where `places` puts them, their area the frequency, coloured by trend."""
+    labels = _labels(issues)
+    # Names and bubbles reach beyond the outermost middles.
+    margin = 0.15 * np.maximum(np.ptp(places, axis=0), 0.1)
+    low, high = places.min(axis=0) - margin, places.max(axis=0) + margin
     frequencies = np.array([max(issue.frequency, 1) for issue in issues], dtype=np.float64)
     figure = go.Figure(
         go.Scatter(
             x=places[:, 0],
             y=places[:, 1],
-            text=_labels(issues),
+            text=[label if shown else "" for label, shown in zip(labels, _legible(places, low, high), strict=True)],
             mode="markers+text",
             textposition="top center",
             marker={
@@ -104,16 +111,28 @@ def issue_map(issues: Sequence[issue_pb2.Issue], places: NDArray[np.float64]) ->
                 "color": _colors(issues),
                 "line": {"width": 1, "color": "white"},
             },
-            customdata=[(issue.frequency, _state(issue), _said(issue)) for issue in issues],
-            hovertemplate="%{text}: %{customdata[0]:,}, %{customdata[1]}<br>%{customdata[2]}<extra></extra>",
+            customdata=[
+                (label, issue.frequency, _state(issue), _said(issue))
+                for label, issue in zip(labels, issues, strict=True)
+            ],
+            hovertemplate="%{customdata[0]}: %{customdata[1]:,}, %{customdata[2]}<br>%{customdata[3]}<extra></extra>",
         )
     )
-    # Names stand beside the outermost bubbles; the axes mean nothing by themselves.
+    # The axes mean nothing by themselves.
     axis = {"visible": False, "showgrid": False, "zeroline": False}
-    reach = float(np.abs(places).max()) * 1.35 if places.size else 1.0
-    figure.update_xaxes(range=[-reach, reach], **axis)
-    figure.update_yaxes(range=[-reach, reach], **axis)
-    return _styled(figure, 520)
+    figure.update_xaxes(range=[low[0], high[0]], **axis)
+    figure.update_yaxes(range=[low[1], high[1]], **axis)
+    return _styled(figure, 560)
+
+
+def _legible(places: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> list[bool]:
+    """Which names stand free of those before them; the rest are told when pointed at."""
+    inside = (places - low) / (high - low)
+    shown: list[bool] = []
+    for place in inside:
+        apart = np.abs(inside[: len(shown)][shown] - place) / _NAME
+        shown.append(bool((apart.max(axis=1, initial=0) > 1).all()))
+    return shown
 
 
 def groups(rates: Sequence[Rate]) -> go.Figure:
