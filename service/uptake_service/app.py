@@ -40,16 +40,18 @@ from uptake_service.insights.issues.members import IssueMembers
 from uptake_service.insights.issues.runner import IssueRunner
 from uptake_service.insights.issues.store import IssueStore
 from uptake_service.insights.issues.view import IssueView
-from uptake_service.insights.live import Live, Shutdown
+from uptake_service.insights.live import Live
 from uptake_service.insights.opportunities import Opportunities
 from uptake_service.insights.rollups import RollupStore
 from uptake_service.insights.servicer import InsightServicer
 from uptake_service.insights.store import InsightStore
 from uptake_service.jobs import Jobs
+from uptake_service.live.feeds import Feeds
+from uptake_service.live.shutdown import Shutdown
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.embedded import EmbeddedDatabase, EmbeddedDatabaseError
 from uptake_service.mongo.events import EventLog
-from uptake_service.mongo.leases import Leases, WriterSlot
+from uptake_service.mongo.leases import Leases, Writers, WriterSlot
 from uptake_service.mongo.requests import RequestRecords
 from uptake_service.patterns.embed import WordLlamaEmbedder
 from uptake_service.patterns.store import Patterns
@@ -59,6 +61,7 @@ from uptake_service.reviews.marks import Marks
 from uptake_service.reviews.servicer import ReviewServicer
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
+from uptake_service.reviews.watch import ReviewWatch
 from uptake_service.rpc.calls import CallInterceptor
 
 _log = logging.getLogger("uptake")
@@ -112,8 +115,8 @@ class App:
         embedder_loading = asyncio.create_task(asyncio.to_thread(WordLlamaEmbedder))
         self._cleanup.callback(embedder_loading.cancel)
         mongo = self.mongo = await open_database(settings, self._cleanup)
-        jobs = Jobs()
-        events = EventLog(mongo, clock, settings.event_retention_days)
+        jobs, shutdown = Jobs(), Shutdown()
+        events = EventLog(mongo, settings.event_retention_days)
         requests = RequestRecords(mongo)
         projects = ProjectStore(mongo, clock, requests, settings.request_retention_days)
         rollups = RollupStore(mongo)
@@ -181,8 +184,8 @@ class App:
             clock, rollups, feedback, reviews, issue_view, Opportunities(rollups, feedback, patterns, reviews)
         )
         decisions = IssueDecisions(issues, members, feedback, embedder)
-        shutdown = Shutdown()
-        live = Live(insights, events, shutdown, settings.subscription_interval_seconds)
+        feeds = Feeds(events, shutdown, settings.subscriber_backlog)
+        live = Live(insights, feeds, Writers(mongo))
 
         server = grpc.aio.server(
             interceptors=[CallInterceptor()],
@@ -192,6 +195,9 @@ class App:
                 # Clients ping idle connections every 30 s; gRPC's default would end them for it.
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
                 ("grpc.keepalive_permit_without_calls", 1),
+                # A client that vanished without a word is noticed, and its streams end.
+                ("grpc.keepalive_time_ms", 30_000),
+                ("grpc.keepalive_timeout_ms", 10_000),
                 # A second process on the port must fail, not take half of the calls.
                 ("grpc.so_reuseport", 0),
             ],
@@ -208,7 +214,10 @@ class App:
             server,
         )
         review_pb2_grpc.add_ReviewServiceServicer_to_server(
-            ReviewServicer(reviews, patterns, feedback, corrections, requests, clock), server
+            ReviewServicer(
+                reviews, patterns, feedback, corrections, ReviewWatch(reviews, patterns, feeds), requests, clock
+            ),
+            server,
         )
         insight_pb2_grpc.add_InsightServiceServicer_to_server(
             InsightServicer(insights, issue_view, decisions, runner, live, requests, clock), server
@@ -239,6 +248,9 @@ class App:
         jobs.every(settings.trigger_interval_seconds, "sweep", sweep)
         jobs.every(settings.issue_interval_seconds, "issues", runner.run_due)
         self._cleanup.push_async_callback(runner.stop)
+        jobs.every(settings.subscription_interval_seconds, "events", feeds.look)
+        jobs.every(settings.subscription_interval_seconds, "metrics", live.refresh)
+        jobs.run("change stream", feeds.run)
         jobs.every(_HEALTH_SECONDS, "health", self._tell_health)
         self._cleanup.push_async_callback(jobs.stop)
         await server.start()

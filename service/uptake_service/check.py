@@ -123,7 +123,7 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
         differences += _review_differences(stored)
         differences += await _event_differences(mongo, session)
         differences += await _correction_differences(mongo, stored, session)
-        issues = IssueStore(mongo, clock, EventLog(mongo, clock, 1), RequestRecords(mongo), 1)
+        issues = IssueStore(mongo, clock, EventLog(mongo, 1), RequestRecords(mongo), 1)
         differences += await complaints.differences(issues, IssueMembers(mongo), session)
     return differences
 
@@ -142,7 +142,7 @@ def rollup_differences(stored: dict[RollupKey, Counts], counted: dict[RollupKey,
 
 async def _read(mongo: Mongo, clock: Clock, session: Session) -> _Snapshot:
     requests = RequestRecords(mongo)
-    reviews_store = ReviewStore(mongo, clock, EventLog(mongo, clock, 1), requests, 1)
+    reviews_store = ReviewStore(mongo, clock, EventLog(mongo, 1), requests, 1)
     marks: defaultdict[str, list[Mark]] = defaultdict(list)
     for mark in await Marks(mongo).everything(session):
         marks[mark.pattern_id].append(mark)
@@ -205,19 +205,22 @@ def _review_differences(stored: _Snapshot) -> Iterator[str]:
 
 
 async def _event_differences(mongo: Mongo, session: Session) -> list[str]:
-    counters = {c["_id"]: c["seq"] for c in await mongo.collection("counters").find({}, session=session)}
+    counters = await mongo.collection("counters").find_with_now({}, session=session)
+    newest = {counter["_id"]: counter["seq"] for counter in counters}
     seqs: defaultdict[str, list[int]] = defaultdict(list)
-    async for event in mongo.collection("events").stream({}, projection={"project": 1, "seq": 1}, session=session):
-        seqs[event["project"]].append(event["seq"])
+    fields = {"project": 1, "seq": 1, "expire_time": 1}
+    async for event in mongo.collection("events").stream({}, projection=fields, session=session):
+        # Those past the retention are deleted in no order.
+        if not counters or event["expire_time"] > counters[0]["now"]:
+            seqs[event["project"]].append(event["seq"])
     differences = []
     for project, found in seqs.items():
         ordered = sorted(found)
         if len(ordered) != ordered[-1] - ordered[0] + 1:
             differences.append(f"events of {project}: seq has a hole between {ordered[0]} and {ordered[-1]}")
-        if ordered[-1] != counters.get(project, 0):
-            differences.append(
-                f"events of {project}: newest seq is {ordered[-1]}, the counter {counters.get(project, 0)}"
-            )
+        counter = newest.get(project, 0)
+        if ordered[-1] != counter:
+            differences.append(f"events of {project}: newest seq is {ordered[-1]}, the counter {counter}")
     return differences
 
 

@@ -25,6 +25,8 @@ from uptake.v1 import (
 )
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
 from uptake_service.app import SERVICES
+from uptake_service.check import check
+from uptake_service.clock import Clock
 from uptake_service.corrections.servicer import CorrectionServicer
 from uptake_service.feedback.servicer import FeedbackServicer
 from uptake_service.feedback.store import FeedbackStore
@@ -578,6 +580,50 @@ async def test_a_token_that_is_too_old(quick: Service, stub: InsightServiceStub)
         stream = Stream(stub, resume_token=kept)
         assert seqs(await stream.until("metrics")) == rest
         stream.cancel()
+
+
+async def test_what_is_past_the_retention_is_no_more_whether_it_is_deleted_yet_or_not(
+    quick: Service, stub: InsightServiceStub
+) -> None:
+    live = Stream(stub)
+    old = (await live.read()).resume_token
+    await review_comes_and_goes(quick.client)
+    messages: list[Message] = []
+    while len(events(messages)) < 3:
+        messages.append(await live.read())
+    tokens = {message.event.seq: message.resume_token for message in messages if message.HasField("event")}
+    long_ago = datetime.now(UTC) - timedelta(days=quick.settings.event_retention_days)
+    stored = quick.mongo.collection("events")
+    for seq, kept in ((1, True), (2, False), (3, True)):
+        await stored.update({"seq": seq}, {"$set": {"time": long_ago}})
+        if not kept:
+            await stored.delete_many({"seq": seq})
+
+    for gone in (old, tokens[1], tokens[2]):
+        error = UptakeError.from_rpc(await Stream(stub, resume_token=gone).error())
+        assert (error.code, error.reason) == (grpc.StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED")
+    await urgent_review_opens(quick.client)
+    while not events([message := await live.read()]):
+        pass
+    assert message.event.seq == 4
+    live.cancel()
+    resumed = Stream(stub, resume_token=tokens[3])
+    assert seqs(await resumed.until("metrics")) == [4]
+    resumed.cancel()
+
+
+@pytest.mark.parametrize("days", [0, 30])
+async def test_check_takes_what_is_past_the_retention_for_no_hole(quick: Service, days: int) -> None:
+    await review_comes_and_goes(quick.client)
+    await urgent_review_opens(quick.client)
+    stored = quick.mongo.collection("events")
+    for event in await stored.find({"seq": {"$lte": 3}}):
+        await stored.update(
+            {"_id": event["_id"]}, {"$set": {"expire_time": event["expire_time"] - timedelta(days=days)}}
+        )
+    await stored.delete_many({"seq": 2})
+    found = await check(quick.mongo, Clock())
+    assert found == ([] if days else ["events of default: seq has a hole between 1 and 4"])
 
 
 async def test_checkpoints_tell_that_nothing_happened(stub: InsightServiceStub) -> None:

@@ -1,21 +1,22 @@
-"""Live subscriptions: a snapshot, then what happens.
+"""Subscriptions to insights: a snapshot, then what happens.
 
 Metrics are state, events are history. The token of every message is the seq of the last event delivered, so a
 subscriber that comes back with it misses none and gets none twice.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
-from uptake_service.errors import DatabaseUnavailable, DomainError, Reason, Violation
 from uptake_service.insights.model import Insights, Metrics
 from uptake_service.insights.store import InsightStore
-from uptake_service.mongo.events import Event, EventLog
-from uptake_service.tokens import make_token, read_token
-
-_EVENTS_AT_ONCE = 500
+from uptake_service.live.feeds import Feeds, Follower
+from uptake_service.live.serving import serve
+from uptake_service.live.token import ResumeToken
+from uptake_service.mongo.events import Event
+from uptake_service.mongo.leases import Writers
 
 SEVERITIES = ("INFO", "WARNING", "CRITICAL")
 
@@ -29,50 +30,13 @@ class Subscription:
     minimum_severity: str = "INFO"
     checkpoint_interval: timedelta = timedelta(seconds=10)
 
+    @property
+    def token(self) -> ResumeToken:
+        return ResumeToken("SubscribeInsights", self.project, self.minimum_severity, *sorted(self.kinds))
+
     def wants(self, event: Event) -> bool:
         severe = SEVERITIES.index(event.severity) >= SEVERITIES.index(self.minimum_severity)
         return severe and (not self.kinds or event.kind in self.kinds)
-
-    def token(self, seq: int) -> str:
-        """The resume token after the event `seq`."""
-        return make_token(self._bound_to(), [seq])
-
-    def seq_of(self, token: str) -> int:
-        """The seq after which a token goes on.
-
-        Raises:
-            DomainError: The token is damaged, or of another project or filter.
-        """
-        match read_token(self._bound_to(), token):
-            case [int(seq)] if seq >= 0:
-                return seq
-        raise DomainError(
-            Reason.ERROR_REASON_INVALID_RESUME_TOKEN,
-            "resume_token is damaged, or was made for another project or filter",
-            violations=[Violation("resume_token", "must be a token of the same subscription")],
-        )
-
-    def _bound_to(self) -> bytes:
-        return "/".join((self.project, self.minimum_severity, *sorted(self.kinds))).encode()
-
-
-class Shutdown:
-    """Tells the streams that the process is stopping."""
-
-    def __init__(self) -> None:
-        self._asked = asyncio.Event()
-
-    def ask(self) -> None:
-        self._asked.set()
-
-    async def sleep(self, seconds: float) -> bool:
-        """Sleeps; tells at once when the process is stopping."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._asked.wait()
-        except TimeoutError:
-            return False
-        return True
 
 
 @dataclass(frozen=True)
@@ -86,73 +50,100 @@ class Update:
     ending: str = ""
 
 
+Tell = Callable[[Update], Awaitable[None]]
+
+
+@dataclass(eq=False)
+class _Watched:
+    """The newest metrics of a project, for all its subscribers here, and what was written when they were read."""
+
+    metrics: Metrics | None = None
+    seen: Any = None
+    followers: set[Follower] = field(default_factory=set)
+
+
 class Live:
-    """Serves subscriptions by looking at the event log and the rollups at an interval."""
+    """Serves subscriptions to insights."""
 
-    def __init__(self, insights: InsightStore, events: EventLog, shutdown: Shutdown, interval_seconds: float) -> None:
+    def __init__(self, insights: InsightStore, feeds: Feeds, writers: Writers) -> None:
         self._insights = insights
-        self._events = events
-        self._shutdown = shutdown
-        self._interval_seconds = interval_seconds
+        self._feeds = feeds
+        self._writers = writers
+        self._watched: dict[str, _Watched] = {}
 
-    async def subscribe(self, subscription: Subscription, resume_token: str) -> AsyncIterator[Update]:
-        """Yields what a subscriber is to be told, until the process stops or the subscriber leaves.
+    async def subscribe(self, subscription: Subscription, resume_token: str, tell: Tell) -> None:
+        """Tells a subscriber what happens, until it leaves or the process stops.
 
         Raises:
-            DomainError: The token is wrong, or too old: events after it are deleted.
+            DomainError: The token is wrong or too old, the subscriber is too slow, or the process stops.
         """
         project = subscription.project
-        if resume_token:
-            seq = subscription.seq_of(resume_token)
-        else:
-            # Taken before the snapshot is read: an event that is in both is harmless, one in neither is lost.
-            seq = await self._events.newest_seq(project)
-            yield Update(seq, snapshot=await self._insights.insights(project, *self._insights.window()))
-        told: Metrics | None = None
-        loop = asyncio.get_running_loop()
-        checkpoint_due = loop.time() + subscription.checkpoint_interval.total_seconds()
-        while True:
-            quiet = True
-            try:
-                async for event in self._after(project, seq):
-                    seq = event.seq
-                    if subscription.wants(event):
-                        quiet = False
-                        yield Update(seq, event=event)
-                metrics: Metrics | None = await self._insights.metrics(project, *self._insights.window())
-            except DatabaseUnavailable:
-                # The stream outlives an outage; a caller that would rather not wait has a deadline.
-                metrics = told
-            if metrics is not None and metrics != told:
-                told, quiet = metrics, False
-                yield Update(seq, metrics=metrics)
-            if not quiet:
-                checkpoint_due = loop.time() + subscription.checkpoint_interval.total_seconds()
-            elif loop.time() >= checkpoint_due:
-                checkpoint_due = loop.time() + subscription.checkpoint_interval.total_seconds()
-                yield Update(seq)
-            if await self._shutdown.sleep(self._interval_seconds):
-                yield Update(seq, ending="this process is shutting down; resume elsewhere")
-                raise DomainError(
-                    Reason.ERROR_REASON_SHUTTING_DOWN,
-                    "this process is shutting down; resume elsewhere",
-                    retry_after_seconds=0.1,
-                )
+        after = subscription.token.read(resume_token)[0] if resume_token else None
+        async with self._feeds.follow(project, after) as follower:
+            with self._watching(project, follower) as watched:
+                audience = _Subscriber(subscription, follower, watched, tell)
+                if after is None:
+                    # An event that comes while this is read is told again after it: harmless, since it is older.
+                    await audience.snapshot(await self._insights.insights(project, *self._insights.window()))
+                await serve(follower, audience, subscription.checkpoint_interval.total_seconds())
 
-    async def _after(self, project: str, seq: int) -> AsyncIterator[Event]:
-        """The events after `seq` that are there now, in order and without a hole."""
-        newest = await self._events.newest_seq(project)
-        if newest < seq:
-            raise DomainError(
-                Reason.ERROR_REASON_INVALID_RESUME_TOKEN, "resume_token is of a later time than the event log"
-            )
-        while seq < newest:
-            events = await self._events.after(project, seq, _EVENTS_AT_ONCE)
-            if len(events) < min(newest - seq, _EVENTS_AT_ONCE):
-                raise DomainError(
-                    Reason.ERROR_REASON_RESUME_TOKEN_EXPIRED,
-                    "events after the resume token are deleted already; subscribe without one",
-                )
-            for event in events:
-                yield event
-            seq = events[-1].seq
+    async def refresh(self) -> None:
+        """Reads the metrics of the projects that have subscribers here, if anything was written since."""
+        if not self._watched:
+            return
+        seen = (self._insights.window(), await self._writers.revisions())
+        for project, watched in list(self._watched.items()):
+            if watched.seen == seen:
+                continue
+            watched.metrics, watched.seen = await self._insights.metrics(project, *seen[0]), seen
+            for follower in watched.followers:
+                follower.wake()
+
+    @contextlib.contextmanager
+    def _watching(self, project: str, follower: Follower) -> Iterator[_Watched]:
+        watched = self._watched.setdefault(project, _Watched())
+        watched.followers.add(follower)
+        try:
+            yield watched
+        finally:
+            watched.followers.discard(follower)
+            if not watched.followers:
+                self._watched.pop(project, None)
+
+
+class _Subscriber:
+    """Tells one subscriber what it wants to know."""
+
+    def __init__(self, subscription: Subscription, follower: Follower, watched: _Watched, tell: Tell) -> None:
+        self._subscription = subscription
+        self._follower = follower
+        self._watched = watched
+        self._tell = tell
+        self._told: Metrics | None = None
+
+    async def snapshot(self, insights: Insights) -> None:
+        await self._say(Update(self._follower.seq, snapshot=insights))
+
+    async def events(self, events: Sequence[Event]) -> bool:
+        told = False
+        for event in events:
+            self._follower.seq = event.seq
+            if self._subscription.wants(event):
+                await self._say(Update(event.seq, event=event))
+                told = True
+        metrics = self._watched.metrics
+        if metrics is not None and metrics != self._told:
+            self._told = metrics
+            await self._say(Update(self._follower.seq, metrics=metrics))
+            told = True
+        return told
+
+    async def checkpoint(self) -> None:
+        await self._say(Update(self._follower.seq))
+
+    async def end(self, reason: str) -> None:
+        await self._tell(Update(self._follower.seq, ending=reason))
+
+    async def _say(self, update: Update) -> None:
+        async with self._follower.patiently():
+            await self._tell(update)

@@ -1,14 +1,16 @@
 """The event log: what happened in a project, in the order in which it was committed."""
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from uptake_service.clock import Clock
+from uptake_service.clock import cut
+from uptake_service.errors import DomainError, Reason
 from uptake_service.mongo.client import Document, Mongo, Session
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Event:
     """One event. `payload` holds ids, states, revisions and numbers, never users' words."""
 
@@ -30,12 +32,14 @@ class NewEvent:
 
 
 class EventLog:
-    """The collections `events` ({project, seq, time, kind, severity, payload, expire_time}) and `counters`."""
+    """The collections `events` ({project, seq, time, kind, severity, payload, expire_time}) and `counters`.
 
-    def __init__(self, mongo: Mongo, clock: Clock, retention_days: int) -> None:
+    Times are the database's, which also deletes what is past its `expire_time`, some time later and in no order.
+    """
+
+    def __init__(self, mongo: Mongo, retention_days: int) -> None:
         self._events = mongo.collection("events")
         self._counters = mongo.collection("counters")
-        self._clock = clock
         self._retention = timedelta(days=retention_days)
 
     async def open(self) -> None:
@@ -53,10 +57,8 @@ class EventLog:
         await self._counters.update_each(
             [({"_id": project}, {"$inc": {"seq": len(events)}})], upsert=True, session=session
         )
-        counter = await self._counters.get({"_id": project}, session=session)
-        assert counter is not None  # noqa: S101
-        first = counter["seq"] - len(events) + 1
-        now = self._clock.now()
+        (counter,) = await self._counters.find_with_now({"_id": project}, session=session)
+        first, now = counter["seq"] - len(events) + 1, cut(counter["now"])
         await self._events.insert_many(
             [
                 {
@@ -78,11 +80,41 @@ class EventLog:
         counter = await self._counters.get({"_id": project})
         return int(counter["seq"]) if counter else 0
 
-    async def after(self, project: str, seq: int, limit: int) -> list[Event]:
-        """The project's events after `seq`, in order, at most `limit`."""
-        documents = await self._events.find(
-            {"project": project, "seq": {"$gt": seq, "$lte": seq + limit}}, sort=[("seq", 1)]
+    async def newest_seqs(self, projects: Sequence[str]) -> dict[str, int]:
+        """The seq of the newest event of each of these projects that has any."""
+        counters = await self._counters.find({"_id": {"$in": list(projects)}})
+        return {counter["_id"]: int(counter["seq"]) for counter in counters}
+
+    async def watch(self) -> AsyncIterator[Event | None]:
+        """Events of all projects as they are committed from now on, in the order of each project's; None at first, and
+        now and then while nothing happens. Some may be left out when the database fails over.
+
+        Raises:
+            DatabaseUnavailable, WriteRefused: The stream broke; open it again.
+        """
+        async for document in self._events.inserts():
+            yield _event(document) if document is not None else None
+
+    async def between(self, project: str, seq: int, newest: int) -> list[Event]:
+        """The project's events after `seq` up to `newest`, in order.
+
+        Raises:
+            DomainError: One is past the retention, whether it is deleted yet or not; RESUME_TOKEN_EXPIRED.
+        """
+        documents = await self._events.aggregate(
+            [
+                {"$match": {"project": project, "seq": {"$gt": seq, "$lte": newest}}},
+                {"$sort": {"seq": 1}},
+                {"$addFields": {"now": "$$NOW"}},
+            ]
         )
+        # The first is the oldest. What is missing without being old would be jumped over: a loss is told all the same.
+        if len(documents) < newest - seq or documents[0]["time"] + self._retention <= documents[0]["now"]:
+            raise DomainError(
+                Reason.ERROR_REASON_RESUME_TOKEN_EXPIRED,
+                f"events after the resume token are older than {self._retention.days} days, for which they are kept; "
+                "subscribe without one",
+            )
         return [_event(document) for document in documents]
 
 

@@ -90,7 +90,7 @@ async def run(order: Order) -> None:
         issues = IssueStore(
             mongo,
             clock,
-            EventLog(mongo, clock, order.event_retention_days),
+            EventLog(mongo, order.event_retention_days),
             requests,
             order.request_retention_days,
         )
