@@ -62,7 +62,7 @@ from uptake_service.reviews.servicer import ReviewServicer
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
 from uptake_service.reviews.watch import ReviewWatch
-from uptake_service.rpc.calls import CallInterceptor
+from uptake_service.rpc.calls import CallInterceptor, RunningCalls
 
 _log = logging.getLogger("uptake")
 
@@ -91,6 +91,7 @@ class App:
         self._cleanup = contextlib.AsyncExitStack()
         self._health = health.aio.HealthServicer()
         self.mongo: Mongo
+        self.feeds: Feeds
         self.port = 0
 
     async def start(self) -> None:
@@ -184,11 +185,12 @@ class App:
             clock, rollups, feedback, reviews, issue_view, Opportunities(rollups, feedback, patterns, reviews)
         )
         decisions = IssueDecisions(issues, members, feedback, embedder)
-        feeds = Feeds(events, shutdown, settings.subscriber_backlog)
+        feeds = self.feeds = Feeds(events, shutdown, settings.subscriber_backlog)
         live = Live(insights, feeds, Writers(mongo))
 
+        calls = RunningCalls()
         server = grpc.aio.server(
-            interceptors=[CallInterceptor()],
+            interceptors=[CallInterceptor(calls)],
             options=[
                 ("grpc.max_receive_message_length", settings.max_message_mib * 1024 * 1024),
                 ("grpc.max_send_message_length", 64 * 1024 * 1024),
@@ -254,6 +256,8 @@ class App:
         jobs.every(_HEALTH_SECONDS, "health", self._tell_health)
         self._cleanup.push_async_callback(jobs.stop)
         await server.start()
+        # What it cancels at the end of the drain may still be in the midst of a write: the database waits for it.
+        self._cleanup.push_async_callback(calls.ended, 2 * settings.database_timeout_seconds)
         self._cleanup.push_async_callback(server.stop, settings.drain_seconds)
         self._cleanup.callback(shutdown.ask)
         self._cleanup.push_async_callback(self._health.enter_graceful_shutdown)

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     subscription_interval_seconds: float = Field(
         1.0, gt=0, le=60, description="How often subscriptions look for events and numbers."
     )
+    subscriber_backlog: int = Field(
+        1000, ge=1, le=100_000, description="Events that a subscriber may fall behind before its stream ends."
+    )
     issue_interval_seconds: float = Field(
         300.0, gt=0, le=86_400, description="How often issues are looked for in new negative feedback."
     )

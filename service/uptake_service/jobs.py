@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 _log = logging.getLogger(__name__)
 
@@ -16,6 +17,10 @@ class Jobs:
     def every(self, seconds: float, name: str, run: Callable[[], Awaitable[object]]) -> None:
         """Starts a job that runs now and again `seconds` after each run."""
         self._tasks.append(asyncio.create_task(_repeat(seconds, name, run), name=name))
+
+    def run(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Starts a job that goes on by itself until the process stops."""
+        self._tasks.append(asyncio.create_task(run(), name=name))
 
     async def stop(self) -> None:
         """Ends all jobs; a run that is under way is cancelled."""

@@ -1,8 +1,7 @@
 """InsightService: message to model, call, model to message."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from uptake.v1 import event_pb2, insight_pb2_grpc, issue_pb2, stream_pb2
 from uptake.v1 import insight_pb2 as pb
@@ -70,9 +69,9 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
             await self._runner.refresh(project)
         return pb.GetInsightsResponse(insights=insights_message(await self._insights.insights(project, start, end)))
 
-    async def SubscribeInsights(
+    async def SubscribeInsights(  # type: ignore[override]  # Written to, so that the call ends where it is cancelled.
         self, request: pb.SubscribeInsightsRequest, context: Context
-    ) -> AsyncIterator[pb.SubscribeInsightsResponse]:
+    ) -> None:
         checks = Checks()
         project = checks.project(request.project)
         for number in request.filter.kinds:
@@ -80,14 +79,7 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
                 checks.fail("filter.kinds", f"has no value {number}")
         if request.filter.minimum_severity not in _SEVERITIES:
             checks.fail("filter.minimum_severity", f"has no value {request.filter.minimum_severity}")
-        interval = checks.duration(
-            "checkpoint_interval",
-            request,
-            "checkpoint_interval",
-            least=timedelta(seconds=1),
-            most=timedelta(minutes=5),
-            default=timedelta(seconds=10),
-        )
+        interval = checks.checkpoint_interval(request)
         checks.done()
         subscription = Subscription(
             project,
@@ -95,8 +87,11 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
             _SEVERITIES[request.filter.minimum_severity],
             interval,
         )
-        async for update in self._live.subscribe(subscription, request.resume_token):
-            yield self._update(subscription, update)
+
+        async def tell(update: Update) -> None:
+            await context.write(self._update(subscription, update))
+
+        await self._live.subscribe(subscription, request.resume_token, tell)
 
     async def ListIssues(self, request: pb.ListIssuesRequest, context: Context) -> pb.ListIssuesResponse:
         checks = Checks()
@@ -220,7 +215,7 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
         return first, last
 
     def _update(self, subscription: Subscription, update: Update) -> pb.SubscribeInsightsResponse:
-        response = pb.SubscribeInsightsResponse(resume_token=subscription.token(update.seq))
+        response = pb.SubscribeInsightsResponse(resume_token=subscription.token.make(update.seq))
         if update.snapshot is not None:
             response.snapshot.CopyFrom(insights_message(update.snapshot))
         elif update.metrics is not None:

@@ -35,6 +35,7 @@ Sort = Sequence[tuple[str, int]]
 Session = AsyncIOMotorClientSession
 
 _DUPLICATE_KEY = 11000
+_CHANGE_WAIT_MILLISECONDS = 500
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _INDEX_OF_DUPLICATE = re.compile(r"index: (?:\S+\.\$)?(\S+)")
@@ -219,6 +220,20 @@ class Collection:
                 filter, projection, sort=sort, session=session, batch_size=1000
             ):
                 yield document
+
+    async def inserts(self) -> AsyncIterator[Document | None]:
+        """Documents as they are inserted, from now on; None once the stream is open, and when none came for a while.
+
+        Takes one of the driver's threads for as long as it is iterated over.
+        """
+        with translated():
+            async with self._collection.watch(
+                [{"$match": {"operationType": "insert"}}], max_await_time_ms=_CHANGE_WAIT_MILLISECONDS
+            ) as stream:
+                yield None
+                while stream.alive:
+                    change = await stream.try_next()
+                    yield change["fullDocument"] if change is not None else None
 
     async def aggregate(
         self, pipeline: Sequence[Mapping[str, Any]], *, session: Session | None = None

@@ -150,3 +150,14 @@ async def _insert_if_new(collection: Collection, document: Document) -> None:
         await collection.insert(document)
     except DuplicateKey:
         return
+
+
+class Writers:
+    """What the writer slots of all processes have written."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._writers = mongo.collection("writers")
+
+    async def revisions(self) -> dict[int, int]:
+        """For each slot how many commits were made under it; equal ones mean that nothing was written between."""
+        return {slot["_id"]: slot["revision"] for slot in await self._writers.find({})}

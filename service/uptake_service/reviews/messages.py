@@ -1,6 +1,9 @@
 """Reviews on the wire to and from reviews as the service knows them."""
 
+from datetime import datetime
+
 from uptake.v1 import review_pb2 as pb
+from uptake.v1 import stream_pb2
 
 from uptake_service.feedback.messages import SENTIMENT_NUMBERS, TYPE_NUMBERS
 from uptake_service.patterns.store import Pattern
@@ -14,6 +17,7 @@ from uptake_service.reviews.model import (
     ReviewPriority,
     ReviewState,
 )
+from uptake_service.reviews.watch import Update
 from uptake_service.rpc.checks import ID_LENGTH, Checks, to_timestamp
 from uptake_service.rpc.enums import members, numbers
 
@@ -79,6 +83,19 @@ def to_message(review: Review, pattern: Pattern | None) -> pb.Review:
     if review.resolution is not None:
         message.resolution.CopyFrom(_resolution(review.resolution))
     return message
+
+
+def watch_message(update: Update, now: datetime) -> pb.WatchReviewsResponse:
+    response = pb.WatchReviewsResponse(resume_token=update.token)
+    if update.seen is not None:
+        response.review.CopyFrom(to_message(update.seen.review, update.seen.pattern))
+    elif update.removed_id:
+        response.removed_review_id = update.removed_id
+    elif update.ending:
+        response.end.CopyFrom(stream_pb2.StreamEnd(reason=update.ending))
+    else:
+        response.checkpoint.CopyFrom(stream_pb2.Checkpoint(time=to_timestamp(now)))
+    return response
 
 
 def change_message(change: ReviewChange) -> pb.ReviewChange:

@@ -170,6 +170,14 @@ class ReviewFilter(Model):
     assignee: str = ""
     pattern_id: str = ""
 
+    def matches(self, review: Review) -> bool:
+        return (
+            (not self.states or review.state in self.states)
+            and (not self.priorities or review.examined.priority in self.priorities)
+            and (not self.assignee or (review.claim is not None and review.claim.reviewer == self.assignee))
+            and (not self.pattern_id or review.pattern_id == self.pattern_id)
+        )
+
 
 def _severity(action: ReviewAction, priority: ReviewPriority) -> str:
     if action not in (ReviewAction.OPENED, ReviewAction.REOPENED):

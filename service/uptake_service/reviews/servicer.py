@@ -15,10 +15,11 @@ from uptake_service.feedback.messages import to_message as feedback_message
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.mongo.requests import RequestKey, RequestRecords
 from uptake_service.patterns.store import Patterns
-from uptake_service.reviews.messages import change_message, to_filter, to_message, to_order
+from uptake_service.reviews.messages import change_message, to_filter, to_message, to_order, watch_message
 from uptake_service.reviews.model import Fix, Review
 from uptake_service.reviews.store import ReviewStore, sort_values
-from uptake_service.rpc.calls import Context, caller, not_implemented
+from uptake_service.reviews.watch import ReviewWatch, Update, Watching
+from uptake_service.rpc.calls import Context, caller
 from uptake_service.rpc.checks import ID_LENGTH, QUERY_LENGTH, REQUEST_ID_LENGTH, Checks, PageToken
 
 _SHORTEST_LEASE = timedelta(seconds=1)
@@ -33,10 +34,12 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         patterns: Patterns,
         feedback: FeedbackStore,
         corrections: CorrectionStore,
+        watch: ReviewWatch,
         requests: RequestRecords,
         clock: Clock,
     ) -> None:
         self._reviews = reviews
+        self._watch = watch
         self._patterns = patterns
         self._feedback = feedback
         self._corrections = corrections
@@ -147,7 +150,19 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         review = await self._reviews.reopen(project, id, reviewer, note, request.etag, key, caller().key_id)
         return pb.ReopenReviewResponse(review=await self._message(review))
 
-    WatchReviews = not_implemented("WatchReviews")  # type: ignore[assignment]
+    async def WatchReviews(  # type: ignore[override]  # Written to, so that the call ends where it is cancelled.
+        self, request: pb.WatchReviewsRequest, context: Context
+    ) -> None:
+        checks = Checks()
+        project = checks.project(request.project)
+        filter = to_filter(checks, request.filter)
+        interval = checks.checkpoint_interval(request)
+        checks.done()
+
+        async def tell(update: Update) -> None:
+            await context.write(watch_message(update, self._clock.now()))
+
+        await self._watch.watch(Watching(project, filter, interval), request.resume_token, tell)
 
     async def _message(self, review: Review) -> pb.Review:
         return to_message(review, (await self._patterns.get_many([review.pattern_id])).get(review.pattern_id))

@@ -110,16 +110,15 @@ class ReviewStore:
             condition = query if last is None else {"$and": [query, after(SORTS[order], last)]}
             wanted = limit - len(page)
             found = await self._read(condition, sort=SORTS[order], limit=wanted, history=False)
-            page += [
-                review
-                for review in found
-                if (not filter.states or review.state in filter.states)
-                and (not filter.assignee or (review.claim and review.claim.reviewer == filter.assignee))
-            ]
+            page += [review for review in found if filter.matches(review)]
             if len(found) < wanted:
                 break
             last = sort_values(found[-1], order)
         return page
+
+    async def by_ids(self, project: str, ids: Sequence[str]) -> list[Review]:
+        """Those of these reviews that the project has, without their histories."""
+        return await self._read({"_id": {"$in": list(ids)}, "project": project}, history=False)
 
     async def active_count(self, project: str) -> int:
         return await self._reviews.count({"project": project, "active": True})

@@ -108,6 +108,17 @@ class Checks:
             return default
         return value
 
+    def checkpoint_interval(self, request: Message) -> timedelta:
+        """How often a stream says that nothing happened."""
+        return self.duration(
+            "checkpoint_interval",
+            request,
+            "checkpoint_interval",
+            least=timedelta(seconds=1),
+            most=timedelta(minutes=5),
+            default=timedelta(seconds=10),
+        )
+
     def page_size(self, field: str, value: int, *, default: int = DEFAULT_PAGE, most: int = LARGEST_PAGE) -> int:
         if value < 0:
             self.fail(field, "must not be negative")

@@ -1,0 +1,68 @@
+"""What every subscription does after its beginning: tell what happens, say when nothing does, end with a word."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Protocol
+
+from uptake_service.errors import DatabaseUnavailable, DomainError
+from uptake_service.live.feeds import Follower, SlowSubscriber
+from uptake_service.live.shutdown import stopping
+from uptake_service.mongo.events import Event
+
+_RETRY_SECONDS = 1.0
+_LAST_WORD_SECONDS = 1.0
+
+
+class Audience(Protocol):
+    """Who is told, and how."""
+
+    async def events(self, events: Sequence[Event]) -> bool:
+        """Tells of what follows the follower's seq and moves it there; returns whether anything was told.
+
+        Called without events too, when there may be something else to tell.
+        """
+
+    async def checkpoint(self) -> None:
+        """Tells that everything up to the follower's seq was delivered."""
+
+    async def end(self, reason: str) -> None:
+        """Tells that the stream ends."""
+
+
+async def serve(follower: Follower, audience: Audience, checkpoint_seconds: float) -> None:
+    """Tells an audience what happens, until it leaves or the process stops.
+
+    Raises:
+        DomainError: The process stops, the audience is too slow, or what it has to be told is not there any more.
+    """
+    try:
+        await _tell(follower, audience, checkpoint_seconds)
+        raise stopping()
+    except DomainError as error:
+        if not (isinstance(error, SlowSubscriber) and error.stalled):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORD_SECONDS):
+                    await audience.end(error.message)
+        raise
+
+
+async def _tell(follower: Follower, audience: Audience, checkpoint_seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    due = loop.time() + checkpoint_seconds
+    while not follower.stopping:
+        patience = due - loop.time()
+        events: Sequence[Event] = ()
+        try:
+            events = await follower.events()
+            told = await audience.events(events)
+        except DatabaseUnavailable:
+            # A stream outlives an outage; a caller that would rather not wait has a deadline.
+            told, events, patience = False, (), min(patience, _RETRY_SECONDS)
+        if told:
+            due = loop.time() + checkpoint_seconds
+        elif loop.time() >= due:
+            await audience.checkpoint()
+            due = loop.time() + checkpoint_seconds
+        if not events:
+            await follower.wait(max(min(patience, due - loop.time()), 0))
