@@ -60,8 +60,32 @@ def not_implemented(name: str) -> Callable[..., Awaitable[Any]]:
     return method
 
 
+class RunningCalls:
+    """The calls that are being answered. A server that has stopped may still have some: those that it cancelled."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Task[Any], str] = {}
+
+    def note(self, method: str) -> None:
+        """Takes the task that runs as the one that answers a call, until the task ends."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101
+        self._tasks[task] = method
+        task.add_done_callback(self._tasks.pop)
+
+    async def ended(self, seconds: float) -> None:
+        """Returns when none runs any more; after so many seconds those left are given up, and told of."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=seconds)
+        if self._tasks:
+            _log.warning("still running at the end: %s", ", ".join(sorted(self._tasks.values())))
+
+
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every handler of the service's own methods."""
+
+    def __init__(self, running: RunningCalls) -> None:
+        self._running = running
 
     async def intercept_service(
         self,
@@ -74,19 +98,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return handler
         # The four kinds differ in which of the handler's functions is set and in what makes a handler of it.
         if handler.response_streaming:
-            answer: Any = _streaming(method, handler.unary_stream or handler.stream_stream)
+            answer: Any = _streaming(method, handler.unary_stream or handler.stream_stream, self._running)
             made = ("unary", "stream")[handler.request_streaming] + "_stream"
         else:
-            answer = _unary(method, handler.unary_unary or handler.stream_unary)
+            answer = _unary(method, handler.unary_unary or handler.stream_unary, self._running)
             made = ("unary", "stream")[handler.request_streaming] + "_unary"
         make = getattr(grpc, f"{made}_rpc_method_handler")
         return make(answer, handler.request_deserializer, handler.response_serializer)
 
 
 def _unary(
-    method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]
+    method: str, behaviour: Callable[[Any, Context], Awaitable[Any]], running: RunningCalls
 ) -> Callable[[Any, Context], Awaitable[Any]]:
     async def call(request: Any, context: Context) -> Any:
+        running.note(method)
         started = time.perf_counter()
         _caller.set(Caller(secrets.token_hex(8)))
         try:
@@ -100,9 +125,10 @@ def _unary(
 
 
 def _streaming(
-    method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any] | Awaitable[Any]]
+    method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any] | Awaitable[Any]], running: RunningCalls
 ) -> Callable[[Any, Context], AsyncIterator[Any]]:
     async def call(request: Any, context: Context) -> AsyncIterator[Any]:
+        running.note(method)
         started = time.perf_counter()
         _caller.set(Caller(secrets.token_hex(8)))
         try:
