@@ -1,9 +1,11 @@
-# Everything runs in .venv, made on first use; buf (Node.js) lives in .tools. Nothing else is touched.
+# Everything runs in .venv and in node_modules, made on first use; buf lives in .tools. Nothing else is touched.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BUF_VERSION := 1.75.0
 BUF := .tools/node_modules/.bin/buf
+TYPESCRIPT := clients/typescript
+NODE_MODULES := $(TYPESCRIPT)/node_modules
 PROTOS := $(wildcard protos/uptake/v1/*.proto)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -20,14 +22,21 @@ $(VENV)/.installed: pyproject.toml clients/python/pyproject.toml
 	@$(BIN)/pip install --quiet --editable clients/python --editable '.[embedded,report,dev]'
 	@touch $@
 
+$(NODE_MODULES)/.installed: $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2> /dev/null && command -v npm > /dev/null \
+		|| { echo "The TypeScript client needs Node.js 20 or newer with npm; install both (Debian: nodejs and npm)"; exit 1; }
+	@npm ci --silent --no-audit --no-fund --prefix $(TYPESCRIPT)
+	@touch $@
+
 $(BUF):
 	@npm install --silent --no-audit --no-fund --prefix .tools @bufbuild/buf@$(BUF_VERSION)
 
 demo: $(VENV)/.installed ## Show the main job on the embedded database
 	@$(BIN)/uptake demo
 
-test: $(VENV)/.installed ## Run all tests
+test: $(VENV)/.installed $(NODE_MODULES)/.installed ## Run all tests
 	@$(BIN)/pytest
+	@npm test --silent --prefix $(TYPESCRIPT)
 
 serve: $(VENV)/.installed ## Start the service on the embedded database
 	@$(BIN)/uptake serve
@@ -35,29 +44,39 @@ serve: $(VENV)/.installed ## Start the service on the embedded database
 bench: $(VENV)/.installed ## Measure, each figure beside its baseline
 	@$(BIN)/python -m tests.benchmarks
 
-lint: $(VENV)/.installed $(BUF) ## Check style, types and the contract
+lint: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) ## Check style, types and the contract
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@npm run lint --silent --prefix $(TYPESCRIPT)
 	$(BUF) lint
 	$(BUF) format --diff --exit-code
 	@$(MAKE) --no-print-directory proto OUT=.tools/proto
-	diff -r -x '__init__.py' -x '__pycache__' .tools/proto/uptake/v1 clients/python/uptake/v1
+	diff -r -x '__init__.py' -x '__pycache__' .tools/proto/clients/python/uptake/v1 clients/python/uptake/v1
+	diff -r .tools/proto/$(TYPESCRIPT)/src/gen/uptake $(TYPESCRIPT)/src/gen/uptake
 
 breaking: $(BUF) ## Check the contract against the branch main
 	$(BUF) breaking --against '.git#branch=main'
 
-format: $(VENV)/.installed $(BUF) ## Bring code and contract into shape
+format: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) ## Bring code and contract into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	@npm run format --silent --prefix $(TYPESCRIPT)
 	$(BUF) format -w
 
-OUT := clients/python
-proto: $(VENV)/.installed ## Generate the clients' code from protos/
-	@rm -f $(OUT)/uptake/v1/*_pb2*.py $(OUT)/uptake/v1/*_pb2*.pyi
-	@mkdir -p $(OUT)
-	$(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=$(OUT) --pyi_out=$(OUT) --grpc_python_out=$(OUT) \
-		--plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc --mypy_grpc_out=quiet:$(OUT) $(PROTOS)
+OUT := .
+proto: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) ## Generate the clients' code from protos/
+	@rm -rf $(OUT)/clients/python/uptake/v1/*_pb2*.py* $(OUT)/$(TYPESCRIPT)/src/gen
+	@mkdir -p $(OUT)/clients/python
+	$(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=$(OUT)/clients/python --pyi_out=$(OUT)/clients/python \
+		--grpc_python_out=$(OUT)/clients/python --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
+		--mypy_grpc_out=quiet:$(OUT)/clients/python $(PROTOS)
+	PATH="$(CURDIR)/$(NODE_MODULES)/.bin:$$PATH" $(BUF) generate --output $(OUT)
+	@# The details of errors are Google's; their definitions come with googleapis-common-protos.
+	@installed=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+		&& PATH="$(CURDIR)/$(NODE_MODULES)/.bin:$$PATH" $(BUF) generate $$installed --output $(OUT) \
+		--path $$installed/google/rpc/error_details.proto \
+		--type google.rpc.ErrorInfo,google.rpc.BadRequest,google.rpc.RetryInfo
 
 clean: ## Remove what make made
-	rm -rf $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(NODE_MODULES) $(TYPESCRIPT)/dist $(TYPESCRIPT)/.build .tools .pytest_cache .mypy_cache .ruff_cache

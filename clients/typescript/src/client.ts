@@ -1,0 +1,109 @@
+/** The client: one connection to an Uptake service, for one project. */
+
+import type { ConnectionOptions } from "node:tls";
+import { createClient, type Client as Stub } from "@connectrpc/connect";
+import { type CollectManyOptions, collectMany, type FeedbackItems } from "./batches.js";
+import { openChannel } from "./channel.js";
+import { CorrectionCalls } from "./corrections.js";
+import { FeedbackCalls } from "./feedback.js";
+import { type BatchCollectFeedbackResult, type Feedback, FeedbackService } from "./gen/uptake/v1/feedback_pb.js";
+import { InsightCalls } from "./insights.js";
+import { ProjectCalls } from "./projects.js";
+import { ReviewCalls } from "./reviews.js";
+import { type ChangeOptions, present, requestIdOrNew, Transport } from "./transport.js";
+
+export interface ClientOptions {
+  /** The project of every call, by default "default". */
+  project?: string | undefined;
+  /** An API key, "id.secret". Without `tls` it travels in clear text: for loopback or a mesh only. */
+  apiKey?: string | undefined;
+  /** true for TLS by the system's trust, or what to trust and who to be (`ca`, `cert`, `key`); else plain text. */
+  tls?: boolean | ConnectionOptions | undefined;
+  /** Deadline of every call that does not bring its own, retries included, by default 10 seconds. Streams have none. */
+  timeoutMilliseconds?: number | undefined;
+}
+
+/**
+ * A client of one project, to be made once and shared.
+ *
+ * Calls that fail with UNAVAILABLE or overload are retried within their deadline, as often as the service allows.
+ * That is safe because every call that changes something carries a request id, made once for the logical call.
+ */
+export class Client implements Disposable {
+  /** Reading, amending, retracting, erasing. */
+  readonly feedback: FeedbackCalls;
+  /** The tasks for people. */
+  readonly reviews: ReviewCalls;
+  /** Numbers, issues (`insights.issues`) and the live subscription. */
+  readonly insights: InsightCalls;
+  /** Changes to knowledge and instructions, and reading both. */
+  readonly corrections: CorrectionCalls;
+  /** Settings, and who changed what. */
+  readonly projects: ProjectCalls;
+  readonly #transport: Transport;
+  readonly #stub: Stub<typeof FeedbackService>;
+
+  /**
+   * Connects with the first call.
+   *
+   * @param target - "host:port".
+   * @throws TypeError if the target has another form.
+   */
+  constructor(
+    target = "localhost:50051",
+    { project = "default", apiKey, tls = false, timeoutMilliseconds = 10_000 }: ClientOptions = {},
+  ) {
+    const channel = openChannel(target, apiKey, tls);
+    this.#transport = new Transport(channel, project, timeoutMilliseconds);
+    this.#stub = createClient(FeedbackService, channel.calls);
+    this.feedback = new FeedbackCalls(this.#transport);
+    this.reviews = new ReviewCalls(this.#transport);
+    this.insights = new InsightCalls(this.#transport);
+    this.corrections = new CorrectionCalls(this.#transport);
+    this.projects = new ProjectCalls(this.#transport);
+  }
+
+  /**
+   * Stores one piece of feedback. It is committed when this resolves.
+   *
+   * @param feedback - What the user said; `thumbsUp` and its like make one.
+   * @returns the feedback as it is stored. A user's second vote on an interaction gives the amended first one.
+   * @throws UptakeError INVALID_ARGUMENT with `fieldViolations`; ALREADY_EXISTS (REQUEST_ID_REUSED);
+   *   RESOURCE_EXHAUSTED or UNAVAILABLE when retries did not help; and any other status.
+   */
+  async collect(feedback: Feedback, options: ChangeOptions = {}): Promise<Feedback> {
+    const request = {
+      project: this.#transport.project,
+      feedback,
+      requestId: requestIdOrNew(options.requestId),
+    };
+    const response = await this.#transport.call((attempt) => this.#stub.collectFeedback(request, attempt), options);
+    return present(response.feedback);
+  }
+
+  /**
+   * Stores much feedback, such as an import, in few calls. Results come a batch at a time.
+   *
+   * One item that fails does not stop the rest. Items that fail for want of room or of the database are sent again a
+   * few times. The items are read as batches are sent.
+   *
+   * @returns one result for each item, in their order: `feedback` as stored, or `error` (see `UptakeError.fromItem`).
+   * @throws UptakeError if a whole call failed. The results so far stand; of the items in flight it is not known.
+   * @throws RangeError if a bound is out of range.
+   */
+  collectMany(
+    items: FeedbackItems,
+    options: CollectManyOptions = {},
+  ): AsyncGenerator<BatchCollectFeedbackResult, void> {
+    return collectMany(this.#transport, this.#stub, items, options);
+  }
+
+  /** Closes the connection and ends the calls and subscriptions over it. */
+  close(): void {
+    this.#transport.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
