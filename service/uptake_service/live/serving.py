@@ -38,13 +38,20 @@ async def serve(follower: Follower, audience: Audience, checkpoint_seconds: floa
     """
     try:
         await _tell(follower, audience, checkpoint_seconds)
-        raise stopping()
-    except DomainError as error:
-        if not (isinstance(error, SlowSubscriber) and error.stalled):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_WORD_SECONDS):
-                    await audience.end(error.message)
+    except SlowSubscriber as error:
+        if not error.stalled:
+            await _last_word(audience, error)
         raise
+    ending = stopping()
+    await _last_word(audience, ending)
+    raise ending
+
+
+async def _last_word(audience: Audience, error: DomainError) -> None:
+    """A token with the reason, for a subscriber that reads it; the status follows in any case."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_WORD_SECONDS):
+            await audience.end(error.message)
 
 
 async def _tell(follower: Follower, audience: Audience, checkpoint_seconds: float) -> None:
