@@ -12,8 +12,16 @@ from uptake.v1 import feedback_pb2, project_pb2, review_pb2
 from uptake.v1.review_pb2_grpc import ReviewServiceStub
 from uptake_service.check import check
 from uptake_service.clock import Clock
+from uptake_service.feedback.store import FeedbackStore
+from uptake_service.mongo.events import EventLog
+from uptake_service.mongo.requests import RequestRecords
 from uptake_service.mongo.transactions import transaction
+from uptake_service.patterns.embed import WordLlamaEmbedder
+from uptake_service.patterns.store import Patterns
+from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.marks import Mark, Marks
+from uptake_service.reviews.store import ReviewStore
+from uptake_service.reviews.trigger import Trigger
 
 from tests.conftest import Service, StartService
 
@@ -465,6 +473,42 @@ async def test_a_mark_that_nobody_judged_is_judged_by_the_sweep(start_service: S
     await _until(is_judged)
     (review,) = await _reviews(client)
     assert (review.state, review.sample_size) == (review_pb2.REVIEW_STATE_OPEN, 3)
+
+
+async def test_a_mark_that_another_process_judged_is_not_judged_again(service: Service) -> None:
+    client, mongo = service.client, service.mongo
+    await client.projects.update(
+        project_pb2.ProjectSettings(review_policy=project_pb2.ReviewPolicy(minimum_sample=5)),
+        ["review_policy.minimum_sample"],
+    )
+    patterns = {}
+    for query in ("weather in Paris tomorrow", "cancel my subscription", QUERY):
+        for number in range(3):
+            stored = await client.collect(thumbs_down(f"{query}-{number}", query=query))
+            patterns[query] = stored.pattern_id
+    await client.projects.update(
+        project_pb2.ProjectSettings(review_policy=project_pb2.ReviewPolicy(minimum_sample=3)),
+        ["review_policy.minimum_sample"],
+    )
+    of_batch = [
+        Mark(project="default", pattern_id=id, writer=0, revision=1_000_000, feedback_ids=(), touched=0)
+        for id in patterns.values()
+    ]
+    marks, events, requests = Marks(mongo), EventLog(mongo, 1), RequestRecords(mongo)
+    await transaction(mongo, lambda session: marks.add(of_batch[1:], Clock().now(), session))
+    trigger = Trigger(
+        mongo,
+        Clock(),
+        FeedbackStore(mongo, Clock()),
+        Patterns(mongo, WordLlamaEmbedder(), None),
+        ProjectStore(mongo, Clock(), requests, 1),
+        marks,
+        ReviewStore(mongo, Clock(), events, requests, 1),
+        events,
+    )
+    await trigger.run(of_batch)
+    assert {review.pattern.id for review in await _reviews(client)} == {mark.pattern_id for mark in of_batch[1:]}
+    assert await mongo.collection("trigger_marks").count({}) == 0
 
 
 async def test_lists_are_paged_in_both_orders_and_tokens_are_bound_to_their_query(service: Service) -> None:

@@ -4,6 +4,7 @@ A mark is written in the transaction that makes it due and deleted in the one th
 loses nothing. Each transaction writes marks of its own, which nobody else touches.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from uptake_service.model import Model
@@ -60,9 +61,9 @@ class Marks:
             session=session,
         )
 
-    async def clear(self, mark: Mark, session: Session) -> bool:
-        """Deletes a mark; tells whether it was still there."""
-        return await self._marks.delete_many({"_id": mark.document_id}, session=session) > 0
+    async def clear(self, marks: Sequence[Mark], session: Session) -> int:
+        """Deletes marks; tells how many were still there."""
+        return await self._marks.delete_each([mark.document_id for mark in marks], session=session)
 
     async def left(self, age: timedelta, limit: int) -> list[Mark]:
         """Of the oldest `limit` marks those older than `age`, oldest first."""

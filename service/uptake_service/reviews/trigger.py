@@ -28,7 +28,11 @@ from uptake_service.reviews.store import ReviewStore
 _log = logging.getLogger(__name__)
 
 _RACE_TRIES = 4
-_LEFT_AT_ONCE = 200
+_LEFT_AT_ONCE = 50
+
+
+class _SomeAreCleared(Exception):
+    """Another process judged some of the marks, but it is not known which."""
 
 
 class Trigger:
@@ -53,7 +57,7 @@ class Trigger:
         self._events = events
 
     async def run(self, marks: Sequence[Mark]) -> None:
-        """Judges patterns and clears their marks, all in one transaction."""
+        """Judges patterns and clears their marks, all in one transaction; those that are cleared already it leaves."""
         if not marks:
             return
         policies = {mark.project: (await self._projects.recent(mark.project)).settings.review_policy for mark in marks}
@@ -64,22 +68,34 @@ class Trigger:
                 # Another replica opened the pattern's review in between; now there is one to update.
                 if not tries_left:
                     raise
+            except _SomeAreCleared:
+                for mark in marks:
+                    await self.run([mark])
+                return
             else:
                 return
 
     async def run_left(self, older_than_seconds: float) -> int:
         """Judges marks that a crash or an outage left; tells how many."""
-        left = await self._marks.left(timedelta(seconds=older_than_seconds), _LEFT_AT_ONCE)
-        for mark in left:
-            await self.run([mark])
-        if left:
-            _log.info("judged %d patterns whose marks were left", len(left))
-        return len(left)
+        judged = 0
+        while True:
+            left = await self._marks.left(timedelta(seconds=older_than_seconds), _LEFT_AT_ONCE)
+            await self.run(left)
+            judged += len(left)
+            if len(left) < _LEFT_AT_ONCE:
+                break
+        if judged:
+            _log.info("judged %d patterns whose marks were left", judged)
+        return judged
 
     async def _judge_all(self, marks: Sequence[Mark], policies: dict[str, ReviewPolicy], session: Session) -> None:
-        pending = [mark for mark in marks if await self._marks.clear(mark, session)]
-        totals = await self._patterns.totals([mark.pattern_id for mark in pending], session=session)
-        enough = [mark for mark in pending if totals[mark.pattern_id][0] >= policies[mark.project].minimum_sample]
+        cleared = await self._marks.clear(marks, session)
+        if cleared == 0:
+            return
+        if cleared < len(marks):
+            raise _SomeAreCleared
+        totals = await self._patterns.totals([mark.pattern_id for mark in marks], session=session)
+        enough = [mark for mark in marks if totals[mark.pattern_id][0] >= policies[mark.project].minimum_sample]
         reviews = await self._reviews.newest_of_patterns([mark.pattern_id for mark in enough], session)
         events: defaultdict[str, list[NewEvent]] = defaultdict(list)
         for mark in enough:
