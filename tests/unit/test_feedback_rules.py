@@ -276,6 +276,32 @@ def test_the_boundaries_of_sentiment_are_exact(position: int, sentiment: Sentime
     assert sentiment_of(FeedbackType.RATING, rating) is sentiment
 
 
+@pytest.mark.parametrize(
+    ("score", "low", "high", "sentiment"),
+    [
+        (2.6, 1, 5, Sentiment.NEGATIVE),
+        (2.7, 1, 5, Sentiment.NEUTRAL),
+        (3.3, 1, 5, Sentiment.NEUTRAL),
+        (3.4, 1, 5, Sentiment.POSITIVE),
+        (4, 0, 10, Sentiment.NEGATIVE),
+        (6, 0, 10, Sentiment.POSITIVE),
+        (0.12, 0, 0.3, Sentiment.NEGATIVE),
+    ],
+)
+def test_the_boundaries_hold_where_binary_fractions_miss_them(
+    score: float, low: float, high: float, sentiment: Sentiment
+) -> None:
+    assert sentiment_of(FeedbackType.RATING, Rating(score=score, min=low, max=high)) is sentiment
+
+
+@given(st.integers(0, 100), st.floats(-1000, 1000), st.floats(0.01, 1000))
+def test_a_rating_does_not_depend_on_its_scale(percent: int, low: float, width: float) -> None:
+    rating = Rating(score=low + width * percent / 100, min=low, max=low + width)
+    if percent not in (40, 60):
+        expected = Sentiment.NEGATIVE if percent < 40 else Sentiment.POSITIVE if percent > 60 else Sentiment.NEUTRAL
+        assert sentiment_of(FeedbackType.RATING, rating) is expected
+
+
 @given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9), st.floats(0, 1), st.floats(0, 1))
 def test_a_better_score_never_means_a_worse_sentiment(one: float, two: float, first: float, second: float) -> None:
     low, high = min(one, two), max(one, two)

@@ -1,10 +1,12 @@
-"""The rules of reviews, beside test_rules: what is examined, when a pattern is left alone, what a fix covers."""
+"""The rules of reviews: what is examined, when a pattern is left alone, what a fix covers, which tokens are claims'."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from uptake_service.errors import DomainError
 from uptake_service.feedback.model import (
     Content,
     FeedbackState,
@@ -27,6 +29,7 @@ from uptake_service.reviews.model import (
     ReviewState,
 )
 from uptake_service.reviews.rules import answered_after, examine, is_quiet, judge
+from uptake_service.reviews.store import ReviewStore
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -209,3 +212,12 @@ def test_versions_tell_first_then_the_answers_time_then_the_feedbacks(
     else:
         expected = (occurred if answered is None else answered) >= 0
     assert answered_after(feedback, fix) == expected
+
+
+@given(st.text(max_size=80))
+def test_no_text_passes_for_a_claim_token(text: str) -> None:
+    requests = SimpleNamespace(digest=lambda content: content[:16].ljust(32, b"\0"))
+    store = ReviewStore(SimpleNamespace(collection=lambda name: None), None, None, requests, 1)  # type: ignore[arg-type]
+    assert store._number("id", store._token("id", 7)) == 7
+    with pytest.raises(DomainError):
+        store._number("id", text)
