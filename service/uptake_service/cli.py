@@ -91,7 +91,7 @@ def import_(file: Path, mappings: tuple[str, ...], address: str, project: str) -
     from rich.console import Console
     from uptake import Client
 
-    from uptake_service.commands.importer import run_import
+    from uptake_service.commands.importing.command import run_import
 
     mapping: dict[str, str] = {}
     for text in mappings:

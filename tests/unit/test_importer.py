@@ -16,18 +16,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 from uptake import UptakeError
 from uptake.v1 import error_pb2, feedback_pb2
-from uptake_service.commands.importer import (
-    BadRow,
-    CannotImport,
-    form_of,
-    opened,
-    parse_mapping,
-    refusal_of,
-    request_id_of,
-    rows,
-    run_import,
-    to_feedback,
-)
+from uptake_service.commands.importing.command import refusal_of, run_import
+from uptake_service.commands.importing.files import BadRow, CannotImport, form_of, opened, rows
+from uptake_service.commands.importing.rows import needed_columns, parse_mapping, request_id_of, to_feedback
 from uptake_service.commands.tables import one_line
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -47,7 +38,7 @@ AIRLINE = {
 
 def read(text: str, form: str, mapping: Mapping[str, str] | None = None) -> list[tuple[int, Any]]:
     """The rows of a file's text; a bad one as the words of its error."""
-    found = rows(io.StringIO(text, newline=""), form, parse_mapping(mapping or {}))
+    found = rows(io.StringIO(text, newline=""), form, needed_columns(parse_mapping(mapping or {})))
     return [(line, str(row) if isinstance(row, BadRow) else row) for line, row in found]
 
 
@@ -80,7 +71,7 @@ def test_gzip_is_known_by_its_first_bytes(tmp_path: Path, name: str, zipped: boo
     file.write_bytes(gzip.compress(content) if zipped else content)
 
     with opened(file) as (text, position, size):
-        found = list(rows(text, "csv", parse_mapping({})))
+        found = list(rows(text, "csv", {}))
         assert position() == size == file.stat().st_size
 
     assert found == [(2, {"type": "THUMBS_UP", "query": "Grüße"})]
@@ -128,7 +119,7 @@ def test_bytes_that_are_no_utf_8_spoil_only_their_row(tmp_path: Path, name: str,
     file.write_bytes(head + b'{"query": "caf\xe9"}\n{"query": "tea"}\n')
 
     with opened(file) as (text, _, _):
-        found = [row for _, row in rows(text, form_of(file), parse_mapping({}))]
+        found = [row for _, row in rows(text, form_of(file), {})]
 
     assert str(found[0]) == "is not UTF-8"
     assert not isinstance(found[1], BadRow)

@@ -1,0 +1,1 @@
+"""`uptake import`: files are read into rows, rows become feedback, the command sends it."""
