@@ -47,10 +47,10 @@ class EventLog:
         await self._events.create_index([("expire_time", 1)], expire_after_seconds=0)
 
     async def append(self, project: str, events: list[NewEvent], session: Session) -> None:
-        """Appends events in the transaction that makes them true. Call it last.
+        """Appends events in the transaction that makes them true. Call it last, or first where that takes long.
 
-        The counter's document stays locked from here to the commit, so that seq order is commit order; whatever came
-        after would make others wait.
+        The counter's document stays locked from here to the commit, so that seq order is commit order. What comes after
+        makes others wait; a long transaction that comes to it last finds it changed each time.
         """
         if not events:
             return

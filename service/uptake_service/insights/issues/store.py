@@ -138,19 +138,21 @@ class IssueStore:
             Superseded: A newer run or a person's decision came in between.
         """
 
+        before = {issue.id: issue.state for issue in await self.all(base.project)}
+        told = [issue for issue in found if before.get(issue.id) is not issue.state]
+
         async def body(session: Session) -> list[Issue]:
+            # First: each of the many short transactions that tell of something would win against this long one.
+            await self._events.append(base.project, [issue.event() for issue in told], session)
             current = await self.generation(base.project, session=session)
             if (current.fence, current.revision) != (base.fence, base.revision):
                 raise Superseded
-            before = {issue.id: issue for issue in await self.all(base.project, session=session)}
             await self._issues.update_each(
                 [({"_id": issue.id}, {"$set": _fields(issue)}) for issue in found], upsert=True, session=session
             )
             await self._write_generation(
                 published.model_copy(update={"revision": current.revision + 1, "attempts": current.attempts}), session
             )
-            told = [issue for issue in found if issue.id not in before or before[issue.id].state is not issue.state]
-            await self._events.append(base.project, [issue.event() for issue in told], session)
             return told
 
         return await transaction(self._mongo, body)
