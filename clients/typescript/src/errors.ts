@@ -38,7 +38,7 @@ export class UptakeError extends Error {
 
   /** @param text - What is wrong and what to do, for people. */
   constructor(code: Code, text: string, details: ErrorDetails = {}) {
-    super(described(code, text, details), { cause: details.cause });
+    super(described(code, text, details), "cause" in details ? { cause: details.cause } : {});
     this.code = code;
     this.reason = details.reason ?? "";
     this.fieldViolations = details.fieldViolations ?? [];

@@ -79,6 +79,7 @@ export class Subscription<M extends Update> implements AsyncIterable<M> {
 
   /** The messages of one connection. */
   async *#messages(): AsyncGenerator<M, void> {
+    this.#transport.throwIfClosed();
     const left = new AbortController();
     const signal = this.#signal === undefined ? left.signal : AbortSignal.any([left.signal, this.#signal]);
     try {

@@ -47,7 +47,7 @@ export class Transport {
     const { signal } = options;
     const deadline = performance.now() + (options.timeoutMilliseconds ?? this.timeoutMilliseconds);
     for (let attempts = 1; ; attempts++) {
-      this.#throwIfClosed();
+      this.throwIfClosed();
       try {
         const response = await attempt(attemptOptions(deadline, signal));
         this.#retries.succeeded();
@@ -74,7 +74,8 @@ export class Transport {
     this.channel.close();
   }
 
-  #throwIfClosed(): void {
+  /** @throws UptakeError if there is no connection any more. */
+  throwIfClosed(): void {
     if (this.#closed) {
       throw closedError();
     }

@@ -18,6 +18,7 @@ import {
   UptakeError,
 } from "uptake-client";
 import { Service } from "./service.js";
+import { all } from "./waiting.js";
 
 let service: Service;
 before(async () => {
@@ -28,14 +29,6 @@ after(() => service.stop());
 /** A client of a project of its own. */
 function clientOf(project: string): Client {
   return new Client(service.address, { project });
-}
-
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const list: T[] = [];
-  for await (const item of items) {
-    list.push(item);
-  }
-  return list;
 }
 
 test("what was collected is read again, whole", async () => {

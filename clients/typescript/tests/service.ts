@@ -6,8 +6,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { eventually } from "./waiting.js";
 
 const COMMAND = fileURLToPath(new URL("../../../.venv/bin/uptake", import.meta.url));
 const START_MILLISECONDS = 60_000;
@@ -62,7 +62,8 @@ export class Service {
       lines.on("close", () => reject(new Error(`the service does not listen:\n${log.join("\n")}`)));
       child.on("error", reject);
     });
-    await within(START_MILLISECONDS, listens);
+    const timer = setTimeout(() => child.kill("SIGKILL"), START_MILLISECONDS);
+    await listens.finally(() => clearTimeout(timer));
   }
 
   /** Ends it with SIGKILL. */
@@ -93,30 +94,6 @@ export class Service {
     } catch {
       return undefined;
     }
-  }
-}
-
-/** Resolves when the condition holds; fails after 20 seconds. */
-export async function eventually(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!(await condition())) {
-    if (performance.now() >= deadline) {
-      throw new Error(`${what} did not come true in 20 s`);
-    }
-    await sleep(50);
-  }
-}
-
-async function within(milliseconds: number, promise: Promise<void>): Promise<void> {
-  const timer = new AbortController();
-  const late = sleep(milliseconds, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`nothing happened in ${milliseconds} ms`);
-  });
-  try {
-    await Promise.race([promise, late]);
-  } finally {
-    timer.abort();
-    await late.catch(() => undefined);
   }
 }
 
