@@ -85,7 +85,7 @@ async def start_service(mongodb_uri: str) -> AsyncIterator[StartService]:
             return Service(app, client, chosen)
 
         yield start
-    dropping = Mongo.connect(mongodb_uri, shared, 10.0)
+    dropping = Mongo.connect(mongodb_uri, shared, 60.0)
     await dropping.client.drop_database(shared)
     dropping.close()
 

@@ -34,6 +34,7 @@ from uptake_service.feedback.model import CorrectionKind
 from uptake_service.feedback.servicer import FeedbackServicer
 from uptake_service.feedback.similar import SimilarFeedback
 from uptake_service.feedback.store import FeedbackStore
+from uptake_service.feedback.streaming import FeedbackStreams
 from uptake_service.insights.issues.decisions import IssueDecisions
 from uptake_service.insights.issues.joining import Joining
 from uptake_service.insights.issues.members import IssueMembers
@@ -185,7 +186,7 @@ class App:
             clock, rollups, feedback, reviews, issue_view, Opportunities(rollups, feedback, patterns, reviews)
         )
         decisions = IssueDecisions(issues, members, feedback, embedder)
-        feeds = self.feeds = Feeds(events, shutdown, settings.subscriber_backlog)
+        feeds = self.feeds = Feeds(events, shutdown, settings.subscriber_backlog, settings.subscriber_patience_seconds)
         live = Live(insights, feeds, Writers(mongo))
 
         calls = RunningCalls()
@@ -209,6 +210,7 @@ class App:
                 intake,
                 feedback,
                 SimilarFeedback(feedback, patterns),
+                FeedbackStreams(intake, shutdown, settings.stream_window),
                 requests,
                 clock,
                 settings.future_tolerance_seconds,

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
         description="Pieces of feedback waiting for a commit before calls are refused.",
     )
     batch_size: int = Field(512, ge=1, le=10_000, description="Most pieces of feedback in one transaction.")
+    stream_window: int = Field(
+        1024, ge=1, le=100_000, description="Pieces of feedback of one stream that may wait for their answers."
+    )
     max_message_mib: int = Field(16, ge=1, le=256, description="Largest message taken in, in MiB.")
     drain_seconds: float = Field(10.0, ge=0, le=600, description="How long running calls may go on after SIGTERM.")
 
@@ -54,7 +57,10 @@ class Settings(BaseSettings):
         1.0, gt=0, le=60, description="How often subscriptions look for events and numbers."
     )
     subscriber_backlog: int = Field(
-        1000, ge=1, le=100_000, description="Events that a subscriber may fall behind before its stream ends."
+        1000, ge=1, le=100_000, description="The newest events of a project, kept in memory for its subscribers."
+    )
+    subscriber_patience_seconds: float = Field(
+        10.0, gt=0, le=600, description="How long a subscriber may be behind these before its stream ends."
     )
     issue_interval_seconds: float = Field(
         300.0, gt=0, le=86_400, description="How often issues are looked for in new negative feedback."

@@ -38,6 +38,7 @@ from uptake_service.rpc.calls import not_implemented
 
 from tests.conftest import Service, StartService
 from tests.processes import eventually
+from tests.streams import Stream
 
 Message = insight_pb2.SubscribeInsightsResponse
 
@@ -326,32 +327,8 @@ async def stub(quick: Service) -> AsyncIterator[InsightServiceStub]:
         yield InsightServiceStub(channel)
 
 
-class Stream:
-    """One SubscribeInsights call, read message by message."""
-
-    def __init__(self, stub: InsightServiceStub, **request: Any) -> None:
-        self._call = stub.SubscribeInsights(insight_pb2.SubscribeInsightsRequest(**request))
-
-    async def read(self) -> Message:
-        async with asyncio.timeout(10):
-            message = await self._call.read()
-        assert isinstance(message, Message), "the stream ended"
-        return message
-
-    async def until(self, kind: str) -> list[Message]:
-        """Everything up to the first message of that kind."""
-        messages = [await self.read()]
-        while messages[-1].WhichOneof("update") != kind:
-            messages.append(await self.read())
-        return messages
-
-    async def error(self) -> grpc.aio.AioRpcError:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await self.read()
-        return caught.value
-
-    def cancel(self) -> None:
-        self._call.cancel()
+def subscribe(stub: InsightServiceStub, **request: Any) -> Stream[Message]:
+    return Stream(stub.SubscribeInsights(insight_pb2.SubscribeInsightsRequest(**request)))
 
 
 def events(messages: Sequence[Message]) -> list[event_pb2.Event]:
@@ -383,7 +360,7 @@ async def urgent_review_opens(client: Client) -> None:
 
 async def test_a_snapshot_first_then_metrics_and_events(quick: Service, stub: InsightServiceStub) -> None:
     await quick.client.collect(thumbs_up("0", query=HOURS))
-    stream = Stream(stub)
+    stream = subscribe(stub)
 
     first, second = await stream.read(), await stream.read()
 
@@ -427,7 +404,7 @@ async def test_a_snapshot_first_then_metrics_and_events(quick: Service, stub: In
 
 
 async def test_resuming_from_any_token_misses_none_and_repeats_none(quick: Service, stub: InsightServiceStub) -> None:
-    stream = Stream(stub, checkpoint_interval={"seconds": 1})
+    stream = subscribe(stub, checkpoint_interval={"seconds": 1})
     seen = await stream.until("metrics")
     await review_comes_and_goes(quick.client)
     await urgent_review_opens(quick.client)
@@ -438,7 +415,7 @@ async def test_resuming_from_any_token_misses_none_and_repeats_none(quick: Servi
     assert len(every_seq) >= 4
 
     for place, message in enumerate(seen):
-        resumed = Stream(stub, resume_token=message.resume_token)
+        resumed = subscribe(stub, resume_token=message.resume_token)
         # Metrics come after all the events that are there.
         rest = await resumed.until("metrics")
         resumed.cancel()
@@ -448,18 +425,18 @@ async def test_resuming_from_any_token_misses_none_and_repeats_none(quick: Servi
 
 
 async def test_what_comes_while_nobody_listens_is_told_on_resuming(quick: Service, stub: InsightServiceStub) -> None:
-    stream = Stream(stub)
+    stream = subscribe(stub)
     token = (await stream.until("metrics"))[-1].resume_token
     stream.cancel()
     await review_comes_and_goes(quick.client)
 
     for _ in range(2):
-        stream = Stream(stub, resume_token=token)
+        stream = subscribe(stub, resume_token=token)
         messages = await stream.until("metrics")
         stream.cancel()
         assert seqs(messages) == [1, 2, 3]
     await urgent_review_opens(quick.client)
-    stream = Stream(stub, resume_token=messages[-1].resume_token)
+    stream = subscribe(stub, resume_token=messages[-1].resume_token)
     assert seqs(await stream.until("metrics")) == [4]
     stream.cancel()
 
@@ -476,19 +453,19 @@ async def test_what_comes_while_nobody_listens_is_told_on_resuming(quick: Servic
     ],
 )
 async def test_filters(quick: Service, stub: InsightServiceStub, filter: dict[str, Any], expected: list[int]) -> None:
-    stream = Stream(stub, filter=filter)
+    stream = subscribe(stub, filter=filter)
     token = (await stream.read()).resume_token
     stream.cancel()
     await review_comes_and_goes(quick.client)
     await urgent_review_opens(quick.client)
 
-    stream = Stream(stub, filter=filter, resume_token=token)
+    stream = subscribe(stub, filter=filter, resume_token=token)
     messages = await stream.until("metrics")
     stream.cancel()
 
     assert seqs(messages) == expected
     # What the filter leaves out is behind the token too.
-    stream = Stream(stub, filter=filter, resume_token=messages[-1].resume_token)
+    stream = subscribe(stub, filter=filter, resume_token=messages[-1].resume_token)
     assert seqs(await stream.until("metrics")) == []
     stream.cancel()
 
@@ -498,7 +475,7 @@ async def test_filters(quick: Service, stub: InsightServiceStub, filter: dict[st
     [{"kinds": [99]}, {"kinds": [event_pb2.EVENT_KIND_UNSPECIFIED]}, {"minimum_severity": 99}],
 )
 async def test_filters_that_are_none(stub: InsightServiceStub, filter: dict[str, Any]) -> None:
-    error = UptakeError.from_rpc(await Stream(stub, filter=filter).error())
+    error = UptakeError.from_rpc(await subscribe(stub, filter=filter).error())
 
     assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
 
@@ -507,7 +484,7 @@ async def test_tokens_that_are_none(quick: Service, stub: InsightServiceStub) ->
     await review_comes_and_goes(quick.client)
 
     async def token_of(**request: Any) -> str:
-        stream = Stream(stub, **request)
+        stream = subscribe(stub, **request)
         token = (await stream.read()).resume_token
         stream.cancel()
         return token
@@ -526,17 +503,17 @@ async def test_tokens_that_are_none(quick: Service, stub: InsightServiceStub) ->
         await token_of(filter={"kinds": [event_pb2.EVENT_KIND_REVIEW]}),
         await token_of(filter={"minimum_severity": event_pb2.EVENT_SEVERITY_CRITICAL}),
     ):
-        error = UptakeError.from_rpc(await Stream(stub, resume_token=wrong).error())
+        error = UptakeError.from_rpc(await subscribe(stub, resume_token=wrong).error())
         assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_RESUME_TOKEN"), wrong
         assert [field for field, _ in error.field_violations] == ["resume_token"]
 
 
 async def test_a_token_of_the_same_filter_in_other_words_is_fine(stub: InsightServiceStub) -> None:
-    stream = Stream(stub, filter={"kinds": [event_pb2.EVENT_KIND_REVIEW, event_pb2.EVENT_KIND_ISSUE]})
+    stream = subscribe(stub, filter={"kinds": [event_pb2.EVENT_KIND_REVIEW, event_pb2.EVENT_KIND_ISSUE]})
     token = (await stream.read()).resume_token
     stream.cancel()
 
-    stream = Stream(
+    stream = subscribe(
         stub,
         resume_token=token,
         filter={
@@ -549,7 +526,7 @@ async def test_a_token_of_the_same_filter_in_other_words_is_fine(stub: InsightSe
 
 
 async def test_a_hole_in_the_events_is_told_and_not_jumped_over(quick: Service, stub: InsightServiceStub) -> None:
-    first = Stream(stub)
+    first = subscribe(stub)
     token = (await first.read()).resume_token
     await review_comes_and_goes(quick.client)
     messages: list[Message] = []
@@ -560,12 +537,12 @@ async def test_a_hole_in_the_events_is_told_and_not_jumped_over(quick: Service, 
     await eventually(lambda: quick.app.feeds.followers() == 0, "the end of the first subscription")
     await quick.mongo.collection("events").delete_many({"project": "default", "seq": 2})
 
-    error = UptakeError.from_rpc(await Stream(stub, resume_token=token).error())
+    error = UptakeError.from_rpc(await subscribe(stub, resume_token=token).error())
     assert (error.code, error.reason) == (grpc.StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED")
 
 
 async def test_a_token_that_is_too_old(quick: Service, stub: InsightServiceStub) -> None:
-    stream = Stream(stub)
+    stream = subscribe(stub)
     old = (await stream.read()).resume_token
     await review_comes_and_goes(quick.client)
     messages: list[Message] = []
@@ -576,10 +553,10 @@ async def test_a_token_that_is_too_old(quick: Service, stub: InsightServiceStub)
     await quick.mongo.collection("events").delete_many({"project": "default", "seq": {"$lte": 2}})
 
     for gone in (old, tokens[1]):
-        error = UptakeError.from_rpc(await Stream(stub, resume_token=gone).error())
+        error = UptakeError.from_rpc(await subscribe(stub, resume_token=gone).error())
         assert (error.code, error.reason) == (grpc.StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED")
     for kept, rest in ((tokens[2], [3]), (tokens[3], [])):
-        stream = Stream(stub, resume_token=kept)
+        stream = subscribe(stub, resume_token=kept)
         assert seqs(await stream.until("metrics")) == rest
         stream.cancel()
 
@@ -587,7 +564,7 @@ async def test_a_token_that_is_too_old(quick: Service, stub: InsightServiceStub)
 async def test_what_is_past_the_retention_is_no_more_whether_it_is_deleted_yet_or_not(
     quick: Service, stub: InsightServiceStub
 ) -> None:
-    live = Stream(stub)
+    live = subscribe(stub)
     old = (await live.read()).resume_token
     await review_comes_and_goes(quick.client)
     messages: list[Message] = []
@@ -602,14 +579,14 @@ async def test_what_is_past_the_retention_is_no_more_whether_it_is_deleted_yet_o
             await stored.delete_many({"seq": seq})
 
     for gone in (old, tokens[1], tokens[2]):
-        error = UptakeError.from_rpc(await Stream(stub, resume_token=gone).error())
+        error = UptakeError.from_rpc(await subscribe(stub, resume_token=gone).error())
         assert (error.code, error.reason) == (grpc.StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED")
     await urgent_review_opens(quick.client)
     while not events([message := await live.read()]):
         pass
     assert message.event.seq == 4
     live.cancel()
-    resumed = Stream(stub, resume_token=tokens[3])
+    resumed = subscribe(stub, resume_token=tokens[3])
     assert seqs(await resumed.until("metrics")) == [4]
     resumed.cancel()
 
@@ -629,7 +606,7 @@ async def test_check_takes_what_is_past_the_retention_for_no_hole(quick: Service
 
 
 async def test_checkpoints_tell_that_nothing_happened(stub: InsightServiceStub) -> None:
-    stream = Stream(stub, checkpoint_interval={"seconds": 1})
+    stream = subscribe(stub, checkpoint_interval={"seconds": 1})
     loop = asyncio.get_running_loop()
     started = loop.time()
 
@@ -645,7 +622,7 @@ async def test_checkpoints_tell_that_nothing_happened(stub: InsightServiceStub) 
 
 @pytest.mark.parametrize("interval", [{"nanos": 999_000_000}, {"seconds": 301}, {"seconds": -1}])
 async def test_checkpoint_intervals_that_are_none(stub: InsightServiceStub, interval: dict[str, int]) -> None:
-    error = UptakeError.from_rpc(await Stream(stub, checkpoint_interval=interval).error())
+    error = UptakeError.from_rpc(await subscribe(stub, checkpoint_interval=interval).error())
 
     assert [field for field, _ in error.field_violations] == ["checkpoint_interval"]
 
@@ -653,7 +630,7 @@ async def test_checkpoint_intervals_that_are_none(stub: InsightServiceStub, inte
 async def test_a_service_that_stops_sends_its_subscribers_elsewhere(
     start_service: StartService, quick: Service, stub: InsightServiceStub
 ) -> None:
-    stream = Stream(stub)
+    stream = subscribe(stub)
     await stream.until("metrics")
     await review_comes_and_goes(quick.client)
 
@@ -668,7 +645,7 @@ async def test_a_service_that_stops_sends_its_subscribers_elsewhere(
     # Another replica goes on where this one ended.
     other = await start_service(subscription_interval_seconds=0.05)
     async with grpc.aio.insecure_channel(other.address) as channel:
-        stream = Stream(InsightServiceStub(channel), resume_token=messages[-1].resume_token)
+        stream = subscribe(InsightServiceStub(channel), resume_token=messages[-1].resume_token)
         assert seqs([*messages, *await stream.until("metrics")]) == [1, 2, 3]
         stream.cancel()
 
@@ -689,11 +666,11 @@ async def test_the_clients_subscription_goes_on_over_a_restart(start_service: St
 
 
 async def test_cancelled_subscriptions_leave_no_task_behind(stub: InsightServiceStub) -> None:
-    first = Stream(stub)
+    first = subscribe(stub)
     await first.until("metrics")
     first.cancel()
     before = set(asyncio.all_tasks())
-    streams = [Stream(stub) for _ in range(20)]
+    streams = [subscribe(stub) for _ in range(20)]
     for stream in streams:
         await stream.until("metrics")
     assert len(set(asyncio.all_tasks()) - before) >= len(streams)

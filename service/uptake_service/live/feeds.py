@@ -2,7 +2,8 @@
 
 One change stream brings the events of all projects as they are committed. It only makes them sooner: what it leaves out
 is read from the log, which is looked at once a second. A follower has its own place in a project's events and no queue
-of its own: the newest events are kept once for all of them, and one that has fallen out of these is too slow.
+of its own: the newest events are kept once for all of them. One that has fallen out of these, after a burst perhaps,
+reads the log until it is back; one that does not come back in time is too slow.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ _LONGEST_PAUSE_SECONDS = 5.0
 
 
 class SlowSubscriber(DomainError):
-    """A subscriber is further behind than what is kept.
+    """A subscriber has been further behind than what is kept for too long.
 
     Attributes:
         stalled: It does not read at all: a message to it is under way since long ago.
@@ -81,23 +82,21 @@ class Follower:
         stopping: The process is stopping.
     """
 
-    def __init__(self, feed: Feed, log: EventLog, shutdown: Shutdown, seq: int) -> None:
+    def __init__(self, feed: Feed, log: EventLog, shutdown: Shutdown, seq: int, patience_seconds: float) -> None:
         self.seq = seq
         self._feed = feed
         self._log = log
         self._shutdown = shutdown
         self._woken = asyncio.Event()
+        self._patience_seconds = patience_seconds
+        # One that resumes may come from far behind.
         self._kept_up = False
-        self._patience: asyncio.Timeout | None = None
+        self._behind_since: float | None = None
+        self._waiting: asyncio.Timeout | None = None
 
     @property
     def stopping(self) -> bool:
         return self._shutdown.asked
-
-    @property
-    def too_slow(self) -> bool:
-        """Whether it once kept up with the project and has fallen out of what is kept."""
-        return self._kept_up and self.seq < self._feed.before
 
     def wake(self) -> None:
         self._woken.set()
@@ -110,7 +109,7 @@ class Follower:
             DatabaseUnavailable: The log cannot be read now.
         """
         self._woken.clear()
-        if self.too_slow:
+        if self.too_slow():
             raise SlowSubscriber(stalled=False)
         if self.seq < self._feed.before:
             newest = min(self._feed.seq, self.seq + _EVENTS_AT_ONCE)
@@ -132,24 +131,33 @@ class Follower:
             SlowSubscriber: It is.
         """
         try:
-            async with asyncio.timeout(None) as self._patience:
+            async with asyncio.timeout(None) as self._waiting:
                 yield
         except TimeoutError:
             raise SlowSubscriber(stalled=True) from None
         finally:
-            self._patience = None
+            self._waiting = None
 
-    def check_pace(self) -> None:
-        """Ends what waits for the subscriber if it is too slow."""
-        if self._patience is not None and self.too_slow:
-            self._patience.reschedule(asyncio.get_running_loop().time())
+    def too_slow(self) -> bool:
+        """Whether it once kept up and has been behind what is kept for too long; ends what waits for it then."""
+        if not self._kept_up or self.seq >= self._feed.before:
+            self._behind_since = None
+            return False
+        now = asyncio.get_running_loop().time()
+        self._behind_since = self._behind_since or now
+        if now < self._behind_since + self._patience_seconds:
+            return False
+        if self._waiting is not None:
+            self._waiting.reschedule(now)
+        return True
 
 
 class Feeds:
     """The feeds of the projects that have followers in this process."""
 
-    def __init__(self, log: EventLog, shutdown: Shutdown, bound: int) -> None:
-        """`bound`: how many events a follower may be behind."""
+    def __init__(self, log: EventLog, shutdown: Shutdown, bound: int, patience_seconds: float) -> None:
+        """`bound`: how many events a follower may be behind, `patience_seconds`: and for how long further than that."""
+        self._patience_seconds = patience_seconds
         self._log = log
         self._shutdown = shutdown
         self._bound = bound
@@ -173,7 +181,7 @@ class Feeds:
             # Whether it can be resumed must not depend on what this process happens to keep.
             await self._log.between(project, seq, seq + 1)
         feed = self._feeds.setdefault(project, Feed(project, newest, self._bound))
-        follower = Follower(feed, self._log, self._shutdown, newest if seq is None else seq)
+        follower = Follower(feed, self._log, self._shutdown, newest if seq is None else seq, self._patience_seconds)
         feed.followers.add(follower)
         try:
             yield follower
@@ -194,7 +202,7 @@ class Feeds:
         for feed in feeds:
             await self._fill(feed, newest.get(feed.project, 0))
             for follower in feed.followers:
-                follower.check_pace()
+                follower.too_slow()
 
     async def run(self) -> None:
         """Follows the change stream for as long as the process lives."""

@@ -19,6 +19,8 @@ from uptake_service.rpc.errors import abort, reason_name
 
 _log = logging.getLogger("uptake.calls")
 
+_STATUS_SECONDS = 5.0
+
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
 else:
@@ -157,7 +159,12 @@ async def _fail(method: str, context: Context, error: Exception, started: float)
             f"a fault in the service; its log has the details under id {call_id}",
         )
     _note(method, reason_name(error.reason), started)
-    await abort(context, error)
+    try:
+        async with asyncio.timeout(_STATUS_SECONDS):
+            await abort(context, error)
+    except TimeoutError:
+        # The caller reads nothing. gRPC keeps the status for it until the connection closes; we need not wait.
+        raise asyncio.CancelledError from None
 
 
 def _note(method: str, outcome: str, started: float) -> None:

@@ -1,0 +1,132 @@
+"""How events reach subscribers: soon, whole, and at nobody else's cost."""
+
+import asyncio
+
+import grpc
+from uptake import UptakeError, thumbs_down
+from uptake.v1 import insight_pb2
+from uptake.v1.insight_pb2_grpc import InsightServiceStub
+
+from tests.conftest import Service, StartService
+from tests.processes import eventually
+from tests.streams import Stream, make_events
+
+Message = insight_pb2.SubscribeInsightsResponse
+
+_MANY = 6000
+_AT_ONCE = 500
+
+# A small window, so that a caller that does not read is noticed after a few messages, not after megabytes.
+_SMALL_WINDOW = (("grpc.http2.lookahead_bytes", 1024), ("grpc.http2.bdp_probe", 0))
+
+
+def channel(service: Service) -> grpc.aio.Channel:
+    return grpc.aio.insecure_channel(service.address, options=(*_SMALL_WINDOW, ("grpc.use_local_subchannel_pool", 1)))
+
+
+def subscribe(channel: grpc.aio.Channel, resume_token: str = "") -> Stream[Message]:
+    request = insight_pb2.SubscribeInsightsRequest(resume_token=resume_token)
+    return Stream(InsightServiceStub(channel).SubscribeInsights(request))
+
+
+async def seqs_of(stream: Stream[Message], last: int) -> list[int]:
+    seqs: list[int] = []
+    while not seqs or seqs[-1] < last:
+        message = await stream.read()
+        if message.HasField("event"):
+            seqs.append(message.event.seq)
+    return seqs
+
+
+async def test_events_come_without_being_looked_for(start_service: StartService) -> None:
+    # Whoever looked at this interval would come too late for `read`; the second is a replica.
+    one, other = [await start_service(subscription_interval_seconds=60) for _ in range(2)]
+    async with channel(one) as here, channel(other) as there:
+        streams = [subscribe(here), subscribe(there)]
+        for stream in streams:
+            await stream.until("snapshot")
+
+        async for result in one.client.collect_many(thumbs_down(f"i{n}", query="Where is it?") for n in range(3)):
+            assert result.HasField("feedback")
+
+        for stream in streams:
+            assert await seqs_of(stream, 1) == [1]
+            stream.cancel()
+
+
+async def test_what_the_change_stream_leaves_out_is_read(start_service: StartService) -> None:
+    service = await start_service(subscription_interval_seconds=0.1)
+    for task in asyncio.all_tasks():
+        if task.get_name() == "change stream":
+            task.cancel()
+    async with channel(service) as connection:
+        stream = subscribe(connection)
+        await stream.until("snapshot")
+        await make_events(service.mongo, 3)
+        assert await seqs_of(stream, 3) == [1, 2, 3]
+        stream.cancel()
+
+
+async def test_a_slow_subscriber_is_ended_with_a_token_and_misses_nothing(start_service: StartService) -> None:
+    service = await start_service(
+        subscriber_backlog=100, subscriber_patience_seconds=3, subscription_interval_seconds=0.1
+    )
+    async with channel(service) as slow_connection, channel(service) as quick_connection:
+        slow, quick = subscribe(slow_connection), subscribe(quick_connection)
+        await slow.until("snapshot")
+        await quick.until("snapshot")
+        reading = asyncio.create_task(seqs_of(quick, _MANY))
+        for _ in range(_MANY // _AT_ONCE):
+            await make_events(service.mongo, _AT_ONCE)
+        # The one that reads gets everything, in order, as if the other were not there.
+        assert await reading == list(range(1, _MANY + 1))
+        # The one that does not is let go, although it could not be told.
+        await eventually(lambda: service.app.feeds.followers() == 1, "the end of the slow one")
+        quick.cancel()
+
+        seen: list[int] = []
+        token = ""
+        try:
+            while True:
+                message = await slow.read()
+                token = message.resume_token
+                if message.HasField("event"):
+                    seen.append(message.event.seq)
+        except grpc.aio.AioRpcError as raised:
+            error = UptakeError.from_rpc(raised)
+        assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "SUBSCRIBER_TOO_SLOW")
+        assert error.retry_after_seconds is not None
+        assert len(seen) < _MANY
+
+        resumed = subscribe(slow_connection, token)
+        seen += await seqs_of(resumed, _MANY)
+        assert seen == list(range(1, _MANY + 1))
+        resumed.cancel()
+
+
+async def test_subscribers_that_leave_take_all_of_theirs_with_them(start_service: StartService) -> None:
+    service = await start_service(subscription_interval_seconds=0.1)
+    await make_events(service.mongo, 100)
+    tasks_before = len(asyncio.all_tasks())
+    async with channel(service) as connection:
+        streams = [subscribe(connection) for _ in range(50)]
+        for stream in streams:
+            await stream.until("snapshot")
+        assert service.app.feeds.followers() == 50
+        # Cancelled, out of time, and read by nobody.
+        for stream in streams[:25]:
+            stream.cancel()
+        await eventually(lambda: service.app.feeds.followers() == 25, "the end of those cancelled")
+        timed = InsightServiceStub(connection).SubscribeInsights(insight_pb2.SubscribeInsightsRequest(), timeout=0.5)
+        async for _ in _until_deadline(timed):
+            pass
+    await eventually(lambda: service.app.feeds.followers() == 0, "the end of those whose connection closed")
+    await eventually(lambda: len(asyncio.all_tasks()) <= tasks_before, "the end of their tasks")
+
+
+async def _until_deadline(call: "grpc.aio.UnaryStreamCall[object, Message]"):  # type: ignore[no-untyped-def]
+    try:
+        async for message in call:
+            yield message
+    except grpc.aio.AioRpcError as error:
+        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
