@@ -45,6 +45,9 @@ _LINGER_SECONDS = 0.003
 _DUPLICATE_TRIES = 4
 """How often a batch is read and planned again because another process recorded one of its items first."""
 
+_STREAMED_BATCHES = 2
+"""How many batches of what comes by streams may wait: more would make nothing faster, and calls wait behind it."""
+
 _TRIGGER_RUNS = 2
 """How many batches may be in the trigger while the next one commits."""
 
@@ -57,6 +60,7 @@ class _Item:
     key: RequestKey | None
     deadline: float | None
     done: "asyncio.Future[Feedback]"
+    streamed: bool = False
     repeats: "list[_Item]" = field(default_factory=list)
 
     def answer(self, result: Feedback | Exception) -> None:
@@ -122,6 +126,8 @@ class Intake:
         self._batch_size = batch_size
         self._heartbeat_seconds = heartbeat_seconds
         self._queue: deque[_Item] = deque()
+        self._streamed = 0
+        self._room_for_streamed = asyncio.Semaphore(batch_size * _STREAMED_BATCHES)
         self._arrived = asyncio.Event()
         self._stopping = False
         self._slot_certain = False
@@ -169,23 +175,49 @@ class Intake:
         Raises:
             DomainError: The queue has no room for all of them, or the service is shutting down.
         """
+        loop = asyncio.get_running_loop()
+        waiting = len(self._queue) - self._streamed
+        if waiting + len(changes) > self._queue_size:
+            raise DomainError(
+                Reason.ERROR_REASON_OVERLOADED,
+                f"{waiting} pieces of feedback wait already; nothing was written; retry later",
+                retry_after_seconds=1.0,
+            )
+        items = [_Item(change, key, deadline, loop.create_future()) for change, key in changes]
+        self._admit(items)
+        return [item.done for item in items]
+
+    async def submit_streamed(
+        self, change: Change, key: RequestKey | None, deadline: float | None
+    ) -> "asyncio.Future[Feedback]":
+        """Makes one change that came by a stream; returns when it is admitted, with what will be its answer.
+
+        A stream waits for room, and for its turn among the streams, where a call would be refused: it has always more
+        to send, would only send the same again, and is held back by not being read. The room is the streams' own, so
+        that they never fill the queue for calls, nor calls theirs.
+
+        Raises:
+            DomainError: The service is shutting down.
+        """
+        await self._room_for_streamed.acquire()
+        done: asyncio.Future[Feedback] = asyncio.get_running_loop().create_future()
+        try:
+            self._admit([_Item(change, key, deadline, done, streamed=True)])
+        except DomainError:
+            self._room_for_streamed.release()
+            raise
+        self._streamed += 1
+        return done
+
+    def _admit(self, items: list[_Item]) -> None:
         if self._stopping:
             raise DomainError(
                 Reason.ERROR_REASON_SHUTTING_DOWN,
                 "this process is shutting down; retry",
                 retry_after_seconds=0.1,
             )
-        if len(self._queue) + len(changes) > self._queue_size:
-            raise DomainError(
-                Reason.ERROR_REASON_OVERLOADED,
-                f"{len(self._queue)} pieces of feedback wait already; nothing was written; retry later",
-                retry_after_seconds=1.0,
-            )
-        loop = asyncio.get_running_loop()
-        items = [_Item(change, key, deadline, loop.create_future()) for change, key in changes]
         self._queue.extend(items)
         self._arrived.set()
-        return [item.done for item in items]
 
     async def _run(self) -> None:
         last = 0
@@ -223,6 +255,9 @@ class Intake:
         batch: list[_Item] = []
         while self._queue and len(batch) < self._batch_size:
             item = self._queue.popleft()
+            if item.streamed:
+                self._streamed -= 1
+                self._room_for_streamed.release()
             if item.done.done():
                 continue
             if item.deadline is not None and item.deadline <= now:
@@ -357,21 +392,24 @@ class _Attempt:
             no_share=intake._patterns.no_change,
         )
         results: list[Feedback | DomainError] = []
-        made: list[tuple[RequestKey, str]] = []
+        made: dict[str, tuple[RequestKey, str]] = {}
         for item in self._items:
             repeated = known.get(item.key) if item.key else None
             if isinstance(repeated, DomainError):
                 results.append(repeated)
                 continue
+            if item.key and item.key.document_id in made:
+                results.append(reused(item.key.id))
+                continue
             result = plan.now_as(repeated) if repeated else self._apply(plan, item)
             results.append(result)
             if item.key and not repeated and not isinstance(result, DomainError):
-                made.append((item.key, result.id))
+                made[item.key.document_id] = (item.key, result.id)
         after_fix = await intake._reviews.short_of_sample(plan.gaining, session)
         marks = plan.marks(intake._patterns.known_total, after_fix)
         self.shares = plan.shares()
         await intake._feedback.write(plan.added, plan.changed, session)
-        await intake._requests.add(made, session=session)
+        await intake._requests.add(list(made.values()), session=session)
         await intake._rollups.write(plan.rollups(), plan.writer, session)
         await intake._patterns.write(plan.started, self.shares, plan.writer, self.revision, session)
         await intake._joining.write(plan.changes(), plan.writer, self.revision, session)
@@ -421,16 +459,13 @@ class _Attempt:
 
 
 def _join_repeats(batch: list[_Item]) -> list[_Item]:
-    """Leaves one item of each request id; equal ones share its answer, the others have used the id wrongly."""
-    first: dict[tuple[str, str, str], _Item] = {}
+    """Leaves one item of those that are the same call again; they share its answer."""
+    first: dict[RequestKey, _Item] = {}
     kept: list[_Item] = []
     for item in batch:
-        key = item.key
-        leader = first.setdefault((key.project, key.method, key.id), item) if key else item
+        leader = first.setdefault(item.key, item) if item.key else item
         if leader is item:
             kept.append(item)
-        elif key and leader.key and leader.key.digest == key.digest:
+        else:
             leader.repeats.append(item)
-        elif key:
-            item.answer(reused(key.id))
     return kept

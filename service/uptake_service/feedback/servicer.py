@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
+import grpc
+from google.protobuf.message import DecodeError
 from uptake.v1 import feedback_pb2 as pb
-from uptake.v1 import feedback_pb2_grpc
+from uptake.v1 import feedback_pb2_grpc, stream_pb2
 
 from uptake_service.clock import Clock
-from uptake_service.errors import DomainError, InvalidRequest
+from uptake_service.errors import DomainError, InvalidRequest, Reason
 from uptake_service.feedback.intake import Intake
 from uptake_service.feedback.messages import amended, check_mask, to_draft, to_filter, to_message
 from uptake_service.feedback.model import Content, Feedback
 from uptake_service.feedback.plan import Amend, Change, Collect, Retract
 from uptake_service.feedback.similar import SimilarFeedback
 from uptake_service.feedback.store import FeedbackStore
+from uptake_service.feedback.streaming import Answer, FeedbackStreams, Received
 from uptake_service.mongo.requests import RequestKey, RequestRecords
 from uptake_service.rpc.calls import Context, deadline_of, not_implemented
 from uptake_service.rpc.checks import ID_LENGTH, QUERY_LENGTH, REQUEST_ID_LENGTH, Checks, PageToken
@@ -34,6 +37,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         intake: Intake,
         feedback: FeedbackStore,
         similar: SimilarFeedback,
+        streams: FeedbackStreams,
         requests: RequestRecords,
         clock: Clock,
         future_tolerance_seconds: float,
@@ -41,6 +45,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         self._intake = intake
         self._feedback = feedback
         self._similar = similar
+        self._streams = streams
         self._requests = requests
         self._clock = clock
         self._future_tolerance = timedelta(seconds=future_tolerance_seconds)
@@ -65,7 +70,38 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         results = [item if isinstance(item, DomainError) else next(outcomes) for item in read]
         return pb.BatchCollectFeedbackResponse(results=[_to_result(result) for result in results])
 
-    StreamFeedback = not_implemented("StreamFeedback")  # type: ignore[assignment]
+    async def StreamFeedback(  # type: ignore[override]  # Read from and written to at once.
+        self, request_iterator: object, context: Context
+    ) -> None:
+        project = ""
+
+        async def receive() -> Received | None:
+            nonlocal project
+            try:
+                request = await context.read()
+            except DecodeError:
+                return Received("", _undecodable())
+            if request is grpc.aio.EOF:
+                return None
+            checks = Checks()
+            named = checks.project(request.project or project)
+            if not project and not checks.violations:
+                project = named
+            elif project and named != project:
+                checks.fail("project", "must be empty or the stream's project, that of its first message")
+            if not request.request_id:
+                checks.fail("request_id", "is required")
+            return Received(request.request_id[:REQUEST_ID_LENGTH], self._read(checks, request, named))
+
+        async def send(answer: Answer) -> None:
+            await context.write(_to_answer(answer))
+
+        await context.write(pb.StreamFeedbackResponse(window=self._streams.window))
+        try:
+            await self._streams.serve(receive, send, deadline_of(context))
+        except DomainError as ending:
+            await context.write(pb.StreamFeedbackResponse(end=stream_pb2.StreamEnd(reason=ending.message)))
+            raise
 
     async def GetFeedback(self, request: pb.GetFeedbackRequest, context: Context) -> pb.GetFeedbackResponse:
         checks = Checks()
@@ -143,7 +179,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
     EraseUserFeedback = not_implemented("EraseUserFeedback")
 
     def _to_collect(
-        self, checks: Checks, request: pb.CollectFeedbackRequest, project: str
+        self, checks: Checks, request: pb.CollectFeedbackRequest | pb.StreamFeedbackRequest, project: str
     ) -> tuple[Collect, RequestKey | None]:
         if not request.HasField("feedback"):
             checks.fail("feedback", "is required")
@@ -160,6 +196,12 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         checks = Checks()
         if item.project not in ("", project):
             checks.fail("project", "must be empty or the batch's project")
+        return self._read(checks, item, project)
+
+    def _read(
+        self, checks: Checks, item: pb.CollectFeedbackRequest | pb.StreamFeedbackRequest, project: str
+    ) -> tuple[Change, RequestKey | None] | DomainError:
+        """One of many: what is wrong with it is its own, and raised for none."""
         try:
             return self._to_collect(checks, item, project)
         except DomainError as error:
@@ -190,3 +232,16 @@ def _to_result(outcome: Feedback | DomainError) -> pb.BatchCollectFeedbackResult
     if isinstance(outcome, DomainError):
         return pb.BatchCollectFeedbackResult(error=item_error(outcome))
     return pb.BatchCollectFeedbackResult(feedback=to_message(outcome))
+
+
+def _to_answer(answer: Answer) -> pb.StreamFeedbackResponse:
+    if isinstance(answer.outcome, DomainError):
+        return pb.StreamFeedbackResponse(request_id=answer.request_id, error=item_error(answer.outcome))
+    return pb.StreamFeedbackResponse(request_id=answer.request_id, feedback_id=answer.outcome.id)
+
+
+def _undecodable() -> DomainError:
+    return DomainError(
+        Reason.ERROR_REASON_INVALID_FIELD,
+        "the message is no StreamFeedbackRequest: its bytes cannot be decoded, or a text in it is not UTF-8",
+    )

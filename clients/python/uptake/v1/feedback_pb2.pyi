@@ -4,6 +4,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from uptake.v1 import error_pb2 as _error_pb2
+from uptake.v1 import stream_pb2 as _stream_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -190,16 +191,18 @@ class StreamFeedbackRequest(_message.Message):
     def __init__(self, project: _Optional[str] = ..., feedback: _Optional[_Union[Feedback, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class StreamFeedbackResponse(_message.Message):
-    __slots__ = ("request_id", "feedback_id", "error", "window")
+    __slots__ = ("request_id", "feedback_id", "error", "end", "window")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     FEEDBACK_ID_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     feedback_id: str
     error: _error_pb2.ItemError
+    end: _stream_pb2.StreamEnd
     window: int
-    def __init__(self, request_id: _Optional[str] = ..., feedback_id: _Optional[str] = ..., error: _Optional[_Union[_error_pb2.ItemError, _Mapping]] = ..., window: _Optional[int] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., feedback_id: _Optional[str] = ..., error: _Optional[_Union[_error_pb2.ItemError, _Mapping]] = ..., end: _Optional[_Union[_stream_pb2.StreamEnd, _Mapping]] = ..., window: _Optional[int] = ...) -> None: ...
 
 class GetFeedbackRequest(_message.Message):
     __slots__ = ("project", "id")

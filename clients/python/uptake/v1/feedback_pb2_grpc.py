@@ -104,7 +104,13 @@ class FeedbackServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StreamFeedback(self, request_iterator, context):
-        """StreamFeedback stores feedback as it is sent, and answers each message after its commit, in any order.
+        """StreamFeedback stores feedback as it is sent, for callers with a lot of it and without an end. Each message stands
+        alone and is answered after its commit, in any order, with the id of the feedback or with an error. The stream goes
+        on after an error. After a half-close the answers still owed come, then the status OK. When the service stops, it
+        answers what it took, says so in a last message, and the status is UNAVAILABLE. After any other end than OK send
+        again what was not answered, with the same request ids: whatever of it was stored already is stored once. Request
+        ids are those of CollectFeedback and BatchCollectFeedback too. The service reads no more while `window` messages
+        wait for their answers or the answers are not read, and while it has no room: gRPC then holds the caller back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,14 @@ class FeedbackServiceStub:
     BatchCollectFeedback: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.BatchCollectFeedbackRequest, _feedback_pb2.BatchCollectFeedbackResponse]
     """BatchCollectFeedback stores up to 1,000 pieces of feedback. Each stands alone: one that fails does not stop the rest."""
     StreamFeedback: _grpc.StreamStreamMultiCallable[_feedback_pb2.StreamFeedbackRequest, _feedback_pb2.StreamFeedbackResponse]
-    """StreamFeedback stores feedback as it is sent, and answers each message after its commit, in any order."""
+    """StreamFeedback stores feedback as it is sent, for callers with a lot of it and without an end. Each message stands
+    alone and is answered after its commit, in any order, with the id of the feedback or with an error. The stream goes
+    on after an error. After a half-close the answers still owed come, then the status OK. When the service stops, it
+    answers what it took, says so in a last message, and the status is UNAVAILABLE. After any other end than OK send
+    again what was not answered, with the same request ids: whatever of it was stored already is stored once. Request
+    ids are those of CollectFeedback and BatchCollectFeedback too. The service reads no more while `window` messages
+    wait for their answers or the answers are not read, and while it has no room: gRPC then holds the caller back.
+    """
     GetFeedback: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.GetFeedbackRequest, _feedback_pb2.GetFeedbackResponse]
     """GetFeedback reads one piece of feedback."""
     ListFeedback: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.ListFeedbackRequest, _feedback_pb2.ListFeedbackResponse]
@@ -72,7 +79,14 @@ class FeedbackServiceAsyncStub(FeedbackServiceStub):
     BatchCollectFeedback: _aio.UnaryUnaryMultiCallable[_feedback_pb2.BatchCollectFeedbackRequest, _feedback_pb2.BatchCollectFeedbackResponse]  # type: ignore[assignment]
     """BatchCollectFeedback stores up to 1,000 pieces of feedback. Each stands alone: one that fails does not stop the rest."""
     StreamFeedback: _aio.StreamStreamMultiCallable[_feedback_pb2.StreamFeedbackRequest, _feedback_pb2.StreamFeedbackResponse]  # type: ignore[assignment]
-    """StreamFeedback stores feedback as it is sent, and answers each message after its commit, in any order."""
+    """StreamFeedback stores feedback as it is sent, for callers with a lot of it and without an end. Each message stands
+    alone and is answered after its commit, in any order, with the id of the feedback or with an error. The stream goes
+    on after an error. After a half-close the answers still owed come, then the status OK. When the service stops, it
+    answers what it took, says so in a last message, and the status is UNAVAILABLE. After any other end than OK send
+    again what was not answered, with the same request ids: whatever of it was stored already is stored once. Request
+    ids are those of CollectFeedback and BatchCollectFeedback too. The service reads no more while `window` messages
+    wait for their answers or the answers are not read, and while it has no room: gRPC then holds the caller back.
+    """
     GetFeedback: _aio.UnaryUnaryMultiCallable[_feedback_pb2.GetFeedbackRequest, _feedback_pb2.GetFeedbackResponse]  # type: ignore[assignment]
     """GetFeedback reads one piece of feedback."""
     ListFeedback: _aio.UnaryUnaryMultiCallable[_feedback_pb2.ListFeedbackRequest, _feedback_pb2.ListFeedbackResponse]  # type: ignore[assignment]
@@ -117,7 +131,14 @@ class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_feedback_pb2.StreamFeedbackRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_feedback_pb2.StreamFeedbackResponse], _abc.AsyncIterator[_feedback_pb2.StreamFeedbackResponse]]:
-        """StreamFeedback stores feedback as it is sent, and answers each message after its commit, in any order."""
+        """StreamFeedback stores feedback as it is sent, for callers with a lot of it and without an end. Each message stands
+        alone and is answered after its commit, in any order, with the id of the feedback or with an error. The stream goes
+        on after an error. After a half-close the answers still owed come, then the status OK. When the service stops, it
+        answers what it took, says so in a last message, and the status is UNAVAILABLE. After any other end than OK send
+        again what was not answered, with the same request ids: whatever of it was stored already is stored once. Request
+        ids are those of CollectFeedback and BatchCollectFeedback too. The service reads no more while `window` messages
+        wait for their answers or the answers are not read, and while it has no room: gRPC then holds the caller back.
+        """
 
     @_abc_1.abstractmethod
     def GetFeedback(
