@@ -7,6 +7,7 @@ from uptake.builders import correction, rating, thumbs_down, thumbs_up
 from uptake.claim import Claim
 from uptake.client import Client
 from uptake.errors import UptakeError
+from uptake.ingest import StreamResult
 from uptake.subscription import Subscription
 from uptake.transport import Listing
 
@@ -14,6 +15,7 @@ __all__ = [
     "Claim",
     "Client",
     "Listing",
+    "StreamResult",
     "Subscription",
     "UptakeError",
     "correction",

@@ -25,6 +25,10 @@ class Backoff:
 
     async def wait(self, at_least_seconds: float | None = None) -> None:
         """Wait, no shorter than the service asked for."""
+        await asyncio.sleep(self.next_seconds(at_least_seconds))
+
+    def next_seconds(self, at_least_seconds: float | None = None) -> float:
+        """How long to wait this time, no shorter than the service asked for."""
         jittered = random.uniform(0, self._bound)  # noqa: S311 - spreads load, protects nothing
         self._bound = min(self._bound * 2, MAX_SECONDS)
-        await asyncio.sleep((at_least_seconds or 0.0) + jittered)
+        return (at_least_seconds or 0.0) + jittered

@@ -86,6 +86,7 @@ class UptakeError(Exception):
             error.message,
             reason=reason,
             field_violations=[(each.field, each.description) for each in error.field_violations],
+            retry_after_seconds=error.retry_delay.ToNanoseconds() / 1e9 if error.HasField("retry_delay") else None,
         )
 
 

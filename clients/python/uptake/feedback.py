@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from uptake.batches import FeedbackItems
-from uptake.ingest import Ingest
+from uptake.ingest import Ingest, StreamResult
 from uptake.transport import Listing, Transport, request_id_or_new
 from uptake.v1 import feedback_pb2 as pb
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
@@ -153,23 +153,24 @@ class FeedbackCalls:
         response = await self._transport.call(self._stub.EraseUserFeedback, request, timeout_seconds)
         return response.erased_count
 
-    def stream(self, items: FeedbackItems) -> AsyncGenerator[pb.StreamFeedbackResponse, None]:
+    def stream(self, items: FeedbackItems) -> AsyncGenerator[StreamResult, None]:
         """Store feedback as it comes from a source without an end, such as a queue.
 
-        A stream that breaks (UNAVAILABLE, overload) is opened again, for as long as it takes, and what was
-        not answered is sent again with the same request ids. To finish, end the source; to give up, leave the
-        loop, best within `contextlib.aclosing`.
+        A stream that breaks (UNAVAILABLE, overload, a server that restarts) is opened again, for as long as it
+        takes, and what was not answered is sent again with the same request ids. So is an item for which the
+        service had no room or no database. To finish, end the source; to give up, leave the loop, best within
+        `contextlib.aclosing`: what was not answered by then is stored or not.
 
         Args:
-            items: Feedback, or CollectFeedbackRequest to choose the request id, each with one of its own. It
-                is read no further ahead than the service's window.
+            items: Feedback, or CollectFeedbackRequest to choose the request id. It is read no further ahead than
+                the service's window. An item with the request id of one that waits for its answer waits too.
 
         Yields:
-            For each item its `request_id` with `feedback_id` after the commit, or `error`, in the order of
-            the commits.
+            One result for each item, in the order of the commits: its `feedback_id` or its `error`.
 
         Raises:
             UptakeError: the stream ended with another status.
+            ValueError: an item is larger than any service takes; after the answers to those before.
             Exception: what the source raised, after the answers to what it gave before.
         """
-        return Ingest(self._transport, items).responses()
+        return Ingest(self._transport, items).results()

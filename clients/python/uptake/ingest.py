@@ -4,17 +4,60 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from dataclasses import dataclass
 
 import grpc
 import grpc.aio
 
 from uptake.backoff import Backoff
-from uptake.batches import FeedbackItem, FeedbackItems, each
+from uptake.batches import MAX_BATCH_BYTES, FeedbackItem, FeedbackItems, each
 from uptake.errors import UptakeError
 from uptake.transport import Transport, request_id_or_new
 from uptake.v1.feedback_pb2 import CollectFeedbackRequest, StreamFeedbackRequest, StreamFeedbackResponse
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
+
+ANSWERED_ID_LENGTH = 128
+
+
+@dataclass(frozen=True)
+class StreamResult:
+    """What became of one item of `client.feedback.stream`.
+
+    Attributes:
+        item: the item, as the source gave it.
+        request_id: the request id that it was sent with: its own, or the one made for it.
+        feedback_id: id of the committed feedback; empty when it was not stored.
+        error: why it was not stored, to be raised or read; None when it was.
+    """
+
+    item: FeedbackItem
+    request_id: str
+    feedback_id: str = ""
+    error: UptakeError | None = None
+
+
+@dataclass(frozen=True)
+class _Sent:
+    item: FeedbackItem
+    request: StreamFeedbackRequest
+
+
+class _Connection:
+    """What one connection has to send, and how much of it may be on its way."""
+
+    def __init__(self, unanswered: Iterable[StreamFeedbackRequest]) -> None:
+        self.unsent = deque(unanswered)
+        # With one item on its way until the window is told, nothing is written after a refusal, which
+        # therefore shows as itself (see `_status_is_lost`).
+        self.window = 1
+        self.in_flight = 0
+        self.resume_at = 0.0
+        self.ended = False
+
+    @property
+    def may_send(self) -> bool:
+        return bool(self.unsent) and self.in_flight < self.window
 
 
 class Ingest:
@@ -28,81 +71,85 @@ class Ingest:
         self._transport = transport
         self._items = items
         self._changed = asyncio.Condition()
-        self._unanswered: dict[str, StreamFeedbackRequest] = {}
-        self._unsent: deque[StreamFeedbackRequest] = deque()
+        self._unanswered: dict[str, _Sent] = {}
+        self._connection = _Connection(())
         self._window = 1
-        self._in_flight = 0
+        self._backoff = Backoff()
         self._exhausted = False
         self._source_error: Exception | None = None
 
-    async def responses(self) -> AsyncGenerator[StreamFeedbackResponse, None]:
-        """Yield one answer for each item, in the order of their commits. See `FeedbackCalls.stream`."""
+    async def results(self) -> AsyncGenerator[StreamResult, None]:
+        """Yield one result for each item, in the order of their commits. See `FeedbackCalls.stream`."""
         feeding = asyncio.create_task(self._feed())
-        backoff = Backoff()
-        call: grpc.aio.StreamStreamCall[StreamFeedbackRequest, StreamFeedbackResponse] | None = None
         try:
-            while not (self._exhausted and not self._unanswered):
+            while not self._finished:
                 retry_after_seconds: float | None = None
-                call = self._connect()
+                self._connection = _Connection(sent.request for sent in self._unanswered.values())
+                call = FeedbackServiceStub(self._transport.channel).StreamFeedback(
+                    self._requests(self._connection), metadata=self._transport.metadata
+                )
                 try:
                     async for response in call:
-                        if await self._take(response):
-                            backoff.reset()
-                            yield response
+                        if response.HasField("end"):
+                            break
+                        result = await self._take(response)
+                        if result is not None:
+                            self._backoff.reset()
+                            yield result
                 except grpc.aio.AioRpcError as rpc_error:
                     error = UptakeError.from_rpc(rpc_error)
-                    if not (error.retryable or _status_is_lost(rpc_error)):
+                    if not (_can_go_on(error) or _status_is_lost(rpc_error)):
                         raise error from rpc_error
                     retry_after_seconds = error.retry_after_seconds
-                if not self._exhausted or self._unanswered:
-                    await backoff.wait(retry_after_seconds)
+                finally:
+                    call.cancel()
+                    await self._end(self._connection)
+                if not self._finished:
+                    await self._backoff.wait(retry_after_seconds)
             if self._source_error is not None:
                 raise self._source_error
         finally:
             feeding.cancel()
-            if call is not None:
-                call.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
-            async with self._changed:  # Lets the writer of a call that ended by itself end too.
-                self._unsent = deque()
-                self._changed.notify_all()
 
-    def _connect(self) -> grpc.aio.StreamStreamCall[StreamFeedbackRequest, StreamFeedbackResponse]:
-        # A deque of its own for each connection: the writer of a broken one may still be taking from the old.
-        self._unsent = deque(self._unanswered.values())
-        self._in_flight = 0
-        # The window is the connection's. With one item on its way until it is told, nothing is written
-        # after a refusal, which therefore shows as itself (see `_status_is_lost`).
-        self._window = 1
-        stub = FeedbackServiceStub(self._transport.channel)
-        return stub.StreamFeedback(self._requests(self._unsent), metadata=self._transport.metadata)
+    @property
+    def _finished(self) -> bool:
+        return self._exhausted and not self._unanswered
 
-    async def _requests(self, unsent: deque[StreamFeedbackRequest]) -> AsyncIterator[StreamFeedbackRequest]:
-        """What one connection sends: never more than the window, and the end when all is sent."""
+    async def _requests(self, connection: _Connection) -> AsyncIterator[StreamFeedbackRequest]:
+        """What one connection sends: never more than the window, and the end when all is answered."""
         while True:
             async with self._changed:
-                await self._changed.wait_for(
-                    lambda: (
-                        unsent is not self._unsent
-                        or (unsent and self._in_flight < self._window)
-                        or (self._exhausted and not unsent)
-                    )
-                )
-                if unsent is not self._unsent or not unsent:
+                await self._changed.wait_for(lambda: connection.ended or connection.may_send or self._finished)
+                if connection.ended or not connection.unsent:
                     return
-                request = unsent.popleft()
-                self._in_flight += 1
-            yield request
+                pause_seconds = connection.resume_at - asyncio.get_running_loop().time()
+                if pause_seconds <= 0:
+                    request = connection.unsent.popleft()
+                    connection.in_flight += 1
+            if pause_seconds > 0:
+                await asyncio.sleep(pause_seconds)
+            else:
+                yield request
+
+    async def _end(self, connection: _Connection) -> None:
+        """Lets the writer of a connection end."""
+        async with self._changed:
+            connection.ended = True
+            self._changed.notify_all()
 
     async def _feed(self) -> None:
         """Read the source no further ahead than the window."""
         try:
             async for item in each(self._items):
                 request = self._request(item)
+                key = _answered_id(request)
                 async with self._changed:
-                    await self._changed.wait_for(lambda: len(self._unanswered) < self._window)
-                    self._unanswered[request.request_id] = request
-                    self._unsent.append(request)
+                    await self._changed.wait_for(
+                        lambda: len(self._unanswered) < self._window and key not in self._unanswered  # noqa: B023
+                    )
+                    self._unanswered[key] = _Sent(item, request)
+                    self._connection.unsent.append(request)
                     self._changed.notify_all()
         except Exception as error:  # noqa: BLE001 - the source's own; raised to the caller after the last answer
             self._source_error = error
@@ -110,26 +157,59 @@ class Ingest:
             self._exhausted = True
             self._changed.notify_all()
 
-    async def _take(self, response: StreamFeedbackResponse) -> bool:
-        """Note an answer; False for one that is none: a window, or an item answered before a break."""
+    async def _take(self, response: StreamFeedbackResponse) -> StreamResult | None:
+        """Note a response; None for one that ends nothing: a window, or an item that has to be sent again."""
         async with self._changed:
-            self._window = response.window or self._window
-            answered = self._unanswered.pop(response.request_id, None)
-            if response.request_id:
-                self._in_flight -= 1
             self._changed.notify_all()
-        return answered is not None
+            if response.window:
+                self._window = self._connection.window = response.window
+            sent = self._unanswered.get(response.request_id)
+            if sent is None:
+                return None
+            self._connection.in_flight -= 1
+            if response.HasField("error") and response.error.HasField("retry_delay"):
+                self._send_again(sent, UptakeError.from_item(response.error).retry_after_seconds)
+                return None
+            del self._unanswered[response.request_id]
+        return StreamResult(
+            sent.item,
+            sent.request.request_id,
+            response.feedback_id,
+            UptakeError.from_item(response.error) if response.HasField("error") else None,
+        )
+
+    def _send_again(self, sent: _Sent, after_seconds: float | None) -> None:
+        """The service had no room or no database for it: nothing more is sent until it was given time."""
+        now = asyncio.get_running_loop().time()
+        if self._connection.resume_at <= now:
+            self._connection.resume_at = now + self._backoff.next_seconds(after_seconds)
+        self._connection.unsent.append(sent.request)
 
     def _request(self, item: FeedbackItem) -> StreamFeedbackRequest:
         if isinstance(item, CollectFeedbackRequest):
             project, feedback, request_id = item.project, item.feedback, item.request_id
         else:
             project, feedback, request_id = "", item, ""
-        return StreamFeedbackRequest(
+        request = StreamFeedbackRequest(
             project=project or self._transport.project,
             feedback=feedback,
             request_id=request_id_or_new(request_id),
         )
+        if request.ByteSize() > MAX_BATCH_BYTES:
+            raise ValueError(
+                f"an item has {request.ByteSize():,} bytes; the service takes none of more than {MAX_BATCH_BYTES:,}"
+            )
+        return request
+
+
+def _answered_id(request: StreamFeedbackRequest) -> str:
+    """What the answer to a request calls it."""
+    return request.request_id[:ANSWERED_ID_LENGTH]
+
+
+def _can_go_on(error: UptakeError) -> bool:
+    """Whether another connection may mend it. gRPC itself says RESOURCE_EXHAUSTED to what it will never take."""
+    return error.code is grpc.StatusCode.UNAVAILABLE or (error.retryable and error.retry_after_seconds is not None)
 
 
 def _status_is_lost(error: grpc.aio.AioRpcError) -> bool:
