@@ -1,6 +1,7 @@
 """The command line: `uptake serve|demo|import|reviews|insights|issues|corrections|apply|report|check|health`."""
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Callable
@@ -120,30 +121,40 @@ def import_(file: Path, mappings: tuple[str, ...], address: str, project: str) -
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
 @_address_option
 @_project_option
-def reviews(states: tuple[str, ...], order: str, limit: int, address: str, project: str) -> None:
+@click.option("--watch", is_flag=True, help="Follow them as they change, most urgent first, until Ctrl-C.")
+def reviews(states: tuple[str, ...], order: str, limit: int, address: str, project: str, watch: bool) -> None:
     """List the reviews: patterns whose answers turned bad."""
     from rich.console import Console
 
     from uptake_service.commands.reviews import show_reviews
+    from uptake_service.commands.watching import watch_reviews
 
-    _with_client(
-        address,
-        project,
-        lambda client: show_reviews(client, Console(), states=states or ("open", "claimed"), order=order, limit=limit),
-    )
+    wanted = states or ("open", "claimed")
+
+    def show(client: Any) -> Any:
+        if watch:
+            return watch_reviews(client, Console(), states=wanted)
+        return show_reviews(client, Console(), states=wanted, order=order, limit=limit)
+
+    _with_client(address, project, show)
 
 
 @cli.command()
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back.")
 @_address_option
 @_project_option
-def insights(days: int, address: str, project: str) -> None:
+@click.option("--watch", is_flag=True, help="Follow the numbers and what happens, until Ctrl-C.")
+def insights(days: int, address: str, project: str, watch: bool) -> None:
     """Show what the feedback means: numbers, issues, what to improve, corrections."""
     from rich.console import Console
 
     from uptake_service.commands.insights import show_insights
+    from uptake_service.commands.watching import watch_insights
 
-    _with_client(address, project, lambda client: show_insights(client, Console(), days=days))
+    def show(client: Any) -> Any:
+        return watch_insights(client, Console()) if watch else show_insights(client, Console(), days=days)
+
+    _with_client(address, project, show)
 
 
 @cli.command()
@@ -277,7 +288,9 @@ def _with_client(address: str, project: str, show: Callable[[Any], Any]) -> None
         async with Client(address, project=project) as client:
             await show(client)
 
-    asyncio.run(run())
+    # Ctrl-C is how one stops watching.
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run())
 
 
 def main() -> None:

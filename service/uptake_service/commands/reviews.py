@@ -1,9 +1,10 @@
 """`uptake reviews`: what needs a person."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 from uptake import Client
 from uptake.v1 import review_pb2
@@ -18,7 +19,7 @@ _STATES = numbers(review_pb2.ReviewState, "REVIEW_STATE_", ReviewState)
 async def show_reviews(client: Client, console: Console, *, states: Sequence[str], order: str, limit: int) -> None:
     """Prints reviews in these states (lower case; none means all), "urgent" or "newest" first."""
     listing = client.reviews.list(
-        filter=review_pb2.ReviewFilter(states=[_STATES[ReviewState(state.upper())] for state in states]),
+        filter=states_filter(states),
         order=review_pb2.REVIEW_ORDER_MOST_URGENT if order == "urgent" else review_pb2.REVIEW_ORDER_NEWEST,
         page_size=limit,
     )
@@ -28,9 +29,15 @@ async def show_reviews(client: Client, console: Console, *, states: Sequence[str
         console.print(f"  {which}: nothing turned bad, or there is too little feedback")
         console.print("  `uptake insights` shows what came in, `--state resolved` what was fixed")
         return
+    console.print(reviews_table(page.reviews))
+    if page.next_page_token:
+        console.print("  and more: raise --limit")
+
+
+def reviews_table(reviews: Iterable[review_pb2.Review]) -> Table:
     table = two_line_table("review, state", "priority, age", "negative", wide="pattern, what to do")
     now = datetime.now(UTC)
-    for review in page.reviews:
+    for review in reviews:
         state = enum_name(review_pb2.ReviewState.Name(review.state), "REVIEW_STATE_")
         by = f" by {one_line(review.assignee, 12)}" if review.assignee else ""
         table.add_row(
@@ -42,6 +49,9 @@ async def show_reviews(client: Client, console: Console, *, states: Sequence[str
             Text(f"{review.negative_rate:.0%} of {review.sample_size}"),
             over(one_line(review.pattern.representative_query, 60), one_line(review.suggested_action, 80)),
         )
-    console.print(table)
-    if page.next_page_token:
-        console.print("  and more: raise --limit")
+    return table
+
+
+def states_filter(states: Sequence[str]) -> review_pb2.ReviewFilter:
+    """Reviews in these states (lower case; none means all)."""
+    return review_pb2.ReviewFilter(states=[_STATES[ReviewState(state.upper())] for state in states])

@@ -19,15 +19,15 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 from uptake import Client, correction, rating, thumbs_down, thumbs_up
-from uptake.v1 import correction_pb2, event_pb2, feedback_pb2, issue_pb2, review_pb2
+from uptake.v1 import event_pb2, feedback_pb2, review_pb2
 from uptake.v1.correction_pb2 import CorrectionDraft, KnowledgeChange
 from uptake.v1.feedback_pb2 import CORRECTION_KIND_KNOWLEDGE
 
 from uptake_service.app import App
+from uptake_service.commands.events import event_line
 from uptake_service.commands.insights import show_insights
 from uptake_service.commands.report import can_report, write_report
 from uptake_service.commands.reviews import show_reviews
-from uptake_service.commands.tables import enum_name
 from uptake_service.config import load_settings
 from uptake_service.feedback.model import CorrectionKind
 from uptake_service.rpc.enums import numbers
@@ -104,7 +104,7 @@ async def _tell(console: Console, client: Client, port: int) -> None:
             async with asyncio.timeout(5):
                 await resolved.wait()
         for event in events[-_EVENTS_SHOWN:]:
-            console.print(_line(event))
+            console.print(Text(event_line(event)))
 
     if can_report():
         _step(console, "All of it on one page")
@@ -208,24 +208,6 @@ async def _watching(client: Client) -> AsyncIterator[tuple[list[event_pb2.Event]
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-
-
-def _line(event: event_pb2.Event) -> str:
-    severity = event_pb2.EventSeverity.Name(event.severity).removeprefix("EVENT_SEVERITY_")
-    match event.WhichOneof("payload"):
-        case "review":
-            action = review_pb2.ReviewAction.Name(event.review.action).removeprefix("REVIEW_ACTION_").lower()
-            what = (
-                f"review {event.review.review_id} {action}, "
-                f"negative {event.review.negative_rate:.0%} of {event.review.sample_size}"
-            )
-        case "correction":
-            state = enum_name(correction_pb2.CorrectionState.Name(event.correction.state), "CORRECTION_STATE_")
-            what = f"correction {event.correction.correction_id} {state}, revision {event.correction.revision}"
-        case _:
-            state = enum_name(issue_pb2.IssueState.Name(event.issue.state), "ISSUE_STATE_")
-            what = f"issue {event.issue.issue_id} {state}, {event.issue.frequency} pieces of feedback"
-    return f"  {event.seq:>4}  {severity:<8}  {what}"
 
 
 def _step(console: Console, title: str) -> None:
