@@ -123,7 +123,7 @@ async def read_with_cuts(replicas: list[Replica], seen: list[event_pb2.Event], c
             call = InsightServiceStub(channel).SubscribeInsights(
                 insight_pb2.SubscribeInsightsRequest(resume_token=token)
             )
-            left = rng.randrange(60)
+            left = rng.randrange(40)
             try:
                 async for message in call:
                     token = message.resume_token or token
