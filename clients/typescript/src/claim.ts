@@ -10,6 +10,7 @@ import type { ResolveReviewResponse, Review, ReviewService } from "./gen/uptake/
 import {
   type CallOptions,
   type ChangeOptions,
+  type ConditionalOptions,
   duration,
   present,
   requestIdOrNew,
@@ -25,13 +26,7 @@ export interface LeaseOptions {
   autoRenew?: boolean | undefined;
 }
 
-/** What finishes a review. */
-export interface FinishOptions extends ChangeOptions {
-  /** If given, the call fails when the review changed since. */
-  etag?: string | undefined;
-}
-
-export interface ResolveOptions extends FinishOptions {
+export interface ResolveOptions extends ConditionalOptions {
   /** Applied in the same commit, up to 100. If one cannot be applied, nothing is changed. */
   corrections?: MessageInitShape<typeof CorrectionDraftSchema>[] | undefined;
   /** When the fix went live; now when not given. */
@@ -137,7 +132,7 @@ export class Claim implements AsyncDisposable {
    * @returns the review, dismissed.
    * @throws UptakeError besides a lost claim: ABORTED (ETAG_MISMATCH).
    */
-  async dismiss(note = "", options: FinishOptions = {}): Promise<Review> {
+  async dismiss(note = "", options: ConditionalOptions = {}): Promise<Review> {
     const request = {
       ...this.#claim(),
       note,

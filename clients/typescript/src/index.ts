@@ -12,7 +12,7 @@ export {
   thumbsDown,
   thumbsUp,
 } from "./builders.js";
-export { Claim, type FinishOptions, type LeaseOptions, type ResolveOptions } from "./claim.js";
+export { Claim, type LeaseOptions, type ResolveOptions } from "./claim.js";
 export { Client, type ClientOptions } from "./client.js";
 export type * from "./corrections.js";
 export { type FieldViolation, UptakeError } from "./errors.js";
@@ -32,4 +32,4 @@ export { Listing, type ListOptions, type Page } from "./listing.js";
 export type * from "./projects.js";
 export type * from "./reviews.js";
 export { Subscription, type SubscriptionOptions, type Update } from "./subscription.js";
-export type { CallOptions, ChangeOptions } from "./transport.js";
+export type { CallOptions, ChangeOptions, ConditionalOptions } from "./transport.js";

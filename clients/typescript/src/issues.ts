@@ -13,7 +13,7 @@ import { type Issue, IssueState } from "./gen/uptake/v1/issue_pb.js";
 import { Listing, type ListOptions } from "./listing.js";
 import {
   type CallOptions,
-  type ChangeOptions,
+  type ConditionalOptions,
   present,
   requestIdOrNew,
   type Transport,
@@ -30,11 +30,9 @@ export interface ListIssuesOptions extends ListOptions {
 }
 
 /** How people change an issue. */
-export interface IssueChangeOptions extends ChangeOptions {
+export interface IssueChangeOptions extends ConditionalOptions {
   /** Who changes it, up to 256 characters. */
   reviewer?: string | undefined;
-  /** If given, the call fails when the issue changed since. */
-  etag?: string | undefined;
 }
 
 export interface UpdateIssueOptions extends IssueChangeOptions {

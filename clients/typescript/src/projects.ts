@@ -13,17 +13,12 @@ import {
 import { Listing, type ListOptions } from "./listing.js";
 import {
   type CallOptions,
-  type ChangeOptions,
+  type ConditionalOptions,
   present,
   requestIdOrNew,
   type Transport,
   timestamp,
 } from "./transport.js";
-
-export interface UpdateProjectOptions extends ChangeOptions {
-  /** If given, the call fails when the settings changed since. */
-  etag?: string | undefined;
-}
 
 export interface ListAuditEventsOptions extends ListOptions {
   /** Changes at this time or later; no bound when not given. */
@@ -60,7 +55,7 @@ export class ProjectCalls {
   async update(
     settings: MessageInitShape<typeof ProjectSettingsSchema>,
     updateMask: string[],
-    options: UpdateProjectOptions = {},
+    options: ConditionalOptions = {},
   ): Promise<Project> {
     const request = {
       project: this.#transport.project,

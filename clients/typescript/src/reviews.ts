@@ -17,7 +17,7 @@ import { Listing, type ListOptions } from "./listing.js";
 import { Subscription, type SubscriptionOptions } from "./subscription.js";
 import {
   type CallOptions,
-  type ChangeOptions,
+  type ConditionalOptions,
   duration,
   present,
   requestIdOrNew,
@@ -31,15 +31,7 @@ export interface ListReviewsOptions extends ListOptions {
   order?: ReviewOrder | undefined;
 }
 
-export interface ClaimOptions extends ChangeOptions, LeaseOptions {
-  /** If given, the call fails when the review changed since. */
-  etag?: string | undefined;
-}
-
-export interface ReopenOptions extends ChangeOptions {
-  /** If given, the call fails when the review changed since. */
-  etag?: string | undefined;
-}
+export interface ClaimOptions extends ConditionalOptions, LeaseOptions {}
 
 export interface WatchReviewsOptions extends SubscriptionOptions {
   /** Which; all when not given. */
@@ -121,7 +113,7 @@ export class ReviewCalls {
    * @param note - Why, up to 10,000 characters.
    * @throws UptakeError FAILED_PRECONDITION (REVIEW_NOT_FINISHED, ACTIVE_REVIEW_EXISTS), NOT_FOUND, ABORTED.
    */
-  async reopen(id: string, reviewer: string, note = "", options: ReopenOptions = {}): Promise<Review> {
+  async reopen(id: string, reviewer: string, note = "", options: ConditionalOptions = {}): Promise<Review> {
     const request = {
       project: this.#transport.project,
       id,

@@ -25,6 +25,12 @@ export interface ChangeOptions extends CallOptions {
   requestId?: string | undefined;
 }
 
+/** What a change takes that can depend on what was read before. */
+export interface ConditionalOptions extends ChangeOptions {
+  /** If given, the call fails when what it changes was changed since. */
+  etag?: string | undefined;
+}
+
 /** A channel with what its calls have in common. */
 export class Transport {
   readonly #retries = new Retries();

@@ -33,8 +33,8 @@ let scripts: Script[];
 /** Comments of batch items that fail the next time they come, with their reason. */
 let itemErrors: Map<string, ErrorReason>;
 let batches: string[][];
-/** For each connection to the subscription: events it sends, and how it ends. */
-let connections: { events: number; end: Script }[];
+/** For each connection to the subscription: events it sends, whether it says that it ends, and how it does. */
+let connections: { events: number; announced?: boolean; end: Script }[];
 let tokens: string[];
 
 beforeEach(async () => {
@@ -73,9 +73,12 @@ beforeEach(async () => {
           async *subscribeInsights({ resumeToken }, context) {
             tokens.push(resumeToken);
             contexts.push(context);
-            const { events, end } = connections.shift() ?? { events: 0, end: hang };
+            const { events, announced = false, end } = connections.shift() ?? { events: 0, end: hang };
             for (let seq = Number(resumeToken) + 1; seq <= Number(resumeToken) + events; seq++) {
               yield { resumeToken: String(seq), update: { case: "event" as const, value: { seq: BigInt(seq) } } };
+            }
+            if (announced) {
+              yield { update: { case: "end" as const, value: { reason: "shutting down" } } };
             }
             await end(context);
           },
@@ -314,7 +317,7 @@ test("a subscription goes on with the newest token and repeats nothing", async (
     ]);
   };
   connections = [
-    { events: 2, end: unavailable },
+    { events: 2, announced: true, end: unavailable },
     { events: 0, end: cut },
     { events: 1, end: tooSlow },
     { events: 0, end: () => undefined },
