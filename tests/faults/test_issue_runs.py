@@ -39,9 +39,15 @@ async def test_runs_keep_ids_and_numbers_whatever_happens_among_them(start_servi
         while not ended.is_set():
             number += 1
             text = rng.choice(_PHRASES).format(rng.choice(_THINGS)) + rng.choice(_ENDS)
-            sent.append((await client.collect(thumbs_down(f"i{number}", comment=text, user_id=f"u{number}"))).id)
+            sent.append(
+                (
+                    await client.collect(
+                        thumbs_down(f"i{number}", comment=text, user_id=f"u{number}"), timeout_seconds=60
+                    )
+                ).id
+            )
             if number % 4 == 0:
-                await client.feedback.retract(sent.pop(rng.randrange(len(sent))))
+                await client.feedback.retract(sent.pop(rng.randrange(len(sent))), timeout_seconds=60)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), 0.05 if number > 150 else 0)
 
