@@ -22,6 +22,8 @@ from uptake.v1.feedback_pb2_grpc import FeedbackServiceServicer, add_FeedbackSer
 from uptake.v1.insight_pb2_grpc import InsightServiceServicer, add_InsightServiceServicer_to_server
 from uptake.v1.review_pb2_grpc import ReviewServiceServicer, add_ReviewServiceServicer_to_server
 
+from tests.processes import eventually
+
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -53,9 +55,9 @@ class FakeFeedback(FeedbackServiceServicer):
         self.item_errors: dict[str, list[error_pb2.ItemError]] = {}
         self.hold: asyncio.Event | None = None
         self.concurrent = self.most_concurrent = 0
-        self.cut_streams_after: list[int] = []
+        self.cut_streams_after: list[tuple[int, grpc.StatusCode | None]] = []
         self.stream_connections = 0
-        self.refuse_streams = False
+        self.stream_failures: list[dict] = []
 
     async def CollectFeedback(self, request, context):
         self.requests.append(request)
@@ -92,19 +94,24 @@ class FakeFeedback(FeedbackServiceServicer):
 
     async def StreamFeedback(self, requests, context):
         self.stream_connections += 1
-        if self.refuse_streams:
-            await fail(context, grpc.StatusCode.PERMISSION_DENIED, details=[because("PERMISSION_DENIED")])
-        cut_after = self.cut_streams_after.pop(0) if self.cut_streams_after else None
+        if self.stream_failures:
+            await fail(context, **self.stream_failures.pop(0))
+        cut_after, code = self.cut_streams_after.pop(0) if self.cut_streams_after else (None, None)
         yield feedback_pb2.StreamFeedbackResponse(window=3)
         received = 0
         async for request in requests:
             self.requests.append(request)
             if received == cut_after:
-                await fail(context, UNAVAILABLE)
+                if code is None:
+                    yield feedback_pb2.StreamFeedbackResponse(end=stream_pb2.StreamEnd(reason="shutting down"))
+                await fail(context, code or UNAVAILABLE)
             received += 1
-            yield feedback_pb2.StreamFeedbackResponse(
-                request_id=request.request_id, feedback_id=f"id-{request.feedback.comment}"
-            )
+            if errors := self.item_errors.get(request.feedback.comment):
+                yield feedback_pb2.StreamFeedbackResponse(request_id=request.request_id[:128], error=errors.pop(0))
+            else:
+                yield feedback_pb2.StreamFeedbackResponse(
+                    request_id=request.request_id[:128], feedback_id=f"id-{request.feedback.comment}"
+                )
 
     async def ListFeedback(self, request, context):
         self.requests.append(request)
@@ -425,12 +432,12 @@ async def test_collect_many_raises_when_a_whole_batch_fails(client, feedback):
 
 
 async def test_a_broken_feedback_stream_sends_what_was_not_answered_again(client, feedback):
-    feedback.cut_streams_after = [0, 2]
+    feedback.cut_streams_after = [(0, UNAVAILABLE), (2, UNAVAILABLE), (1, None), (1, grpc.StatusCode.CANCELLED)]
 
     answers = await results_of(client.feedback.stream(comments(6)))
 
     assert sorted(answer.feedback_id for answer in answers) == [f"id-{n}" for n in range(6)]
-    assert feedback.stream_connections == 3
+    assert feedback.stream_connections == 5
     ids_of_comments: dict[str, set[str]] = {}
     for request in feedback.requests:
         ids_of_comments.setdefault(request.feedback.comment, set()).add(request.request_id)
@@ -455,13 +462,96 @@ async def test_the_source_of_a_stream_is_read_no_further_ahead_than_the_window(c
     assert ahead <= 3 + 2  # The fake's window, one item in hand, and one whose answer is just being told.
 
 
-async def test_a_feedback_stream_that_is_refused_raises(client, feedback):
-    feedback.refuse_streams = True
+@pytest.mark.parametrize(
+    "failure",
+    [
+        {"code": grpc.StatusCode.PERMISSION_DENIED, "details": [because("PERMISSION_DENIED")]},
+        # What gRPC itself says to a message that is too large for the server.
+        {"code": EXHAUSTED, "message": "Received message larger than max"},
+    ],
+)
+async def test_a_feedback_stream_that_is_refused_raises(client, feedback, failure):
+    feedback.stream_failures = [failure] * 10
 
     with pytest.raises(uptake.UptakeError) as raised:
         await results_of(client.feedback.stream(comments(6)))
 
-    assert raised.value.reason == "PERMISSION_DENIED"
+    assert raised.value.code is failure["code"]
+    assert feedback.stream_connections <= 4  # gRPC's own attempts
+
+
+async def test_an_overloaded_feedback_stream_is_opened_again(client, feedback):
+    retry = error_details_pb2.RetryInfo(retry_delay=Duration(nanos=1_000_000))
+    feedback.stream_failures = [{"code": EXHAUSTED, "details": [because("RATE_LIMITED"), retry], "pushback": -1}]
+
+    assert len(await results_of(client.feedback.stream(comments(6)))) == 6
+    assert feedback.stream_connections == 2
+
+
+async def test_an_item_of_a_stream_that_fails_for_a_while_is_sent_again_and_one_that_is_wrong_is_not(client, feedback):
+    later = error_pb2.ItemError(code=UNAVAILABLE.value[0], retry_delay=Duration(nanos=1_000_000))
+    wrong = error_pb2.ItemError(
+        code=grpc.StatusCode.INVALID_ARGUMENT.value[0],
+        reason=error_pb2.ERROR_REASON_INVALID_FIELD,
+        field_violations=[error_pb2.FieldViolation(field="feedback.type", description="is required")],
+    )
+    feedback.item_errors = {"1": [later] * 3, "3": [wrong]}
+    items = [uptake.thumbs_up("a", comment=str(n)) for n in range(5)]
+
+    results = {result.item.comment: result for result in await results_of(client.feedback.stream(items))}
+
+    assert sorted(results) == ["0", "1", "2", "3", "4"]
+    assert all(results[item.comment].item is item for item in items)
+    assert [results[name].feedback_id for name in "01234"] == ["id-0", "id-1", "id-2", "", "id-4"]
+    assert [name for name in "01234" if results[name].error] == ["3"]
+    assert results["3"].error.field_violations == [("feedback.type", "is required")]
+    assert len([request for request in feedback.requests if request.feedback.comment == "1"]) == 4
+    assert len({request.request_id for request in feedback.requests if request.feedback.comment == "1"}) == 1
+    assert len(feedback.requests) == 8
+    assert feedback.stream_connections == 1
+
+
+async def test_items_of_a_stream_with_one_request_id_have_a_result_each(client, feedback):
+    items = [
+        feedback_pb2.CollectFeedbackRequest(feedback=uptake.thumbs_up("a", comment=str(n)), request_id="r" * length)
+        for n, length in enumerate([8, 8, 200, 201])
+    ]
+
+    results = await results_of(client.feedback.stream(items))
+
+    assert [result.item for result in results] == items
+    assert [result.request_id for result in results] == [item.request_id for item in items]
+    assert [result.feedback_id for result in results] == ["id-0", "id-1", "id-2", "id-3"]
+
+
+async def test_an_item_that_no_service_takes_is_an_error_of_the_source(client, feedback):
+    items = [uptake.thumbs_up("a", comment="0"), uptake.thumbs_up("a", comment="x" * MAX_BATCH_BYTES)]
+
+    answers = []
+    with pytest.raises(ValueError, match="bytes"):
+        async for answer in client.feedback.stream(items):
+            answers.append(answer.feedback_id)  # noqa: PERF401 - what came before the error counts
+
+    assert answers == ["id-0"]
+    assert len(feedback.requests) == 1
+
+
+async def test_a_feedback_stream_that_is_left_or_cancelled_leaves_no_task(client):
+    async def follow():
+        await results_of(client.feedback.stream(comments(1_000_000)))
+
+    await client.collect(uptake.thumbs_up("a"))
+    before = len(asyncio.all_tasks())
+
+    async with aclosing(client.feedback.stream(comments(1_000_000))) as stream:
+        await anext(stream)
+    following = asyncio.create_task(follow())
+    await asyncio.sleep(0)
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await following
+
+    await eventually(lambda: len(asyncio.all_tasks()) <= before, "an end of the streams' tasks")
 
 
 async def test_an_error_of_the_source_of_a_stream_is_raised_after_the_answers(client, feedback):

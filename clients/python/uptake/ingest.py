@@ -101,6 +101,10 @@ class Ingest:
                     if not (_can_go_on(error) or _status_is_lost(rpc_error)):
                         raise error from rpc_error
                     retry_after_seconds = error.retry_after_seconds
+                except asyncio.CancelledError:
+                    # gRPC raises it for a status CANCELLED too: a server or proxy has cut the stream off.
+                    if _cancelled_by_us():
+                        raise
                 finally:
                     call.cancel()
                     await self._end(self._connection)
@@ -209,7 +213,14 @@ def _answered_id(request: StreamFeedbackRequest) -> str:
 
 def _can_go_on(error: UptakeError) -> bool:
     """Whether another connection may mend it. gRPC itself says RESOURCE_EXHAUSTED to what it will never take."""
-    return error.code is grpc.StatusCode.UNAVAILABLE or (error.retryable and error.retry_after_seconds is not None)
+    if error.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return error.retry_after_seconds is not None
+    return error.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
+def _cancelled_by_us() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _status_is_lost(error: grpc.aio.AioRpcError) -> bool:
