@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     )
     batch_size: int = Field(512, ge=1, le=10_000, description="Most pieces of feedback in one transaction.")
     stream_window: int = Field(
-        1024, ge=1, le=100_000, description="Pieces of feedback of one stream that may wait for their answers."
+        2048, ge=1, le=100_000, description="Pieces of feedback of one stream that may wait for their answers."
     )
     max_message_mib: int = Field(16, ge=1, le=256, description="Largest message taken in, in MiB.")
     drain_seconds: float = Field(10.0, ge=0, le=600, description="How long running calls may go on after SIGTERM.")

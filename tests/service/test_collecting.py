@@ -129,6 +129,16 @@ async def test_equal_requests_in_one_batch_are_stored_once(service: Service) -> 
     assert await _total(service.client) == (1, 1, 0)
 
 
+async def test_a_repeat_is_answered_though_a_wrong_use_of_its_id_comes_before_it_in_the_batch(service: Service) -> None:
+    request = feedback_pb2.CollectFeedbackRequest(feedback=thumbs_up("i", query="q"), request_id="same")
+    other = feedback_pb2.CollectFeedbackRequest(feedback=thumbs_down("i", query="q"), request_id="same")
+    first = await service.client.collect(request.feedback, request_id="same")
+    results = [result async for result in service.client.collect_many([other, request, other, request])]
+    assert [result.HasField("error") for result in results] == [True, False, True, False]
+    assert [results[place].feedback.id for place in (1, 3)] == [first.id] * 2
+    assert await _total(service.client) == (1, 1, 0)
+
+
 async def test_equal_requests_to_two_replicas_at_once_are_stored_once(start_service: StartService) -> None:
     one, two = await start_service(), await start_service()
     feedback = [thumbs_down(f"i{n}", query=f"query number {n % 7} of many") for n in range(60)]
@@ -727,13 +737,8 @@ async def test_projects_share_neither_request_ids_nor_votes_nor_changes(service:
 
 
 async def test_what_a_later_version_answers_is_unimplemented(client: Client) -> None:
-    async def stream() -> None:
-        async for _ in client.feedback.stream([thumbs_up("i")]):
-            pass
-
-    for call in (client.feedback.erase_user("u"), stream()):
-        error = await _refused(call)
-        assert (error.code, error.reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")
+    error = await _refused(client.feedback.erase_user("u"))
+    assert (error.code, error.reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")
 
 
 async def test_what_lies_on_the_edge_of_a_window_of_time_is_found(service: Service) -> None:
