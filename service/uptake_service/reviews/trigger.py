@@ -4,6 +4,7 @@ It runs for marks, after the commit that made them. Judging and clearing a mark 
 happens a mark is judged at least once, and twice does no harm.
 """
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
@@ -55,6 +56,9 @@ class Trigger:
         self._marks = marks
         self._reviews = reviews
         self._events = events
+        # Batches come to the same patterns and the same counter of events; a conflict with the process's own costs
+        # more than waiting for one's turn.
+        self._turn = asyncio.Lock()
 
     async def run(self, marks: Sequence[Mark]) -> None:
         """Judges patterns and clears their marks, all in one transaction; those that are cleared already it leaves."""
@@ -63,7 +67,8 @@ class Trigger:
         policies = {mark.project: (await self._projects.recent(mark.project)).settings.review_policy for mark in marks}
         for tries_left in reversed(range(_RACE_TRIES)):
             try:
-                await transaction(self._mongo, lambda session: self._judge_all(marks, policies, session))
+                async with self._turn:
+                    await transaction(self._mongo, lambda session: self._judge_all(marks, policies, session))
             except DuplicateKey:
                 # Another replica opened the pattern's review in between; now there is one to update.
                 if not tries_left:
@@ -100,7 +105,8 @@ class Trigger:
         events: defaultdict[str, list[NewEvent]] = defaultdict(list)
         for mark in enough:
             review = reviews.get(mark.pattern_id)
-            changed = await self._judge(mark, policies[mark.project], review, session)
+            total = totals[mark.pattern_id][0]
+            changed = await self._judge(mark, policies[mark.project], review, total, session)
             if changed is not None:
                 review, action = changed
                 reviews[mark.pattern_id] = review
@@ -109,9 +115,9 @@ class Trigger:
             await self._events.append(project, events[project], session)
 
     async def _judge(
-        self, mark: Mark, policy: ReviewPolicy, review: Review | None, session: Session
+        self, mark: Mark, policy: ReviewPolicy, review: Review | None, total: int, session: Session
     ) -> tuple[Review, ReviewAction] | None:
-        newest = await self._newest(mark, policy, review, session)
+        newest = await self._newest(mark, policy, review, total, session)
         if review is not None and review.fix is not None:
             sampled = len(newest) >= policy.minimum_sample
             if sampled is not review.fix_sampled:
@@ -164,13 +170,14 @@ class Trigger:
         return updated, action
 
     async def _newest(
-        self, mark: Mark, policy: ReviewPolicy, review: Review | None, session: Session
+        self, mark: Mark, policy: ReviewPolicy, review: Review | None, total: int, session: Session
     ) -> list[StoredFeedback]:
         """What there is to judge: the pattern's newest feedback; after a fix only that on later answers."""
         wanted = policy.window_size + mark.touched
         fix = review.fix if review else None
         if fix is None:
-            return await self._feedback.newest_of_pattern(mark.pattern_id, wanted, session=session)
+            # More than there is would be looked for through all time.
+            return await self._feedback.newest_of_pattern(mark.pattern_id, min(wanted, total), session=session)
         found: list[StoredFeedback] = []
         async for feedback in self._feedback.of_pattern_since(mark.pattern_id, fix.time, session=session):
             if answered_after(feedback, fix):
