@@ -109,9 +109,9 @@ class Held:
         self._let_go = asyncio.Event()
         process = Intake._process
 
-        async def wait_and_process(intake: Intake, batch: list[Any]) -> None:
+        async def wait_and_process(intake: Intake, batch: list[Any]) -> int:
             await self._let_go.wait()
-            await process(intake, batch)
+            return await process(intake, batch)
 
         monkeypatch.setattr(Intake, "_process", wait_and_process)
 
@@ -416,6 +416,25 @@ async def test_cancelled_streams_leave_nothing_behind(
     again = (pb.CollectFeedbackRequest(feedback=each.feedback, request_id=each.request_id) for each in messages)
     ids = {each.feedback_id async for each in service.client.feedback.stream(again)}
     assert len(ids) == await total(service.client) == len(messages)
+
+
+async def test_streams_cancelled_at_any_moment_leave_nothing_behind(
+    service: Service, stub: FeedbackServiceStub, caplog: pytest.LogCaptureFixture
+) -> None:
+    await total(service.client)
+    tasks = len(asyncio.all_tasks())
+    for place in range(30):
+        stream = Stream(stub)
+        sending = asyncio.create_task(stream.send(*(message(place * 30 + number) for number in range(30))))
+        await stream.answers(place)
+
+        stream.cancel()
+        await asyncio.wait([sending])
+        sending.exception()
+
+    await nothing_left(service, tasks)
+    assert await total(service.client) >= sum(range(30))
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 async def test_cancelled_while_nothing_gets_on_nothing_is_written(

@@ -234,10 +234,7 @@ class Intake:
                     continue
             if last > 1 and len(self._queue) < last // 2 and not self._stopping:
                 await asyncio.sleep(_LINGER_SECONDS)
-            batch = self._take()
-            last = len(batch)
-            if batch:
-                await self._process(batch)
+            last = await self._process(self._take())
 
     async def _heartbeat(self) -> None:
         if not self._slot_certain:
@@ -268,14 +265,18 @@ class Intake:
             batch.append(item)
         return batch
 
-    async def _process(self, batch: list[_Item]) -> None:
-        """Commits a batch and hands it to the trigger; whatever happens, every caller gets an answer."""
+    async def _process(self, batch: list[_Item]) -> int:
+        """Commits a batch and hands it to the trigger; whatever happens, every caller gets an answer.
+
+        Returns how many there were.
+        """
         try:
             await self._settle(_join_repeats(batch))
         except Exception as error:  # noqa: BLE001  A fault must not leave callers waiting.
             _log.exception("a batch of %d failed", len(batch))
             for item in batch:
                 item.answer(error)
+        return len(batch)
 
     async def _settle(self, items: list[_Item]) -> None:
         if not items:
