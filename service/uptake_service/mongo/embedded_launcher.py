@@ -18,6 +18,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 STOP_SECONDS = 10.0
 """How long a graceful stop may take, before the process ends without (the journal makes that safe)."""
@@ -50,7 +51,9 @@ def main() -> None:
     with _only_server_of(arguments.storage_path):
         # Imported here, so that a parent that dies during the import is noticed.
         from secantus.server import SecantusDBServer  # type: ignore[import-untyped, import-not-found, unused-ignore]
+        from secantus.transactions import TransactionRegistry  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
+        let_statements_run(TransactionRegistry)
         server = SecantusDBServer(
             host="127.0.0.1",
             port=arguments.port,
@@ -68,6 +71,33 @@ def main() -> None:
         stopping.wait()
         threading.Timer(WAKE_SECONDS, _wake_acceptor, args=server.address).start()
         server.stop()
+
+
+def let_statements_run(registry: Any) -> None:
+    """Keeps statements of one transaction from waiting for those of all others.
+
+    SecantusDB 0.7.0b3 looks for transactions to end before each statement, and waits for the mutex of every one: also
+    of one that runs a statement, which may in turn wait for a page of storage that the waiting one holds. Both stand
+    still for seconds then. One whose mutex is held is in use, and need not be looked at.
+    """
+    from secantus.transactions import TxnState  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+    def prune(self: Any) -> int:
+        ended = 0
+        for transaction in self._txns.values():
+            if not transaction.mutex.acquire(blocking=False):
+                continue
+            try:
+                idle = transaction.last_use < self._time() - self._lifetime
+                if transaction.state is TxnState.IN_PROGRESS and idle:
+                    self._rollback_quietly(transaction)
+                    transaction.state = TxnState.ABORTED
+                    ended += 1
+            finally:
+                transaction.mutex.release()
+        return ended
+
+    registry._prune_locked = prune
 
 
 def _arguments() -> argparse.Namespace:
