@@ -25,8 +25,12 @@ class ResumeToken:
         match read_token(self._bound_to, token):
             case [int(seq), *rest] if seq >= 0:
                 return seq, rest
-        raise DomainError(
-            Reason.ERROR_REASON_INVALID_RESUME_TOKEN,
-            "resume_token is damaged, or was made for another project or filter",
-            violations=[Violation("resume_token", "must be a token of the same subscription")],
-        )
+        raise invalid_token()
+
+
+def invalid_token() -> DomainError:
+    return DomainError(
+        Reason.ERROR_REASON_INVALID_RESUME_TOKEN,
+        "resume_token is damaged, or was made for another project or filter",
+        violations=[Violation("resume_token", "must be a token of the same subscription")],
+    )

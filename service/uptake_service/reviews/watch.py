@@ -4,6 +4,7 @@ Reviews are told as they are now, so a watcher that comes back is told each that
 """
 
 import asyncio
+import contextlib
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 from uptake_service.live.feeds import Feeds, Follower
 from uptake_service.live.serving import serve
-from uptake_service.live.token import ResumeToken
+from uptake_service.live.token import ResumeToken, invalid_token
 from uptake_service.mongo.events import Event
 from uptake_service.patterns.store import Pattern, Patterns
 from uptake_service.reviews.model import Review, ReviewFilter, ReviewOrder
@@ -80,7 +81,7 @@ class ReviewWatch:
         place: list[Any] | None = None
         if resume_token:
             after, rest = watching.token.read(resume_token)
-            place = [datetime.fromisoformat(rest[0]), rest[1]] if rest else None
+            place = _place(rest)
         async with self._feeds.follow(watching.project, after) as follower:
             watcher = _Watcher(self, watching, follower, tell, resumed=bool(resume_token))
             if after is None or place:
@@ -120,6 +121,17 @@ class ReviewWatch:
             self._kept.move_to_end(key)
         while len(self._kept) > max(_KEPT, len(wanted)):
             self._kept.popitem(last=False)
+
+
+def _place(rest: list[Any]) -> list[Any] | None:
+    """Where in the list of reviews a token stands; None after its end."""
+    match rest:
+        case []:
+            return None
+        case [str(time), str(id)]:
+            with contextlib.suppress(ValueError):
+                return [datetime.fromisoformat(time), id]
+    raise invalid_token()
 
 
 class _Watcher:
