@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tests.benchmarks import issues_quality, patterns_quality
+from tests.benchmarks import issues_quality, live_latency, patterns_quality
 
 DATA_SETS = Path(os.environ.get("UPTAKE_DATA_SETS", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -11,3 +11,4 @@ DATA_SETS = Path(os.environ.get("UPTAKE_DATA_SETS", Path(__file__).parents[3] / 
 if __name__ == "__main__":
     patterns_quality.run(DATA_SETS)
     issues_quality.run(DATA_SETS)
+    live_latency.run(DATA_SETS)

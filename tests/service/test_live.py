@@ -1,11 +1,15 @@
 """How events reach subscribers: soon, whole, and at nobody else's cost."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import grpc
+import pytest
 from uptake import UptakeError, thumbs_down
-from uptake.v1 import insight_pb2
+from uptake.v1 import insight_pb2, review_pb2
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
+from uptake.v1.review_pb2_grpc import ReviewServiceStub
 
 from tests.conftest import Service, StartService
 from tests.processes import eventually
@@ -104,29 +108,33 @@ async def test_a_slow_subscriber_is_ended_with_a_token_and_misses_nothing(start_
         resumed.cancel()
 
 
-async def test_subscribers_that_leave_take_all_of_theirs_with_them(start_service: StartService) -> None:
+@pytest.mark.parametrize("method", ["SubscribeInsights", "WatchReviews"])
+async def test_subscribers_that_leave_take_all_of_theirs_with_them(start_service: StartService, method: str) -> None:
     service = await start_service(subscription_interval_seconds=0.1)
     await make_events(service.mongo, 100)
+    calls: dict[str, Callable[..., Any]] = {
+        "SubscribeInsights": lambda channel, **options: InsightServiceStub(channel).SubscribeInsights(
+            insight_pb2.SubscribeInsightsRequest(checkpoint_interval={"seconds": 1}), **options
+        ),
+        "WatchReviews": lambda channel, **options: ReviewServiceStub(channel).WatchReviews(
+            review_pb2.WatchReviewsRequest(checkpoint_interval={"seconds": 1}), **options
+        ),
+    }
+    call = calls[method]
     tasks_before = len(asyncio.all_tasks())
     async with channel(service) as connection:
-        streams = [subscribe(connection) for _ in range(50)]
+        streams = [Stream[Any](call(connection)) for _ in range(50)]
         for stream in streams:
-            await stream.until("snapshot")
+            await stream.read()
         assert service.app.feeds.followers() == 50
         # Cancelled, out of time, and read by nobody.
         for stream in streams[:25]:
             stream.cancel()
         await eventually(lambda: service.app.feeds.followers() == 25, "the end of those cancelled")
-        timed = InsightServiceStub(connection).SubscribeInsights(insight_pb2.SubscribeInsightsRequest(), timeout=0.5)
-        async for _ in _until_deadline(timed):
-            pass
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in call(connection, timeout=0.5):
+                pass
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        await eventually(lambda: service.app.feeds.followers() == 25, "the end of the one out of time")
     await eventually(lambda: service.app.feeds.followers() == 0, "the end of those whose connection closed")
     await eventually(lambda: len(asyncio.all_tasks()) <= tasks_before, "the end of their tasks")
-
-
-async def _until_deadline(call: "grpc.aio.UnaryStreamCall[object, Message]"):  # type: ignore[no-untyped-def]
-    try:
-        async for message in call:
-            yield message
-    except grpc.aio.AioRpcError as error:
-        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
