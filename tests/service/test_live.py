@@ -6,10 +6,12 @@ from typing import Any
 
 import grpc
 import pytest
+from motor.motor_asyncio import AsyncIOMotorChangeStream, AsyncIOMotorCollection
 from uptake import UptakeError, thumbs_down
 from uptake.v1 import insight_pb2, review_pb2
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
 from uptake.v1.review_pb2_grpc import ReviewServiceStub
+from uptake_service.mongo.client import Mongo
 
 from tests.conftest import Service, StartService
 from tests.processes import eventually
@@ -69,6 +71,41 @@ async def test_what_the_change_stream_leaves_out_is_read(start_service: StartSer
         await make_events(service.mongo, 3)
         assert await seqs_of(stream, 3) == [1, 2, 3]
         stream.cancel()
+
+
+async def test_a_killed_cursor_of_the_change_stream_is_opened_again(
+    start_service: StartService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[AsyncIOMotorChangeStream[Any]] = []
+    watch = AsyncIOMotorCollection.watch
+
+    def watched(self: Any, *arguments: Any, **options: Any) -> Any:
+        opened.append(watch(self, *arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(AsyncIOMotorCollection, "watch", watched)
+    # At this interval nobody looks while the test runs.
+    service = await start_service(subscription_interval_seconds=60)
+    async with channel(service) as connection:
+        stream = subscribe(connection)
+        await stream.until("snapshot")
+        seen: list[int] = []
+        for _ in range(3):
+            await eventually(lambda: opened[-1].delegate is not None and opened[-1].alive, "the change stream")
+            cursor = opened[-1].delegate._cursor
+            await service.mongo.database.command("killCursors", "events", cursors=[cursor.cursor_id])
+            # What comes before the stream is open again comes with the first event after it.
+            making = asyncio.create_task(make_one_by_one(service.mongo, 20))
+            seen += await seqs_of(stream, len(seen) + 20)
+            await making
+        assert seen == list(range(1, 61))
+        stream.cancel()
+
+
+async def make_one_by_one(mongo: Mongo, count: int) -> None:
+    for _ in range(count):
+        await make_events(mongo, 1)
+        await asyncio.sleep(0.1)
 
 
 async def test_a_slow_subscriber_is_ended_with_a_token_and_misses_nothing(start_service: StartService) -> None:

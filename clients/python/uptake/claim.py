@@ -76,18 +76,25 @@ class Claim:
         async with self._turn:
             return await self._renew(lease_seconds, timeout_seconds)
 
-    async def release(self, note: str = "", *, timeout_seconds: float | None = None) -> pb.Review:
+    async def release(
+        self, note: str = "", *, request_id: str | None = None, timeout_seconds: float | None = None
+    ) -> pb.Review:
         """Give the review back.
 
         Args:
             note: why, up to 10,000 characters.
+            request_id: made when not given.
             timeout_seconds: deadline of the call.
 
         Returns:
             The review, open again.
         """
         request = pb.ReleaseReviewRequest(
-            project=self._transport.project, id=self.review.id, claim_token=self.token, note=note
+            project=self._transport.project,
+            id=self.review.id,
+            claim_token=self.token,
+            note=note,
+            request_id=request_id_or_new(request_id),
         )
         async with self._turn:
             self._raise_if_lost()

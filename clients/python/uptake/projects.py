@@ -7,7 +7,7 @@ from datetime import datetime
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from uptake.transport import Listing, Transport, timestamp
+from uptake.transport import Listing, Transport, request_id_or_new, timestamp
 from uptake.v1 import project_pb2 as pb
 from uptake.v1.project_pb2_grpc import ProjectServiceStub
 
@@ -33,6 +33,7 @@ class ProjectCalls:
         update_mask: Iterable[str],
         *,
         etag: str = "",
+        request_id: str | None = None,
         timeout_seconds: float | None = None,
     ) -> pb.Project:
         """Change the project's settings.
@@ -41,9 +42,8 @@ class ProjectCalls:
             settings: the new values.
             update_mask: what to take from them, such as "review_policy.window_size" or "retention". One that
                 is named and unset goes back to its default.
-            etag: if given, the call fails when the settings changed since. There is no request id: after a
-                lost answer the client's own retry can then fail although the change was made; read the
-                project to see.
+            etag: if given, the call fails when the settings changed since.
+            request_id: made when not given.
             timeout_seconds: deadline of the call.
 
         Raises:
@@ -54,6 +54,7 @@ class ProjectCalls:
             settings=settings,
             update_mask=FieldMask(paths=update_mask),
             etag=etag,
+            request_id=request_id_or_new(request_id),
         )
         return (await self._transport.call(self._stub.UpdateProject, request, timeout_seconds)).project
 
