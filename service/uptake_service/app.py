@@ -22,6 +22,9 @@ from uptake.v1 import (
     review_pb2_grpc,
 )
 
+from uptake_service.auth.gate import Gate
+from uptake_service.auth.keys import KeyStore
+from uptake_service.auth.tls import server_credentials
 from uptake_service.clock import Clock
 from uptake_service.config import Settings
 from uptake_service.corrections.instructions import InstructionStore
@@ -191,7 +194,7 @@ class App:
 
         calls = RunningCalls()
         server = grpc.aio.server(
-            interceptors=[CallInterceptor(calls)],
+            interceptors=[CallInterceptor(calls, Gate(KeyStore(mongo, clock), required=settings.keys_required))],
             options=[
                 ("grpc.max_receive_message_length", settings.max_message_mib * 1024 * 1024),
                 ("grpc.max_send_message_length", 64 * 1024 * 1024),
@@ -232,8 +235,12 @@ class App:
         project_pb2_grpc.add_ProjectServiceServicer_to_server(ProjectServicer(projects, requests), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        credentials, address = server_credentials(settings), f"{settings.host}:{settings.port}"
         try:
-            self.port = server.add_insecure_port(f"{settings.host}:{settings.port}")
+            if credentials is None:
+                self.port = server.add_insecure_port(address)
+            else:
+                self.port = server.add_secure_port(address, credentials)
         except RuntimeError:
             raise StartupError(
                 f"cannot listen on {settings.host}:{settings.port}: the port is taken, or the address is not "

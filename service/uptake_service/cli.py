@@ -1,7 +1,8 @@
-"""The command line: `uptake serve|demo|import|reviews|insights|issues|corrections|apply|report|check|health`."""
+"""The command line: `uptake serve|demo|import|reviews|insights|issues|corrections|apply|report|check|keys|health`."""
 
 import asyncio
 import contextlib
+import functools
 import logging
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import click
 import grpc
 
+from uptake_service.commands.connection import Connection
 from uptake_service.config import Settings, load_settings
 from uptake_service.errors import StartupError
 from uptake_service.rpc.logs import configure_logging
@@ -34,14 +36,32 @@ def _setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...
     return decorate
 
 
-_address_option = click.option(
-    "--address",
-    default="localhost:50051",
-    envvar="UPTAKE_ADDRESS",
-    show_default=True,
-    help="Where the service is.",
-)
-_project_option = click.option("--project", default="default", show_default=True, help="The project.")
+def _connected(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags that tell where the service is and who asks, as the argument `connection`."""
+
+    @functools.wraps(command)
+    def run(address: str, project: str, api_key: str, tls_ca: Path | None, **rest: Any) -> Any:
+        return command(connection=Connection(address, project, api_key, tls_ca), **rest)
+
+    for option in (
+        click.option(
+            "--tls-ca",
+            envvar="UPTAKE_TLS_CA_FILE",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="Speak TLS; PEM file of the authority that the service's certificate is of.",
+        ),
+        click.option("--api-key", default="", envvar="UPTAKE_API_KEY", help="The key, where the service wants one."),
+        click.option("--project", default="default", show_default=True, help="The project."),
+        click.option(
+            "--address",
+            default="localhost:50051",
+            envvar="UPTAKE_ADDRESS",
+            show_default=True,
+            help="Where the service is.",
+        ),
+    ):
+        run = option(run)
+    return run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -54,7 +74,7 @@ def cli() -> None:
 
 
 @cli.command()
-@_setting_options("host", "port", "mongodb_uri", "database", "data_dir", "allow_insecure", "log_level")
+@_setting_options("host", "port", "mongodb_uri", "database", "data_dir", "allow_insecure", "require_keys", "log_level")
 def serve(**flags: Any) -> None:
     """Run the service until SIGTERM or Ctrl-C."""
     from uptake_service.app import serve as run  # Heavy: only this command needs it.
@@ -85,12 +105,10 @@ def demo() -> None:
     metavar="FIELD=COLUMN",
     help="Where a field comes from; see the README.",
 )
-@_address_option
-@_project_option
-def import_(file: Path, mappings: tuple[str, ...], address: str, project: str) -> None:
+@_connected
+def import_(file: Path, mappings: tuple[str, ...], connection: Connection) -> None:
     """Send the feedback in FILE (JSONL or CSV, either gzipped). A second import adds nothing."""
     from rich.console import Console
-    from uptake import Client
 
     from uptake_service.commands.importing.command import run_import
 
@@ -102,7 +120,7 @@ def import_(file: Path, mappings: tuple[str, ...], address: str, project: str) -
         mapping[field] = column
 
     async def run() -> int:
-        async with Client(address, project=project, timeout_seconds=60.0) as client:
+        async with connection.client(timeout_seconds=60.0) as client:
             code: int = await run_import(client, file, mapping, Console())
             return code
 
@@ -119,10 +137,9 @@ def import_(file: Path, mappings: tuple[str, ...], address: str, project: str) -
 )
 @click.option("--order", type=click.Choice(["urgent", "newest"]), default="urgent", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
-@_address_option
-@_project_option
+@_connected
 @click.option("--watch", is_flag=True, help="Follow them as they change, most urgent first, until Ctrl-C.")
-def reviews(states: tuple[str, ...], order: str, limit: int, address: str, project: str, watch: bool) -> None:
+def reviews(states: tuple[str, ...], order: str, limit: int, connection: Connection, watch: bool) -> None:
     """List the reviews: patterns whose answers turned bad."""
     from rich.console import Console
 
@@ -136,15 +153,14 @@ def reviews(states: tuple[str, ...], order: str, limit: int, address: str, proje
             return watch_reviews(client, Console(), states=wanted)
         return show_reviews(client, Console(), states=wanted, order=order, limit=limit)
 
-    _with_client(address, project, show)
+    _with_client(connection, show)
 
 
 @cli.command()
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back.")
-@_address_option
-@_project_option
+@_connected
 @click.option("--watch", is_flag=True, help="Follow the numbers and what happens, until Ctrl-C.")
-def insights(days: int, address: str, project: str, watch: bool) -> None:
+def insights(days: int, connection: Connection, watch: bool) -> None:
     """Show what the feedback means: numbers, issues, what to improve, corrections."""
     from rich.console import Console
 
@@ -154,7 +170,7 @@ def insights(days: int, address: str, project: str, watch: bool) -> None:
     def show(client: Any) -> Any:
         return watch_insights(client, Console()) if watch else show_insights(client, Console(), days=days)
 
-    _with_client(address, project, show)
+    _with_client(connection, show)
 
 
 @cli.command()
@@ -169,10 +185,9 @@ def insights(days: int, address: str, project: str, watch: bool) -> None:
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
 @click.option("--refresh", is_flag=True, help="Look for issues before listing them.")
-@_address_option
-@_project_option
+@_connected
 def issues(
-    id: str | None, states: tuple[str, ...], days: int, limit: int, refresh: bool, address: str, project: str
+    id: str | None, states: tuple[str, ...], days: int, limit: int, refresh: bool, connection: Connection
 ) -> None:
     """List what users complain of, most frequent first, or show the issue ID."""
     from rich.console import Console
@@ -184,7 +199,7 @@ def issues(
             return show_issue(client, Console(), id)
         return show_issues(client, Console(), states=states, days=days, limit=limit, refresh=refresh)
 
-    _with_client(address, project, show)
+    _with_client(connection, show)
 
 
 @cli.command()
@@ -196,15 +211,14 @@ def issues(
     help="Only corrections in this state; may be repeated. Default all.",
 )
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
-@_address_option
-@_project_option
-def corrections(states: tuple[str, ...], limit: int, address: str, project: str) -> None:
+@_connected
+def corrections(states: tuple[str, ...], limit: int, connection: Connection) -> None:
     """List the corrections of knowledge and instructions, newest first."""
     from rich.console import Console
 
     from uptake_service.commands.corrections import show_corrections
 
-    _with_client(address, project, lambda client: show_corrections(client, Console(), states=states, limit=limit))
+    _with_client(connection, lambda client: show_corrections(client, Console(), states=states, limit=limit))
 
 
 @cli.command()
@@ -212,9 +226,8 @@ def corrections(states: tuple[str, ...], limit: int, address: str, project: str)
 @click.option("--reviewer", required=True, help="Who applies them.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change, as differences.")
 @click.option("--again", default="", metavar="NAME", help="Apply an equal file once more, once for each NAME.")
-@_address_option
-@_project_option
-def apply(file: Path, reviewer: str, dry_run: bool, again: str, address: str, project: str) -> None:
+@_connected
+def apply(file: Path, reviewer: str, dry_run: bool, again: str, connection: Connection) -> None:
     """Apply the corrections in FILE: drafts as JSON, one a line or in an array.
 
     \b
@@ -224,14 +237,13 @@ def apply(file: Path, reviewer: str, dry_run: bool, again: str, address: str, pr
     A second run of the same file applies nothing twice. Exits with 1 if one could not be applied.
     """
     from rich.console import Console
-    from uptake import Client
 
     from uptake_service.commands.apply import BadFile, run_apply
 
     raw = file.read_bytes()
 
     async def run() -> int:
-        async with Client(address, project=project, timeout_seconds=60.0) as client:
+        async with connection.client(timeout_seconds=60.0) as client:
             code: int = await run_apply(client, raw, reviewer, Console(), dry_run=dry_run, again=again)
             return code
 
@@ -244,15 +256,16 @@ def apply(file: Path, reviewer: str, dry_run: bool, again: str, address: str, pr
 @cli.command()
 @click.option("--html", "file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where to.")
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back.")
-@_address_option
-@_project_option
-def report(file: Path, days: int, address: str, project: str) -> None:
+@_connected
+def report(file: Path, days: int, connection: Connection) -> None:
     """Write what the feedback means to one HTML page with plots, which needs nothing else."""
     from rich.console import Console
 
     from uptake_service.commands.report import write_report
 
-    _with_client(address, project, lambda client: write_report(client, Console(), file, project=project, days=days))
+    _with_client(
+        connection, lambda client: write_report(client, Console(), file, project=connection.project, days=days)
+    )
 
 
 @cli.command()
@@ -265,27 +278,67 @@ def check(**flags: Any) -> None:
 
 
 @cli.command()
-@_address_option
-def health(address: str) -> None:
+@_connected
+def health(connection: Connection) -> None:
     """Ask whether the service serves; exits with 0 if it does."""
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     try:
-        with grpc.insecure_channel(address) as channel:
+        with connection.channel() as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             status = stub.Check(health_pb2.HealthCheckRequest(), timeout=3.0).status
     except grpc.RpcError as error:
-        raise StartupError(f"no service answers at {address} ({error.code().name})") from None
+        raise StartupError(f"no service answers at {connection.address} ({error.code().name})") from None
     name = health_pb2.HealthCheckResponse.ServingStatus.Name(status)
     click.echo(name)
     sys.exit(0 if status == health_pb2.HealthCheckResponse.SERVING else 1)
 
 
-def _with_client(address: str, project: str, show: Callable[[Any], Any]) -> None:
-    from uptake import Client
+@cli.group()
+def keys() -> None:
+    """Make, list and revoke API keys, in the service's database."""
 
+
+@keys.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice(["collector", "reader", "reviewer", "admin"]), required=True)
+@click.option("--project", "projects", multiple=True, help="Only for this project; may be repeated. Default all.")
+@click.option("--expires", metavar="DAYS", type=click.IntRange(1, 3650), help="In so many days. Default never.")
+@click.option(
+    "--calls-per-second", type=click.FloatRange(0, 1_000_000), default=0.0, help="How many at most. Default no limit."
+)
+@_setting_options("mongodb_uri", "database", "data_dir")
+def create(
+    name: str, role: str, projects: tuple[str, ...], expires: int | None, calls_per_second: float, **flags: Any
+) -> None:
+    """Make a key called NAME. It is shown once."""
+    from uptake_service.commands.keys import create_key
+
+    asyncio.run(create_key(load_settings(**flags), name, role, projects, expires, calls_per_second))
+
+
+@keys.command("list")
+@_setting_options("mongodb_uri", "database", "data_dir")
+def list_(**flags: Any) -> None:
+    """List the keys, the newest first; their secrets are not known to anybody."""
+    from uptake_service.commands.keys import show_keys
+
+    asyncio.run(show_keys(load_settings(**flags)))
+
+
+@keys.command()
+@click.argument("id")
+@_setting_options("mongodb_uri", "database", "data_dir")
+def revoke(id: str, **flags: Any) -> None:
+    """End the key ID for good. Every process heeds it within five seconds."""
+    from uptake_service.commands.keys import revoke_key
+
+    asyncio.run(revoke_key(load_settings(**flags), id))
+
+
+def _with_client(connection: Connection, show: Callable[[Any], Any]) -> None:
     async def run() -> None:
-        async with Client(address, project=project) as client:
+        async with connection.client() as client:
             await show(client)
 
     # Ctrl-C is how one stops watching.

@@ -20,6 +20,10 @@ class Settings(BaseSettings):
     database: str = Field("uptake", min_length=1, max_length=63, description="Name of the database in MongoDB.")
     data_dir: Path = Field(Path(".uptake"), description="Folder of the embedded database.")
     allow_insecure: bool = Field(False, description="Listen beyond loopback without TLS and keys.")
+    require_keys: bool = Field(False, description="Ask every call for an API key; beyond loopback always so.")
+    tls_certificate_file: str = Field("", description="PEM file of the server's certificates; read again when renewed.")
+    tls_key_file: str = Field("", description="PEM file of their private key.")
+    tls_client_ca_file: str = Field("", description="PEM file of the authority that callers' certificates must be of.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe lines logged.")
 
     database_timeout_seconds: float = Field(
@@ -74,12 +78,20 @@ class Settings(BaseSettings):
         300.0, ge=0, le=86_400, description="How far in the future `occur_time` may be."
     )
 
+    @property
+    def keys_required(self) -> bool:
+        return self.require_keys or not (self.allow_insecure or _is_loopback(self.host))
+
     @model_validator(mode="after")
     def _insecure_stays_on_loopback(self) -> "Settings":
-        if not self.allow_insecure and not _is_loopback(self.host):
+        if bool(self.tls_certificate_file) != bool(self.tls_key_file):
+            raise ValueError("UPTAKE_TLS_CERTIFICATE_FILE and UPTAKE_TLS_KEY_FILE go together")
+        if self.tls_client_ca_file and not self.tls_certificate_file:
+            raise ValueError("UPTAKE_TLS_CLIENT_CA_FILE needs UPTAKE_TLS_CERTIFICATE_FILE and UPTAKE_TLS_KEY_FILE")
+        if not self.allow_insecure and not _is_loopback(self.host) and not self.tls_certificate_file:
             raise ValueError(
-                f"{self.host} is not a loopback address; without TLS and keys Uptake listens on loopback "
-                "only (UPTAKE_ALLOW_INSECURE=true overrides this)"
+                f"{self.host} is not a loopback address; without TLS (UPTAKE_TLS_CERTIFICATE_FILE, "
+                "UPTAKE_TLS_KEY_FILE) Uptake listens on loopback only (UPTAKE_ALLOW_INSECURE=true overrides this)"
             )
         return self
 

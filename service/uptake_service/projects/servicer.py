@@ -7,7 +7,7 @@ from uptake_service.errors import DomainError, Reason
 from uptake_service.mongo.requests import RequestRecords
 from uptake_service.projects.messages import to_message, to_settings
 from uptake_service.projects.store import ProjectStore
-from uptake_service.rpc.calls import Context, not_implemented
+from uptake_service.rpc.calls import Context, caller, not_implemented
 from uptake_service.rpc.checks import REQUEST_ID_LENGTH, Checks, PageToken
 
 
@@ -44,7 +44,8 @@ class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
         checks.done()
         token = PageToken("ListProjects")
         after = token.read(request.page_token)
-        found = await self._projects.page(after[0] if after else "", size + 1)
+        key = caller().key
+        found = await self._projects.page(after[0] if after else "", size + 1, key.projects if key else ())
         page = found[:size]
         more = token.make([page[-1].id]) if len(found) > size else ""
         return pb.ListProjectsResponse(projects=[to_message(project) for project in page], next_page_token=more)

@@ -2,6 +2,7 @@
 {_id, settings, revision, create_time, update_time, models, sources}."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,9 +44,10 @@ class ProjectStore:
             return cached[1]
         return await self.get(id)
 
-    async def page(self, after: str, limit: int) -> list[Project]:
-        """Projects by id, from the first after `after`."""
-        documents = await self._projects.find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+    async def page(self, after: str, limit: int, only: Sequence[str] = ()) -> list[Project]:
+        """Projects by id, from the first after `after`; of `only` these, if it names any."""
+        wanted: Document = {"$gt": after, **({"$in": list(only)} if only else {})}
+        documents = await self._projects.find({"_id": wanted}, sort=[("_id", 1)], limit=limit)
         return [_project(document) for document in documents]
 
     async def everything(self, session: Session) -> list[Project]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from uptake_service.auth.gate import Gate
+from uptake_service.auth.model import Key
 from uptake_service.errors import DomainError, Reason
 from uptake_service.rpc.errors import abort, reason_name
 
@@ -29,10 +31,14 @@ else:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls. `key_id` is empty without keys."""
+    """Who calls. `key` is None where none is needed."""
 
     call_id: str
-    key_id: str = ""
+    key: Key | None = None
+
+    @property
+    def key_id(self) -> str:
+        return self.key.id if self.key else ""
 
 
 _NOBODY = Caller("")
@@ -86,8 +92,9 @@ class RunningCalls:
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every handler of the service's own methods."""
 
-    def __init__(self, running: RunningCalls) -> None:
+    def __init__(self, running: RunningCalls, gate: Gate) -> None:
         self._running = running
+        self._gate = gate
 
     async def intercept_service(
         self,
@@ -100,23 +107,38 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return handler
         # The four kinds differ in which of the handler's functions is set and in what makes a handler of it.
         if handler.response_streaming:
-            answer: Any = _streaming(method, handler.unary_stream or handler.stream_stream, self._running)
+            answer: Any = _streaming(method, handler.unary_stream or handler.stream_stream, self._enter)
             made = ("unary", "stream")[handler.request_streaming] + "_stream"
         else:
-            answer = _unary(method, handler.unary_unary or handler.stream_unary, self._running)
+            answer = _unary(method, handler.unary_unary or handler.stream_unary, self._enter)
             made = ("unary", "stream")[handler.request_streaming] + "_unary"
         make = getattr(grpc, f"{made}_rpc_method_handler")
         return make(answer, handler.request_deserializer, handler.response_serializer)
 
+    async def _enter(self, method: str, context: Context) -> None:
+        """Names the call, and lets it in.
+
+        Raises:
+            DomainError: It may not be made.
+        """
+        self._running.note(method)
+        unknown = Caller(secrets.token_hex(8))
+        _caller.set(unknown)
+        key = await self._gate.admit(method, context.invocation_metadata() or ())
+        if key is not None:
+            _caller.set(Caller(unknown.call_id, key))
+
+
+Enter = Callable[[str, Context], Awaitable[None]]
+
 
 def _unary(
-    method: str, behaviour: Callable[[Any, Context], Awaitable[Any]], running: RunningCalls
+    method: str, behaviour: Callable[[Any, Context], Awaitable[Any]], enter: Enter
 ) -> Callable[[Any, Context], Awaitable[Any]]:
     async def call(request: Any, context: Context) -> Any:
-        running.note(method)
         started = time.perf_counter()
-        _caller.set(Caller(secrets.token_hex(8)))
         try:
+            await enter(method, context)
             response = await behaviour(request, context)
         except Exception as error:  # noqa: BLE001  Nothing internal may reach the caller.
             await _fail(method, context, error, started)
@@ -127,13 +149,12 @@ def _unary(
 
 
 def _streaming(
-    method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any] | Awaitable[Any]], running: RunningCalls
+    method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any] | Awaitable[Any]], enter: Enter
 ) -> Callable[[Any, Context], AsyncIterator[Any]]:
     async def call(request: Any, context: Context) -> AsyncIterator[Any]:
-        running.note(method)
         started = time.perf_counter()
-        _caller.set(Caller(secrets.token_hex(8)))
         try:
+            await enter(method, context)
             responses = behaviour(request, context)
             if isinstance(responses, Awaitable):
                 await responses

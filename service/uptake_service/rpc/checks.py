@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from uptake_service.clock import cut
 from uptake_service.errors import DomainError, InvalidRequest, Reason, Violation
 from uptake_service.projects.model import DEFAULT_PROJECT
+from uptake_service.rpc.calls import caller
 from uptake_service.tokens import make_token, read_token
 
 ID_LENGTH = 256
@@ -45,7 +46,15 @@ class Checks:
             raise InvalidRequest(self.violations)
 
     def project(self, value: str, field: str = "project") -> str:
+        """The project of a call.
+
+        Raises:
+            DomainError: The caller's key is for others; told before anything else is.
+        """
         project = value or DEFAULT_PROJECT
+        key = caller().key
+        if key is not None and not key.is_for(project):
+            raise DomainError(Reason.ERROR_REASON_PERMISSION_DENIED, "this key is not for that project")
         if _PROJECT.fullmatch(project) is None:
             self.fail(field, "must match [a-z0-9][a-z0-9-]{0,62}")
         return project

@@ -1,0 +1,95 @@
+"""The collection `keys`: API keys by id, with the hashes of their secrets."""
+
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from datetime import datetime
+
+from uptake_service.auth.model import Key, Role
+from uptake_service.clock import Clock
+from uptake_service.mongo.client import Document, Mongo
+
+_SECRET_BYTES = 32
+_CACHE_SECONDS = 5.0
+_MOST_CACHED = 10_000
+_NO_HASH = hashlib.sha256(b"").hexdigest()
+
+
+class KeyStore:
+    """{_id, hash, name, role, projects, calls_per_second, create_time, expire_time, revoke_time}."""
+
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._keys = mongo.collection("keys")
+        self._clock = clock
+        # Ids that there are none of are kept too: guessing must not reach the database each time.
+        self._cache: OrderedDict[str, tuple[datetime, Document | None]] = OrderedDict()
+
+    async def create(
+        self,
+        name: str,
+        role: Role,
+        projects: tuple[str, ...] = (),
+        *,
+        expire_time: datetime | None = None,
+        calls_per_second: float = 0.0,
+    ) -> tuple[Key, str]:
+        """Makes a key.
+
+        Returns:
+            The key, and the text that shows it, `id.secret`: it is stored nowhere and cannot be told again.
+        """
+        id, secret = secrets.token_hex(8), secrets.token_urlsafe(_SECRET_BYTES)
+        key = Key(
+            id=id,
+            name=name,
+            role=role,
+            projects=projects,
+            calls_per_second=calls_per_second,
+            create_time=self._clock.now(),
+            expire_time=expire_time,
+        )
+        await self._keys.insert({"_id": id, "hash": _hash(secret), **key.model_dump(exclude={"id"}, mode="python")})
+        return key, f"{id}.{secret}"
+
+    async def list(self) -> list[Key]:
+        """Every key, the newest first, those that hold no longer too."""
+        keys = [_key(document) for document in await self._keys.find({})]
+        return sorted(keys, key=lambda key: (key.create_time, key.id), reverse=True)
+
+    async def revoke(self, id: str) -> bool:
+        """Ends a key for good; within five seconds no process takes it. Tells whether there was one to end."""
+        self._cache.pop(id, None)
+        return await self._keys.update({"_id": id, "revoke_time": None}, {"$set": {"revoke_time": self._clock.now()}})
+
+    async def find(self, text: str) -> Key | None:
+        """The key that a text shows, if it holds; what is wrong with one that does not is nobody's business."""
+        id, _, secret = text.partition(".")
+        document = await self._document(id)
+        # Compared in any case, so that the time tells nothing either.
+        right = hmac.compare_digest(document["hash"] if document else _NO_HASH, _hash(secret))
+        if document is None or not right:
+            return None
+        key = _key(document)
+        return key if key.holds(self._clock.now()) else None
+
+    async def _document(self, id: str) -> Document | None:
+        now = self._clock.now()
+        cached = self._cache.get(id)
+        if cached is not None and abs((now - cached[0]).total_seconds()) < _CACHE_SECONDS:
+            return cached[1]
+        document = await self._keys.get({"_id": id})
+        self._cache[id] = (now, document)
+        self._cache.move_to_end(id)
+        while len(self._cache) > _MOST_CACHED:
+            self._cache.popitem(last=False)
+        return document
+
+
+def _hash(secret: str) -> str:
+    # The secret is 32 random bytes: nothing slower is needed.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _key(document: Document) -> Key:
+    return Key(**{"id": document["_id"], **{name: document[name] for name in Key.model_fields if name != "id"}})
