@@ -98,8 +98,10 @@ async def test_every_method_with_every_role_and_with_none(guarded: Service) -> N
                 else:
                     assert code is DENIED, (method.name, role)
         for method in CONTRACT:
-            for bad in invalid:
+            for bad in (None, revoked_text):
                 assert await outcome(channel, method, bad) is UNAUTHENTICATED, (method.name, bad)
+        for bad in invalid:
+            assert await outcome(channel, CONTRACT[0], bad) is UNAUTHENTICATED, bad
 
 
 async def test_a_key_is_for_its_projects_alone(guarded: Service) -> None:
