@@ -53,6 +53,8 @@ def keys_of(service: Service, clock: Clock | None = None) -> KeyStore:
 async def outcome(channel: grpc.aio.Channel, method: MethodDescriptor, key: str | None, **request: Any) -> Any:
     """The status code that a call with an otherwise empty request gets; None where it gets an answer."""
     message = message_factory.GetMessageClass(method.input_type)(**request)
+    if method.server_streaming and not method.client_streaming:
+        message.checkpoint_interval.seconds = 1
     path = f"/{method.containing_service.full_name}/{method.name}"
     answer = message_factory.GetMessageClass(method.output_type).FromString
     serialize = type(message).SerializeToString
