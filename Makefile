@@ -41,7 +41,11 @@ test: $(VENV)/.installed $(NODE_MODULES)/.installed ## Run all tests
 serve: $(VENV)/.installed ## Start the service on the embedded database
 	@$(BIN)/uptake serve
 
-bench: $(VENV)/.installed ## Measure, each figure beside its baseline
+$(VENV)/.bench: $(VENV)/.installed
+	@$(BIN)/pip install --quiet --editable '.[bench]'
+	@touch $@
+
+bench: $(VENV)/.bench ## Measure, each figure beside its baseline
 	@$(BIN)/python -m tests.benchmarks
 
 lint: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) ## Check style, types and the contract

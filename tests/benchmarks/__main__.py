@@ -1,14 +1,20 @@
-"""`make bench`: every benchmark in turn, each printing its figures beside a baseline."""
+"""`make bench`: every benchmark in turn, each printing its figures beside a baseline.
 
-import os
+All figures go to bench.json too: `machine`, and for each benchmark its rows by name.
+"""
+
+import json
 from pathlib import Path
 
-from tests.benchmarks import issues_quality, live_latency, patterns_quality
+from tests.benchmarks import data_sets, issues_quality, live_latency, machine, patterns_quality
 
-DATA_SETS = Path(os.environ.get("UPTAKE_DATA_SETS", Path(__file__).parents[3] / "shared" / "data"))
+RESULTS = Path("bench.json")
 
 
 if __name__ == "__main__":
-    patterns_quality.run(DATA_SETS)
-    issues_quality.run(DATA_SETS)
-    live_latency.run(DATA_SETS)
+    measured = {
+        module.__name__.rpartition(".")[2]: module.run(data_sets.FOLDER)
+        for module in (patterns_quality, issues_quality, live_latency)
+    }
+    RESULTS.write_text(json.dumps({"machine": machine.description(), **measured}, indent=1) + "\n", encoding="utf-8")
+    print(f"all figures: {RESULTS.resolve()}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 from uptake_service.patterns.embed import WordLlamaEmbedder
 
+from tests.benchmarks import data_sets
 from tests.grouping import group
 
 ROWS = 10_000
@@ -29,12 +28,9 @@ def run(data_dir: Path) -> dict[str, dict[str, float]]:
     Returns:
         By method: precision, recall, f, patterns, largest, seconds. Empty if there are no data.
     """
-    path = data_dir / "banking77.csv.gz"
-    if not path.exists():
-        print(f"patterns_quality: no data at {path}; nothing measured")
+    if not data_sets.present(data_dir, "banking77"):
         return {}
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        table = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+    table = data_sets.read(data_dir, "banking77")
     shuffles = [[table[row] for row in np.random.default_rng(seed).permutation(len(table))[:ROWS]] for seed in SHUFFLES]
 
     embedder = WordLlamaEmbedder()
