@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from uptake import Client, UptakeError, thumbs_down, thumbs_up
@@ -289,3 +290,24 @@ async def test_opportunities_come_from_issues_and_patterns(client: Client) -> No
     left = (await client.insights.get()).improvement_opportunities
     assert asked.issue_id not in {each.issue_id for each in left}
     assert asked.pattern_id in {each.pattern_id for each in left}
+
+
+async def test_the_same_feedback_gives_the_same_issues(service: Service) -> None:
+    start = datetime.now(UTC) - timedelta(days=2)
+    told = []
+    for project in ("one", "other"):
+        async with Client(service.address, project=project) as client:
+            texts = [text for kind in SAID for text in SAID[kind][::3]]
+            sent = client.collect_many(
+                thumbs_down(f"i{place}", comment=text, user_id=f"u{place}", occur_time=start + timedelta(minutes=place))
+                for place, text in enumerate(texts)
+            )
+            assert [result.HasField("feedback") async for result in sent] == [True] * len(texts)
+            told.append(
+                [
+                    (issue.title, [*issue.keywords], issue.frequency, issue.representative.text)
+                    for issue in await run(client)
+                ]
+            )
+    assert len(told[0]) >= 3
+    assert sorted(told[0]) == sorted(told[1])
