@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 from uptake_service.insights import clustering
 from uptake_service.patterns.embed import WordLlamaEmbedder
 
@@ -77,3 +78,19 @@ def test_an_issue_with_a_third_of_all_comments_stays_in_one_piece() -> None:
     assert labels.max() + 1 == len(_KINDS)
     assert len({*zip(labels[held].tolist(), np.array(kinds)[held].tolist(), strict=True)}) == len(_KINDS)
     assert held.mean() > 0.9
+
+
+def test_threads_do_not_matter_where_sums_are_long_enough_to_be_shared_among_them() -> None:
+    choice = np.random.default_rng(3).choice
+    words = " ".join([*_KINDS, _SHARED]).split()
+    topics = [choice(words, 6, replace=False) for _ in range(20)]
+    comments = [
+        " ".join([*choice(topics[row % len(topics)], 3, replace=False), *choice(words, 3)]) for row in range(10_100)
+    ]
+    vectors = WordLlamaEmbedder().embed(comments)
+    with threadpool_limits(1):
+        one = clustering.cluster(comments, vectors)
+    with threadpool_limits(2):
+        two = clustering.cluster(comments, vectors)
+    assert one.max() > 10
+    assert two.tolist() == one.tolist()

@@ -9,8 +9,7 @@ whose distance tells how easily a random walk on the kNN graph gets from one to 
 not what is round, and leaves few dimensions, where HDBSCAN is fast. Votes of graph neighbours then settle what HDBSCAN
 called noise, and clusters with no real border between them are merged.
 
-Everything is deterministic for a given seed on one machine, whatever the order of the comments, and runs on one core
-when the BLAS is told so.
+Everything is deterministic for a given seed on one machine, whatever the order of the comments, and runs on one core.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.feature_extraction.text import CountVectorizer
+from threadpoolctl import threadpool_limits
 
 from uptake_service.insights.titles import WORD, name_issues
 
@@ -41,11 +42,12 @@ COORDINATES = 24  # HDBSCAN's time grows fast past about 30
 WALK_STEPS = 16  # length of the random walk: eigenvalues are raised to this power
 CLUSTER_SCALE = 0.25  # a cluster has at least max(5, CLUSTER_SCALE * sqrt(rows)) members: 25 of 10,000
 CORE_SCALE = 0.1  # HDBSCAN's min_samples, likewise, at least 3
-BORDER = 4.0  # clusters merge while the edges between them are more than this many times those expected by chance
+BORDER = 3.5  # clusters merge while the edges between them are more than this many times those expected by chance
 KIN = 0.03  # or while their border is so open, and so much theirs alone; see _merge
 SPILL = 6  # how much more is asked of clusters that have few members for each neighbour
 LARGE = 60  # so many members are never too many for one cluster, whatever their share
 COPIES = 5  # of one and the same text that take part; the others share their label
+GROUP = 16  # columns of a similarity matrix that are looked at only if the best of them is near
 BLOCK = 1_024  # rows of a similarity matrix held at a time
 
 _NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|\bt\.co/\S+|@\w+|\d+|[#_]")
@@ -72,6 +74,14 @@ class Clusters:
         return np.where(similarity.max(axis=1) >= self.radii[nearest], nearest, NOISE)
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Two threads of the BLAS add up in another order than one, which moves comments that lie between issues."""
+    with threadpool_limits(1):
+        yield
+
+
+@_one_thread()
 def cluster(
     texts: Sequence[str],
     vectors: npt.NDArray[Any],
@@ -225,16 +235,23 @@ def _nearest(points: Floats, among: Floats, k: int, *, skip_self: bool = False) 
     """(n, k) indices and cosine similarities of the k nearest rows of `among`, nearest first; exact, in blocks."""
     index = np.empty((len(points), k), dtype=np.int64)
     value = np.empty((len(points), k), dtype=np.float32)
+    # Columns a stride apart are a group. The k nearest are in the k groups whose best are nearest.
+    groups = max(min(len(among), 4 * k), -(-len(among) // GROUP))
+    each = -(-len(among) // groups)
+    similarity = np.full((min(BLOCK, len(points)), groups * each), -2, dtype=np.float32)
     for start in range(0, len(points), BLOCK):
-        block = points[start : start + BLOCK] @ among.T
+        block = similarity[: len(points) - start]
+        block[:, : len(among)] = points[start : start + BLOCK] @ among.T
         if skip_self:
             row = np.arange(len(block))
             block[row, start + row] = -2
-        top = np.argpartition(block, -k, axis=1)[:, -k:]
-        found = np.take_along_axis(block, top, axis=1)
-        order = np.argsort(-found, axis=1, kind="stable")
-        index[start : start + BLOCK] = np.take_along_axis(top, order, axis=1)
-        value[start : start + BLOCK] = np.take_along_axis(found, order, axis=1)
+        best = block.reshape(len(block), each, groups).max(axis=1)
+        near = np.argpartition(best, -k, axis=1)[:, -k:]
+        columns = (near[:, :, None] + np.arange(0, groups * each, groups)).reshape(len(block), -1)
+        value_of = np.take_along_axis(block, columns, axis=1)
+        order = np.argsort(-value_of, axis=1, kind="stable")[:, :k]
+        index[start : start + BLOCK] = np.take_along_axis(columns, order, axis=1)
+        value[start : start + BLOCK] = np.take_along_axis(value_of, order, axis=1)
     return index, value
 
 
@@ -284,7 +301,7 @@ def _merge(labels: Ints, graph: Any) -> Ints:
     """Merges two clusters at a time, those with the best reason first, while there is a reason.
 
     One reason is modularity at resolution BORDER (Reichardt and Bornholdt 2006): more than BORDER times the edges
-    between them that chance would give. Two halves of a quarter of all rows can never have that. The other reason is
+    between them that chance would give. Two halves of a third of all rows can never have that. The other reason is
     `mixed` times `kin`, whatever their size. Mixed is 1 when edges between them are as usual as inside them. Kin is
     how far their outward edges prefer each other: 0 as by chance, 1 when there are no others. The fewer members they
     have per neighbour of the graph, the more edges must lead outside, and the more is asked.
@@ -342,6 +359,7 @@ def _vote(texts: Sequence[str], space: Floats, context: _Context, found: Ints) -
     return labels, far
 
 
+@_one_thread()
 def describe(texts: Sequence[str], vectors: npt.NDArray[Any], labels: Ints, *, seed: int = 0) -> Clusters:
     """Gives each issue its centroid, radius, medoid, keywords and title.
 
