@@ -9,7 +9,7 @@ whose distance tells how easily a random walk on the kNN graph gets from one to 
 not what is round, and leaves few dimensions, where HDBSCAN is fast. Votes of graph neighbours then settle what HDBSCAN
 called noise, and clusters with no real border between them are merged.
 
-Everything is deterministic for a given seed on one machine, whatever the order of the comments, and runs on one core.
+Everything is deterministic for a given seed on one machine, and runs on one core when the BLAS is told so.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,7 +27,6 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.feature_extraction.text import CountVectorizer
-from threadpoolctl import threadpool_limits
 
 from uptake_service.insights.titles import WORD, name_issues
 
@@ -36,18 +34,14 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 NOISE = -1
-ROUNDS = 2  # of moving comments towards their words
 NEIGHBOURS = 15  # of the kNN graph; the square root of the number of rows when that is less
 COORDINATES = 24  # HDBSCAN's time grows fast past about 30
 WALK_STEPS = 16  # length of the random walk: eigenvalues are raised to this power
 CLUSTER_SCALE = 0.25  # a cluster has at least max(5, CLUSTER_SCALE * sqrt(rows)) members: 25 of 10,000
 CORE_SCALE = 0.1  # HDBSCAN's min_samples, likewise, at least 3
-BORDER = 3.5  # clusters merge while the edges between them are more than this many times those expected by chance
-KIN = 0.03  # or while their border is so open, and so much theirs alone; see _merge
-SPILL = 6  # how much more is asked of clusters that have few members for each neighbour
+BORDER = 4.0  # clusters merge while the edges between them are more than this many times those expected by chance
 LARGE = 60  # so many members are never too many for one cluster, whatever their share
 COPIES = 5  # of one and the same text that take part; the others share their label
-GROUP = 16  # columns of a similarity matrix that are looked at only if the best of them is near
 BLOCK = 1_024  # rows of a similarity matrix held at a time
 
 _NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|\bt\.co/\S+|@\w+|\d+|[#_]")
@@ -74,14 +68,6 @@ class Clusters:
         return np.where(similarity.max(axis=1) >= self.radii[nearest], nearest, NOISE)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Two threads of the BLAS add up in another order than one, which moves comments that lie between issues."""
-    with threadpool_limits(1):
-        yield
-
-
-@_one_thread()
 def cluster(
     texts: Sequence[str],
     vectors: npt.NDArray[Any],
@@ -110,33 +96,33 @@ def cluster(
     """
     if len(vectors) != len(texts):
         raise ValueError(f"{len(texts)} texts but {len(vectors)} vectors")
-    order, texts, space = _sorted(texts, vectors)
+    space = _unit(np.asarray(vectors, dtype=np.float32))
+    representative, copies = _copies(texts)
     usable = np.abs(space).sum(axis=1) > 0
-    first, copy = _copies(texts)
-    rows = np.flatnonzero((copy < COPIES) & usable)
+    rows = np.flatnonzero((representative == np.arange(len(texts))) & usable)
     labels = np.full(len(texts), NOISE, dtype=np.int64)
     rng = np.random.default_rng(seed)
     for _ in range(2):
         sample = rows if len(rows) <= sample_size else np.sort(rng.choice(rows, sample_size, replace=False))
         if len(sample) < 2 * _at_least(5, CLUSTER_SCALE, len(sample)):
             break
-        known = labels.max() + 1
-        context, found = _group([texts[row] for row in sample], space[sample], rng, min_share, max_share)
-        labels[sample] = np.where(found >= 0, found + known, NOISE)
+        first = labels.max() + 1
+        context, found = _group([texts[int(i)] for i in sample], space[sample], rng, min_share, max_share)
+        labels[sample] = np.where(found >= 0, found + first, NOISE)
         if len(sample) == len(rows):
             break
         rest = np.setdiff1d(rows, sample, assume_unique=True)
-        voted, far = _vote([texts[row] for row in rest], space[rest], context, found)
-        labels[rest] = np.where(voted >= 0, voted + known, NOISE)
+        voted, far = _vote([texts[int(i)] for i in rest], space[rest], context, found)
+        labels[rest] = np.where(voted >= 0, voted + first, NOISE)
         rows = rest[far]
-    labels = np.where(usable, labels[first], NOISE)
+    labels = labels[representative]
+    labels[~usable] = NOISE
     # Copies beyond COPIES took no part, so a text sent very often may have been too rare to be a cluster.
-    times = np.bincount(first, minlength=len(texts))[first]
-    often = (times >= _at_least(5, CLUSTER_SCALE, len(texts))) & (labels == NOISE) & usable
-    labels[often] = labels.max(initial=NOISE) + 1 + np.unique(first[often], return_inverse=True)[1]
-    result = np.empty_like(labels)
-    result[order] = _largest_first(labels)
-    return result
+    often = np.flatnonzero((copies >= _at_least(5, CLUSTER_SCALE, len(texts))) & (labels == NOISE) & usable)
+    if len(often):
+        first_copy = {texts[i]: labels.max() + 1 + k for k, i in enumerate(_first_rows(texts, often))}
+        labels[often] = [first_copy[texts[int(i)]] for i in often]
+    return _largest_first(labels)
 
 
 def clean(text: str) -> str:
@@ -164,9 +150,8 @@ def _context(texts: Sequence[str], space: Floats) -> _Context:
     """Word vectors from the comments that use the word; a comment is moved towards the mean of its words'.
 
     Rare words' means are shrunk towards the corpus mean, and words used everywhere have means near it, so both weigh
-    little without a list of stop words; the root of a mean's length as a weight adds to that. In the second round
-    the means are of comments where the first round has put them. A form of second-order co-occurrence (Schuetze 1998,
-    "Automatic Word Sense Discrimination"), here over sentence vectors.
+    little without a list of stop words. A form of second-order co-occurrence (Schuetze 1998, "Automatic Word Sense
+    Discrimination"), here over sentence vectors.
     """
     counter = CountVectorizer(token_pattern=WORD, binary=True, min_df=2, dtype=np.float32)
     try:
@@ -174,18 +159,14 @@ def _context(texts: Sequence[str], space: Floats) -> _Context:
     except ValueError:  # no word occurs twice
         counter = CountVectorizer(vocabulary={"": 0}, dtype=np.float32)
         used = sp.csr_matrix((len(texts), 1), dtype=np.float32)
-    count = np.asarray(used.sum(axis=0)).T
     mean = space.mean(axis=0)
-    own = points = _unit(space - mean)
-    for _ in range(ROUNDS):
-        word_vectors = (used.T @ points) / (count + 2.0)
-        word_vectors *= np.linalg.norm(word_vectors, axis=1, keepdims=True) ** 0.5
-        of_words = used @ word_vectors
-        words_mean = of_words.mean(axis=0)
-        both = own + _unit(of_words - words_mean)
-        both_mean = both.mean(axis=0)
-        points = _unit(both - both_mean)
-    return _Context(counter, word_vectors, (mean, words_mean, both_mean), points)
+    own = _unit(space - mean)
+    word_vectors = (used.T @ own) / (np.asarray(used.sum(axis=0)).T + 2.0)
+    of_words = used @ word_vectors
+    words_mean = of_words.mean(axis=0)
+    both = own + _unit(of_words - words_mean)
+    both_mean = both.mean(axis=0)
+    return _Context(counter, word_vectors, (mean, words_mean, both_mean), _unit(both - both_mean))
 
 
 def _group(
@@ -221,7 +202,7 @@ def _graph(points: Floats) -> Any:
     Weight exp(-d^2 / (s_i s_j)), s the distance to the 7th neighbour (Zelnik-Manor and Perona 2004).
     """
     n = len(points)
-    k = _neighbours(n)
+    k = min(NEIGHBOURS, max(3, int(n**0.5)), n - 1)
     neighbours, similarity = _nearest(points, points, k, skip_self=True)
     squared = np.maximum(2 - 2 * similarity, 0)
     scale = np.sqrt(squared[:, min(6, k - 1)]) + 1e-6
@@ -235,23 +216,16 @@ def _nearest(points: Floats, among: Floats, k: int, *, skip_self: bool = False) 
     """(n, k) indices and cosine similarities of the k nearest rows of `among`, nearest first; exact, in blocks."""
     index = np.empty((len(points), k), dtype=np.int64)
     value = np.empty((len(points), k), dtype=np.float32)
-    # Columns a stride apart are a group. The k nearest are in the k groups whose best are nearest.
-    groups = max(min(len(among), 4 * k), -(-len(among) // GROUP))
-    each = -(-len(among) // groups)
-    similarity = np.full((min(BLOCK, len(points)), groups * each), -2, dtype=np.float32)
     for start in range(0, len(points), BLOCK):
-        block = similarity[: len(points) - start]
-        block[:, : len(among)] = points[start : start + BLOCK] @ among.T
+        block = points[start : start + BLOCK] @ among.T
         if skip_self:
             row = np.arange(len(block))
             block[row, start + row] = -2
-        best = block.reshape(len(block), each, groups).max(axis=1)
-        near = np.argpartition(best, -k, axis=1)[:, -k:]
-        columns = (near[:, :, None] + np.arange(0, groups * each, groups)).reshape(len(block), -1)
-        value_of = np.take_along_axis(block, columns, axis=1)
-        order = np.argsort(-value_of, axis=1, kind="stable")[:, :k]
-        index[start : start + BLOCK] = np.take_along_axis(columns, order, axis=1)
-        value[start : start + BLOCK] = np.take_along_axis(value_of, order, axis=1)
+        top = np.argpartition(block, -k, axis=1)[:, -k:]
+        found = np.take_along_axis(block, top, axis=1)
+        order = np.argsort(-found, axis=1, kind="stable")
+        index[start : start + BLOCK] = np.take_along_axis(top, order, axis=1)
+        value[start : start + BLOCK] = np.take_along_axis(found, order, axis=1)
     return index, value
 
 
@@ -298,34 +272,18 @@ def _settle(core: Ints, graph: Any) -> Ints:
 
 
 def _merge(labels: Ints, graph: Any) -> Ints:
-    """Merges two clusters at a time, those with the best reason first, while there is a reason.
-
-    One reason is modularity at resolution BORDER (Reichardt and Bornholdt 2006): more than BORDER times the edges
-    between them that chance would give. Two halves of a third of all rows can never have that. The other reason is
-    `mixed` times `kin`, whatever their size. Mixed is 1 when edges between them are as usual as inside them. Kin is
-    how far their outward edges prefer each other: 0 as by chance, 1 when there are no others. The fewer members they
-    have per neighbour of the graph, the more edges must lead outside, and the more is asked.
-    """
+    """Merges, best gain first, while a merge raises modularity at resolution BORDER (Reichardt and Bornholdt 2006)."""
     members = _one_hot(labels)
+    edges = (members.T @ graph @ members).toarray().astype(np.float64)
+    edges /= graph.sum()
     volume = np.asarray(members.T @ np.asarray(graph.sum(axis=1))).ravel() / graph.sum()
-    edges = (members.T @ graph @ members).toarray().astype(np.float64) / graph.sum()
     target = np.arange(len(edges))
     alive = np.ones(len(edges), dtype=bool)
-    while alive.sum() > 2:
-        own = np.diag(edges)
-        product = np.outer(volume, volume)
-        union = volume[:, None] + volume
-        within = np.maximum(own[:, None] + own + 2 * edges, 1e-12)
-        mixed = edges / product * union**2 / within
-        outward = edges / np.maximum(volume - own, 1e-12)[:, None]
-        chance = volume / (1 - volume)[:, None]
-        kin = np.clip((outward - chance) / np.maximum(1 - chance, 1e-12), 0, 1)
-        asked = KIN * (1 + SPILL * _neighbours(len(labels)) / (union * len(labels)))
-        reason = np.maximum(edges / product / BORDER, mixed * (kin + kin.T) / 2 / asked)
-        reason = np.where(alive[:, None] & alive, reason, 0.0)
-        np.fill_diagonal(reason, 0.0)
-        i, j = np.unravel_index(reason.argmax(), reason.shape)
-        if reason[i, j] <= 1:
+    while True:
+        gain = np.where(alive[:, None] & alive, edges - BORDER * np.outer(volume, volume), -1.0)
+        np.fill_diagonal(gain, -1.0)
+        i, j = np.unravel_index(gain.argmax(), gain.shape)
+        if gain[i, j] <= 0:
             break
         edges[i] += edges[j]
         edges[:, i] += edges[:, j]
@@ -359,7 +317,6 @@ def _vote(texts: Sequence[str], space: Floats, context: _Context, found: Ints) -
     return labels, far
 
 
-@_one_thread()
 def describe(texts: Sequence[str], vectors: npt.NDArray[Any], labels: Ints, *, seed: int = 0) -> Clusters:
     """Gives each issue its centroid, radius, medoid, keywords and title.
 
@@ -369,26 +326,24 @@ def describe(texts: Sequence[str], vectors: npt.NDArray[Any], labels: Ints, *, s
         labels: (n,) the issue of each, 0 to k - 1 without gaps, or NOISE; in whatever order they are wanted.
         seed: of the choice of members that keywords are counted from.
     """
-    order, texts, space = _sorted(texts, vectors)
-    sorted_labels = labels[order]
-    sizes = np.bincount(sorted_labels[sorted_labels >= 0])
-    one_hot = _one_hot(sorted_labels, len(sizes))
-    centroids = _unit(np.asarray(one_hot.T @ space, dtype=np.float32))
+    space = _unit(np.asarray(vectors, dtype=np.float32))
+    sizes = np.bincount(labels[labels >= 0])
+    centroids = _unit(np.asarray(_one_hot(labels).T @ space, dtype=np.float32)) if len(sizes) else space[:0]
     radii, medoids = np.zeros(len(sizes), dtype=np.float32), np.zeros(len(sizes), dtype=np.int64)
     nearest, similarity = np.zeros(len(space), dtype=np.int64), np.zeros(len(space), dtype=np.float32)
     for start in range(0, len(space) if len(sizes) else 0, BLOCK):
         block = space[start : start + BLOCK] @ centroids.T
         nearest[start : start + BLOCK], similarity[start : start + BLOCK] = block.argmax(axis=1), block.max(axis=1)
     for c in range(len(sizes)):
-        members = np.flatnonzero(sorted_labels == c)
-        medoids[c] = order[members[(space[members] @ centroids[c]).argmax()]]
+        members = np.flatnonzero(labels == c)
+        medoids[c] = members[(space[members] @ centroids[c]).argmax()]
         # Those that would join, nearest first: the radius is where right joins exceed wrong ones by the most.
         joins = np.flatnonzero(nearest == c)
         joins = joins[np.argsort(-similarity[joins], kind="stable")]
-        excess = np.cumsum(np.where(sorted_labels[joins] == c, 1, -1))
+        excess = np.cumsum(np.where(labels[joins] == c, 1, -1))
         best = similarity[joins[excess.argmax()]] if len(joins) and excess.max() > 0 else 1.0
         radii[c] = max(best, np.quantile(space[members] @ centroids[c], 0.1))
-    keywords, titles = name_issues(texts, sorted_labels, seed)
+    keywords, titles = name_issues(texts, labels, seed)
     return Clusters(labels, centroids, radii, sizes, medoids, tuple(keywords), tuple(titles))
 
 
@@ -400,22 +355,21 @@ def _largest_first(labels: Ints) -> Ints:
     return np.where(labels >= 0, rank[labels] if len(rank) else NOISE, NOISE)
 
 
-def _sorted(texts: Sequence[str], vectors: npt.NDArray[Any]) -> tuple[Ints, list[str], Floats]:
-    """Rows in the order of their texts, the texts and unit vectors in it: no result depends on the order given."""
-    order = np.array(sorted(range(len(texts)), key=texts.__getitem__), dtype=np.int64)
-    return order, [texts[row] for row in order], _unit(np.asarray(vectors, dtype=np.float32)[order])
+def _copies(cleaned: Sequence[str]) -> tuple[Ints, Ints]:
+    """For each text the row that stands for it (itself for the first COPIES, else the first) and its count."""
+    first: dict[str, int] = {}
+    seen: dict[str, int] = {}
+    representative = np.arange(len(cleaned))
+    for i, text in enumerate(cleaned):
+        seen[text] = seen.get(text, 0) + 1
+        if seen[text] > COPIES:
+            representative[i] = first[text]
+        first.setdefault(text, i)
+    return representative, np.array([seen[text] for text in cleaned], dtype=np.int64)
 
 
-def _copies(texts: Sequence[str]) -> tuple[Ints, Ints]:
-    """For each of the sorted texts the row of its first copy, and how many copies stand before it."""
-    row = np.arange(len(texts))
-    new = np.array([place == 0 or text != texts[place - 1] for place, text in enumerate(texts)], dtype=np.bool_)
-    first = np.maximum.accumulate(np.where(new, row, 0))
-    return first, row - first
-
-
-def _neighbours(n: int) -> int:
-    return min(NEIGHBOURS, max(3, int(n**0.5)), n - 1)
+def _first_rows(cleaned: Sequence[str], rows: Ints) -> list[int]:
+    return list({cleaned[i]: int(i) for i in rows[::-1]}.values())[::-1]
 
 
 def _at_least(least: int, scale: float, n: int) -> int:
