@@ -1,6 +1,6 @@
 """The process that holds the embedded database: SecantusDB's server, and a watch on the service above it.
 
-It imports nothing of the service: so it starts faster, and SecantusDB (GPL-2.0) never lives in the service's
+It imports nothing else of the service: so it starts faster, and SecantusDB (GPL-2.0) never lives in the service's
 process. Between the two pass this command line, one line on stdout, and stdin, whose end means "stop".
 """
 
@@ -18,7 +18,8 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
+
+from uptake_service.mongo.embedded_mending import mend
 
 STOP_SECONDS = 10.0
 """How long a graceful stop may take, before the process ends without (the journal makes that safe)."""
@@ -51,9 +52,8 @@ def main() -> None:
     with _only_server_of(arguments.storage_path):
         # Imported here, so that a parent that dies during the import is noticed.
         from secantus.server import SecantusDBServer  # type: ignore[import-untyped, import-not-found, unused-ignore]
-        from secantus.transactions import TransactionRegistry  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
-        let_statements_run(TransactionRegistry)
+        mend()
         server = SecantusDBServer(
             host="127.0.0.1",
             port=arguments.port,
@@ -71,33 +71,6 @@ def main() -> None:
         stopping.wait()
         threading.Timer(WAKE_SECONDS, _wake_acceptor, args=server.address).start()
         server.stop()
-
-
-def let_statements_run(registry: Any) -> None:
-    """Keeps statements of one transaction from waiting for those of all others.
-
-    SecantusDB 0.7.0b3 looks for transactions to end before each statement, and waits for the mutex of every one: also
-    of one that runs a statement, which may in turn wait for a page of storage that the waiting one holds. Both stand
-    still for seconds then. One whose mutex is held is in use, and need not be looked at.
-    """
-    from secantus.transactions import TxnState  # type: ignore[import-untyped, import-not-found, unused-ignore]
-
-    def prune(self: Any) -> int:
-        ended = 0
-        for transaction in self._txns.values():
-            if not transaction.mutex.acquire(blocking=False):
-                continue
-            try:
-                idle = transaction.last_use < self._time() - self._lifetime
-                if transaction.state is TxnState.IN_PROGRESS and idle:
-                    self._rollback_quietly(transaction)
-                    transaction.state = TxnState.ABORTED
-                    ended += 1
-            finally:
-                transaction.mutex.release()
-        return ended
-
-    registry._prune_locked = prune
 
 
 def _arguments() -> argparse.Namespace:
