@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from uptake_service.corrections.knowledge import entry_text
 from uptake_service.corrections.model import (
     Author,
-    Baseline,
     Correction,
     CorrectionState,
     Draft,
     Revision,
+    Votes,
     Yardstick,
 )
 from uptake_service.corrections.rules import applied, differences, pattern_of_most, reverted, unified_diff
@@ -25,7 +25,7 @@ from uptake_service.reviews.model import Fix
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ANN = Author(reviewer="ann")
-YARDSTICK = Yardstick(pattern_id="", baseline=Baseline(), fix=Fix(time=START))
+YARDSTICK = Yardstick(pattern_id="", baseline=Votes(), start=START, fix=Fix(time=START), margin=0.05)
 
 TEXTS = st.lists(st.sampled_from(["", "a", "b", "c", "-a", "+b", "@@ -1 +1 @@", "\r"]), max_size=30).map("\n".join)
 
@@ -50,7 +50,9 @@ class Target:
         assert self.head is not None
         correction = self.corrections[id]
         covered = self.corrections.get(correction.covers)
-        undone, restored, self.head = reverted(correction, covered, self.head, ANN, "", START + timedelta(hours=1))
+        undone, restored, self.head = reverted(
+            correction, covered, self.head, ANN, "", Fix(time=START + timedelta(hours=1))
+        )
         self.corrections[id] = undone
         if restored is not None:
             self.corrections[restored.id] = restored
@@ -169,7 +171,7 @@ def test_an_entry_is_found_by_the_words_of_its_key_too(key: str, text: str) -> N
 
 
 def test_a_baseline_without_votes_has_rate_zero() -> None:
-    assert (Baseline().rate, Baseline(votes=8, negative=2).rate) == (0, 0.25)
+    assert (Votes().rate, Votes(votes=8, negative=2).rate) == (0, 0.25)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,19 @@
 """The statistics of verdicts: known intervals, symmetry, and error rates on simulated corrections."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from uptake_service.corrections.model import Verdict
-from uptake_service.corrections.verdict import Control, Group, compare, enough_control, told_by
+from uptake_service.corrections.model import ControlVotes, Look, Verdict, Votes, Yardstick
+from uptake_service.corrections.verdict import Control, Group, compare, conclude, enough_control, told_by
+from uptake_service.reviews.model import Fix
 
 from tests.benchmarks import verdicts
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @st.composite
@@ -49,9 +54,33 @@ def test_what_a_look_says() -> None:
 
 
 def test_a_control_needs_votes_on_both_sides() -> None:
-    assert enough_control(Control(Group(100, 0), Group(100, 0)))
-    assert not enough_control(Control(Group(99, 0), Group(1_000, 0)))
-    assert not enough_control(Control(Group(1_000, 0), Group(99, 0)))
+    assert enough_control(ControlVotes(before=Votes(votes=100), after=Votes(votes=100)))
+    assert not enough_control(ControlVotes(before=Votes(votes=99), after=Votes(votes=1_000)))
+    assert not enough_control(ControlVotes(before=Votes(votes=1_000), after=Votes(votes=99)))
+
+
+def test_the_newest_look_that_tells_decides() -> None:
+    def at(votes: int, negative: int) -> Look:
+        return Look(later=Votes(votes=votes, negative=negative), time=START)
+
+    yardstick = Yardstick(
+        pattern_id="p", baseline=Votes(votes=200, negative=80), start=START, fix=Fix(time=START), margin=0.05
+    )
+    clear, unclear, bad = at(25, 0), at(50, 15), at(100, 70)
+
+    assert conclude(yardstick, []) == (Verdict.NOT_ENOUGH_DATA, None)
+    for looks, verdict, votes in (
+        ([clear], Verdict.IMPROVED, 25),
+        ([clear, unclear], Verdict.IMPROVED, 25),
+        ([at(25, 8), unclear], Verdict.NOT_ENOUGH_DATA, 50),
+        ([clear, unclear, bad], Verdict.WORSE, 100),
+    ):
+        found, finding = conclude(yardstick, looks)
+        assert found is verdict
+        assert finding is not None
+        assert (finding.later.votes, finding.drift) == (votes, None)
+    nothing = yardstick.model_copy(update={"baseline": Votes()})
+    assert conclude(nothing, [clear]) == (Verdict.NOT_ENOUGH_DATA, None)
 
 
 def test_error_rates_and_power_are_as_promised() -> None:

@@ -10,13 +10,14 @@ patterns that are all alike the worst tenth looks bad by chance alone, which wou
 tenth of them makes a rare error at most ten times as frequent.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from uptake_service.corrections.model import Verdict
+from uptake_service.corrections.model import ControlVotes, Finding, Look, Verdict, Votes, Yardstick
 
 LOOKS = (25, 50, 100, 200, 400)
 """How many later votes there are at each look."""
@@ -118,9 +119,47 @@ def told_by(comparison: Comparison, margin: float) -> Verdict:
     return Verdict.NOT_ENOUGH_DATA
 
 
-def enough_control(control: Control) -> bool:
-    """Whether a control of single numbers has votes enough to be compared with."""
-    return bool(np.minimum(control.before.votes, control.after.votes) >= LEAST_CONTROL)
+def enough_control(control: ControlVotes) -> bool:
+    """Whether a control has votes enough to be compared with."""
+    return min(control.before.votes, control.after.votes) >= LEAST_CONTROL
+
+
+def conclude(yardstick: Yardstick, looks: Sequence[Look]) -> tuple[Verdict, Finding | None]:
+    """The verdict of a correction: that of the newest look that tells, for it knows most.
+
+    Args:
+        yardstick: What it is measured by.
+        looks: The looks that there are votes enough for, the first one first.
+
+    Returns:
+        The verdict, and what the look says that it goes by, which is the newest if none tells; None without a look, or
+        with nothing before the fix to compare with.
+    """
+    finding: Finding | None = None
+    if not yardstick.baseline.votes:
+        return Verdict.NOT_ENOUGH_DATA, finding
+    for look in reversed(looks):
+        comparison = compare(_group(yardstick.baseline), _group(look.later), _control(look.control))
+        verdict = told_by(comparison, yardstick.margin)
+        found = Finding(
+            later=look.later,
+            difference=float(comparison.difference),
+            low=float(comparison.low),
+            high=float(comparison.high),
+            drift=float(comparison.drift) if look.control else None,
+        )
+        if verdict is not Verdict.NOT_ENOUGH_DATA:
+            return verdict, found
+        finding = finding or found
+    return Verdict.NOT_ENOUGH_DATA, finding
+
+
+def _control(votes: ControlVotes | None) -> Control | None:
+    return Control(_group(votes.before), _group(votes.after)) if votes else None
+
+
+def _group(votes: Votes) -> Group:
+    return Group(votes.votes, votes.negative)
 
 
 def _rate(group: Group) -> NDArray[np.float64]:

@@ -6,7 +6,8 @@ from typing import Any
 from uptake.v1 import event_pb2, insight_pb2, issue_pb2
 
 from uptake_service.corrections.messages import STATE_NUMBERS as CORRECTION_STATE_NUMBERS
-from uptake_service.corrections.model import CorrectionState
+from uptake_service.corrections.messages import VERDICT_NUMBERS
+from uptake_service.corrections.model import CorrectionState, Verdict
 from uptake_service.feedback.messages import TYPE_NUMBERS, correction_message
 from uptake_service.feedback.model import FeedbackType
 from uptake_service.insights.issues.model import Comment, IssueState
@@ -140,6 +141,15 @@ def event_message(event: Event) -> event_pb2.Event:
                 correction_id=payload["correction_id"],
                 state=CORRECTION_STATE_NUMBERS[CorrectionState(payload["state"])],
                 revision=payload["revision"],
+            )
+        )
+    elif event.kind == "VERDICT":
+        payload = event.payload
+        message.verdict.CopyFrom(
+            event_pb2.VerdictEvent(
+                correction_id=payload["correction_id"],
+                verdict=VERDICT_NUMBERS[Verdict(payload["verdict"])],
+                later_votes=payload["later_votes"],
             )
         )
     elif event.kind == "ISSUE":

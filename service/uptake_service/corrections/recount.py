@@ -1,0 +1,52 @@
+"""The recount of verdicts: what they rest on, counted anew from feedback, and what follows from it."""
+
+from collections.abc import Iterator, Sequence
+
+from uptake_service.corrections.counting import Counted, count, same_count
+from uptake_service.corrections.model import Correction
+from uptake_service.corrections.verdict import conclude
+from uptake_service.feedback.model import StoredFeedback
+from uptake_service.feedback.store import Vote, vote_of
+
+
+class VerdictRecount:
+    """Looks at one pattern's feedback as it goes by, oldest first.
+
+    Args:
+        corrections: All corrections that the pattern measures.
+        pending: Whether feedback was written since verdicts were worked out last; then they may lag behind.
+    """
+
+    def __init__(self, corrections: Sequence[Correction], *, pending: bool) -> None:
+        self._corrections = corrections
+        self._pending = pending
+        self._start = min((correction.yardstick.fix.time for correction in corrections), default=None)
+        self._votes: list[Vote] = []
+
+    def count(self, feedback: StoredFeedback) -> None:
+        if self._start is not None and feedback.occur_time >= self._start:
+            vote = vote_of(feedback)
+            if vote is not None:
+                self._votes.append(vote)
+
+    def differences(self) -> Iterator[str]:
+        """Names what is wrong, once all feedback of the pattern went by."""
+        for correction in self._corrections:
+            measured = correction.measured
+            if measured is None or correction.unmeasured:
+                continue
+            counted = self._counted(correction)
+            if not self._pending and not same_count(measured, counted):
+                yield (
+                    f"verdict on correction {correction.id}: rests on {measured.later.negative} negative of "
+                    f"{measured.later.votes} later votes and {measured.old.votes} on older answers, feedback says "
+                    f"{counted.later.negative} of {counted.later.votes} and {counted.old.votes}"
+                )
+            verdict, _ = conclude(correction.yardstick, measured.looks)
+            if verdict is not correction.verdict:
+                yield f"verdict on correction {correction.id}: is {correction.verdict}, its looks say {verdict}"
+
+    def _counted(self, correction: Correction) -> Counted:
+        fix, end = correction.yardstick.fix, correction.covered_time
+        votes = [vote for vote in self._votes if vote.occur_time >= fix.time and (end is None or vote.occur_time < end)]
+        return count(votes, fix, correction.kind)
