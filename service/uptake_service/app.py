@@ -99,6 +99,7 @@ class App:
         self._health = health.aio.HealthServicer()
         self.mongo: Mongo
         self.feeds: Feeds
+        self.measuring: Measuring
         self.port = 0
 
     async def start(self) -> None:
@@ -197,7 +198,7 @@ class App:
         feeds = self.feeds = Feeds(events, shutdown, settings.subscriber_backlog, settings.subscriber_patience_seconds)
         writers = Writers(mongo)
         live = Live(insights, feeds, writers)
-        measuring = Measuring(mongo, clock, feedback, counts, corrections, reviews, events, writers)
+        measuring = self.measuring = Measuring(mongo, clock, feedback, counts, corrections, reviews, events, writers)
 
         calls = RunningCalls()
         server = grpc.aio.server(

@@ -261,6 +261,63 @@ async def test_reverting_says_so_and_starts_anew(service: Service) -> None:
     await adds_up(service)
 
 
+async def test_a_revert_that_brings_the_old_version_back_is_measured_by_it(service: Service) -> None:
+    client = service.client
+    correction, _ = await fixed(client, 10, 90, draft=INSTRUCTIONS, versions={"prompt": "1", "model": "m"})
+    await votes(client, "under", 24, 6, versions={"prompt": "2", "model": "m"})
+    await seen(client, correction.id, lambda report: report.verdict == pb.VERDICT_WORSE)
+    await client.corrections.revert(correction.id, "ann")
+    await votes(client, "still", 5, 0, versions={"prompt": "2", "model": "m"})
+    await votes(client, "after", 1, 29, versions={"prompt": "1", "model": "m"})
+
+    report = await seen(client, correction.id, lambda report: report.verdict == pb.VERDICT_IMPROVED)
+    assert (report.later_votes, report.old_answer_votes) == (30, 5)
+    await adds_up(service)
+
+
+async def test_a_regression_long_after_reopens_the_review_with_its_history(start_service: StartService) -> None:
+    service = await start_service(verdict_interval_seconds=0.1)
+    client, now = service.client, datetime.now(UTC)
+    fix_time = now - timedelta(days=150)
+    await votes(client, "before", 40, 60, start=fix_time - timedelta(days=1))
+    (review,) = [each async for each in client.reviews.list()]
+    claim = await client.reviews.claim(review.id, "ann")
+    (correction,) = (await claim.resolve("done", fix_time=fix_time, corrections=[KNOWLEDGE])).corrections
+    await votes(client, "soon", 0, 30, start=fix_time + timedelta(days=1))
+    await seen(client, correction.id, lambda report: report.verdict == pb.VERDICT_IMPROVED)
+
+    await votes(client, "late", 8, 0)
+    detail = await client.reviews.get(review.id)
+    assert (detail.review.state, detail.review.reopen_count) == (review_pb2.REVIEW_STATE_OPEN, 1)
+    actions = [review_pb2.ReviewAction.Name(change.action).removeprefix("REVIEW_ACTION_") for change in detail.history]
+    assert actions == ["OPENED", "CLAIMED", "RESOLVED", "REOPENED"]
+    assert (detail.history[2].actor, detail.history[2].note) == ("ann", "done")
+    (found,) = [each async for each in client.corrections.list(filter=pb.CorrectionFilter(review_id=review.id))]
+    assert (found.id, found.verdict.verdict) == (correction.id, pb.VERDICT_IMPROVED)
+    await adds_up(service)
+
+
+async def test_two_replicas_tell_of_a_verdict_once(start_service: StartService) -> None:
+    first, second = [await start_service(verdict_interval_seconds=0.1) for _ in range(2)]
+    correction, _ = await fixed(first.client)
+    await asyncio.gather(votes(first.client, "one", 0, 30), votes(second.client, "two", 0, 30))
+    report = await seen(second.client, correction.id, counts(60))
+    assert (report.verdict, report.look_votes) == (pb.VERDICT_IMPROVED, 50)
+    assert [verdict for verdict, _ in await told(first)] == ["IMPROVED"]
+    await adds_up(first)
+
+
+async def test_a_verdict_that_two_work_out_at_once_is_told_once(start_service: StartService) -> None:
+    services = [await start_service(verdict_interval_seconds=3600) for _ in range(2)]
+    correction, _ = await fixed(services[0].client, 10, 90)
+    await votes(services[0].client, "after", 30, 0)
+    await asyncio.gather(*(service.app.measuring.run() for service in services))
+    report = await seen(services[1].client, correction.id, counts(30))
+    assert report.verdict == pb.VERDICT_WORSE
+    assert await told(services[0]) == [("WORSE", 30)]
+    await adds_up(services[0])
+
+
 async def test_the_recount_names_a_verdict_that_feedback_does_not_bear_out(service: Service) -> None:
     client = service.client
     correction, _ = await fixed(client)

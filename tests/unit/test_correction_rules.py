@@ -18,7 +18,14 @@ from uptake_service.corrections.model import (
     Votes,
     Yardstick,
 )
-from uptake_service.corrections.rules import applied, differences, pattern_of_most, reverted, unified_diff
+from uptake_service.corrections.rules import (
+    applied,
+    differences,
+    pattern_of_most,
+    reverted,
+    unified_diff,
+    versions_under,
+)
 from uptake_service.errors import DomainError, Reason
 from uptake_service.feedback.model import CorrectionKind
 from uptake_service.reviews.model import Fix
@@ -137,6 +144,15 @@ def test_a_difference_shows_three_lines_around_each_change() -> None:
         "@@ -28,3 +28,4 @@",
         *(" 27", " 28", " 29", "+30"),
     ]
+
+
+def test_versions_under_a_fix_are_those_of_answers_that_came_of_it() -> None:
+    old, new = frozenset({("prompt", "1"), ("model", "m")}), frozenset({("prompt", "2"), ("model", "m")})
+    fix = Fix(time=START, versions=old)
+    assert versions_under(fix, [old, new, frozenset()]) == new
+    assert versions_under(fix, [old]) == old
+    assert versions_under(Fix(time=START), [old, new]) == old | new
+    assert versions_under(fix, []) == frozenset()
 
 
 @pytest.mark.parametrize("count", [1_000, 25_000])

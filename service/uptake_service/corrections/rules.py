@@ -127,6 +127,19 @@ def reverted(
     return undone, restored, _revision(restored, revision, now)
 
 
+def versions_under(fix: Fix, seen: Sequence[frozenset[tuple[str, str]]]) -> frozenset[tuple[str, str]]:
+    """The versions of answers that came of a fix; answers without any of their own were given before or after it.
+
+    A revert mostly brings an older version back, so only these tell what comes after it from what came before.
+
+    Args:
+        fix: The fix.
+        seen: The versions of each answer since then.
+    """
+    changed = [versions for versions in seen if versions - fix.versions]
+    return frozenset().union(*(changed or seen))
+
+
 def pattern_of_most(pattern_ids: Iterable[str]) -> str:
     """The pattern that most of these are; of several, the one named first. Empty if there are none."""
     counts = Counter(pattern_ids)

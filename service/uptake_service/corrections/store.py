@@ -335,8 +335,12 @@ class CorrectionStore:
             DomainError: The project has no such correction, it is undone already, or a later one covers it.
         """
 
-        pattern_id = (await self.get(project, id)).yardstick.pattern_id
-        versions = await self._feedback.versions_before(pattern_id, self._clock.now()) if pattern_id else frozenset()
+        yardstick = (await self.get(project, id)).yardstick
+        versions: frozenset[tuple[str, str]] = frozenset()
+        if yardstick.pattern_id:
+            start, now = yardstick.fix.time, self._clock.now()
+            seen = await self._feedback.versions_between(yardstick.pattern_id, start, now) if start < now else []
+            versions = rules.versions_under(yardstick.fix, seen)
 
         async def body(session: Session) -> str:
             made = await self._requests.resource_of(key, session=session)
