@@ -192,7 +192,13 @@ class App:
         )
         issue_view = IssueView(issues, members)
         insights = InsightStore(
-            clock, rollups, feedback, reviews, issue_view, Opportunities(rollups, feedback, patterns, reviews)
+            clock,
+            rollups,
+            feedback,
+            reviews,
+            corrections,
+            issue_view,
+            Opportunities(rollups, feedback, patterns, reviews),
         )
         decisions = IssueDecisions(issues, members, feedback, embedder)
         feeds = self.feeds = Feeds(events, shutdown, settings.subscriber_backlog, settings.subscriber_patience_seconds)

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from rich.console import Console
 from uptake import Client, thumbs_down, thumbs_up
 from uptake.v1 import correction_pb2 as pb
 from uptake.v1 import event_pb2, feedback_pb2, insight_pb2, project_pb2, review_pb2
 from uptake_service.check import check
 from uptake_service.clock import Clock
+from uptake_service.commands.insights import show_insights
 
 from tests.conftest import Service, StartService
 from tests.corrections import apply, instructions, knowledge
@@ -111,6 +113,15 @@ async def test_a_fix_that_helps_is_called_improved_at_a_look_and_not_before(serv
                     assert update.event.verdict.correction_id == correction.id
                     assert update.event.verdict.verdict == pb.VERDICT_IMPROVED
                     break
+    (measured,) = (await client.insights.get()).measured_corrections
+    assert (measured.correction_id, measured.target, measured.state) == (correction.id, "password", correction.state)
+    assert measured.verdict == (await client.corrections.get(correction.id)).verdict
+    assert not (await client.insights.get(end=datetime.now(UTC) - timedelta(hours=2))).measured_corrections
+    console = Console(width=200)
+    with console.capture() as capture:
+        await show_insights(client, console, days=1)
+    shown = " ".join(capture.get().split())
+    assert "whether corrections worked improved knowledge password It helped: 40 of 100 votes" in shown
     improved = pb.CorrectionFilter(verdicts=[pb.VERDICT_IMPROVED])
     assert [each.id async for each in client.corrections.list(filter=improved)] == [correction.id]
     await adds_up(service)

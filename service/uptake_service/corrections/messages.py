@@ -107,33 +107,13 @@ def to_message(correction: Correction) -> pb.Correction:
         reviewer=correction.author.reviewer,
         note=correction.note,
         state=STATE_NUMBERS[correction.state],
-        verdict=_verdict(correction),
+        verdict=verdict_message(correction),
         create_time=to_timestamp(correction.create_time),
         revert_time=to_timestamp(correction.revert.time if correction.revert else None),
     )
 
 
-def entry_message(entry: Revision) -> pb.KnowledgeEntry:
-    return pb.KnowledgeEntry(
-        key=entry.target,
-        content=entry.content or "",
-        revision=entry.revision,
-        correction_id=entry.correction_id,
-        update_time=to_timestamp(entry.time),
-    )
-
-
-def instructions_message(instructions: Revision) -> pb.Instructions:
-    return pb.Instructions(
-        name=instructions.target,
-        content=instructions.content or "",
-        revision=instructions.revision,
-        correction_id=instructions.correction_id,
-        create_time=to_timestamp(instructions.time),
-    )
-
-
-def _verdict(correction: Correction) -> pb.VerdictReport:
+def verdict_message(correction: Correction) -> pb.VerdictReport:
     baseline, measured, revert = correction.yardstick.baseline, correction.measured, correction.revert
     report = pb.VerdictReport(
         verdict=VERDICT_NUMBERS[correction.verdict],
@@ -155,3 +135,23 @@ def _verdict(correction: Correction) -> pb.VerdictReport:
         report.difference_low, report.difference_high = finding.low, finding.high
         report.control_drift = finding.drift or 0.0
     return report
+
+
+def entry_message(entry: Revision) -> pb.KnowledgeEntry:
+    return pb.KnowledgeEntry(
+        key=entry.target,
+        content=entry.content or "",
+        revision=entry.revision,
+        correction_id=entry.correction_id,
+        update_time=to_timestamp(entry.time),
+    )
+
+
+def instructions_message(instructions: Revision) -> pb.Instructions:
+    return pb.Instructions(
+        name=instructions.target,
+        content=instructions.content or "",
+        revision=instructions.revision,
+        correction_id=instructions.correction_id,
+        create_time=to_timestamp(instructions.time),
+    )

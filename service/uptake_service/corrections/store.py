@@ -140,6 +140,19 @@ class CorrectionStore:
         )
         return [_to_correction(document) for document in documents]
 
+    async def applied_between(self, project: str, start: datetime, end: datetime, limit: int) -> list[Correction]:
+        """The newest corrections that were applied from `start` and before `end`, without contents and differences."""
+        documents = await self._corrections.find_newest(
+            {"project": project},
+            "create_time",
+            least=start,
+            most=end - timedelta(milliseconds=1),
+            near=self._clock.now(),
+            projection={"content": 0, "diff": 0},
+            limit=limit,
+        )
+        return [_to_correction(document | {"content": "", "diff": ""}) for document in documents]
+
     async def unmeasured(self) -> list[Correction]:
         """Those of all projects that have to be worked out though no vote changed."""
         return [_to_correction(document) for document in await self._corrections.find({"unmeasured": True})]
