@@ -45,6 +45,7 @@ class Case:
 CASES = (
     Case("no effect", 0.2, 0.2),
     Case("no effect, no control", 0.2, 0.2, control=False),
+    Case("no effect on a rate of 5%, 3,000 votes before", 0.05, 0.05, seen=3_000, control=False),
     Case("no effect, watched at every vote", 0.4, 0.4, control=False),
     Case("drift up, no effect", 0.2, 0.2, drift=0.1),
     Case("drift down, no effect", 0.4, 0.4, drift=-0.1),
@@ -86,7 +87,7 @@ def simulate(case: Case, rng: np.random.Generator) -> dict[str, float]:
             seen = compare(before, Group(look, later[:, :look].sum(axis=1)), control)
             ever_improved |= improved(seen) & known
             ever_worse |= worse(seen) & known
-            same = _same(seen) & known
+            same |= _same(seen) & known
     naive_improved, naive_worse = _watched(before, later)
     return {
         "improved": float(ever_improved.mean()),
