@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 from uptake import Client, thumbs_down, thumbs_up
+from uptake import correction as corrected
 from uptake.v1 import correction_pb2 as pb
 from uptake.v1 import event_pb2, feedback_pb2, insight_pb2, project_pb2, review_pb2
 from uptake_service.check import check
 from uptake_service.clock import Clock
 from uptake_service.commands.insights import show_insights
+from uptake_service.feedback.store import FeedbackStore
+from uptake_service.mongo.transactions import snapshot
 
 from tests.conftest import Service, StartService
 from tests.corrections import apply, instructions, knowledge
@@ -346,6 +349,36 @@ async def test_the_recount_names_a_verdict_that_feedback_does_not_bear_out(servi
 
     name = f"verdict on correction {correction.id}"
     assert await differences({"verdict": "WORSE"}) == [f"{name}: is WORSE, its looks say IMPROVED"]
+    assert await differences({"measured.finding.low": -0.9}) == [f"{name}: its difference is not that of its looks"]
+    assert await differences({"measured.finding": None}) == [f"{name}: its difference is not that of its looks"]
+    (difference,) = await differences({"measured.old.votes": 1})
+    assert difference.endswith("and 1 on older answers, feedback says 0 of 25 and 0")
     (difference,) = await differences({"measured.later.negative": 3})
     assert difference.startswith(f"{name}: rests on 3 negative of 25 later votes")
     await adds_up(service)
+
+
+async def test_votes_are_read_in_order_however_dense_they_lie(service: Service) -> None:
+    client, now = service.client, Clock().now()
+    start = now - timedelta(days=60)
+    times = [start + timedelta(milliseconds=number // 2) for number in range(1500)]
+    times += [start + timedelta(days=3, minutes=number) for number in range(1500)]
+    times += [now - timedelta(milliseconds=number) for number in range(5)] + [now + timedelta(minutes=1)]
+    sent = [thumbs_up(f"{number}", query=QUERY, occur_time=time) for number, time in enumerate(times)]
+    stored = [result.feedback async for result in client.collect_many(sent, batch_size=500)]
+    retracted = stored[100]
+    await client.feedback.retract(retracted.id)
+    await client.collect(corrected("c", "new", query=QUERY, occur_time=times[200]))
+    pattern_id = stored[0].pattern_id
+    feedback = FeedbackStore(service.mongo, Clock())
+
+    async def read(start: datetime, end: datetime | None) -> list[str]:
+        async with snapshot(service.mongo) as session:
+            return [
+                v.id async for votes in feedback.votes_since(pattern_id, start, end, session=session) for v in votes
+            ]
+
+    order = sorted((each.occur_time.ToDatetime(UTC), each.id) for each in stored if each.id != retracted.id)
+    assert await read(start, None) == [id for _, id in order]
+    first, last = times[300], times[2000]
+    assert await read(first, last) == [id for time, id in order if first <= time < last]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from uptake_service.corrections.counting import count
+from uptake_service.corrections.counting import MOST_READ, count
 from uptake_service.corrections.model import Votes
 from uptake_service.feedback.model import CorrectionKind
 from uptake_service.feedback.store import Vote
@@ -65,3 +65,11 @@ def test_a_version_that_comes_after_the_last_look_changes_nothing() -> None:
     assert count(late, fix, KNOWLEDGE) == count(votes, fix, KNOWLEDGE)
     soon = [*votes[:399], *(vote(place, NEW) for place in range(399, 500))]
     assert count(soon, fix, KNOWLEDGE).later.votes == 101
+
+
+def test_what_an_old_version_gets_is_looked_through_up_to_a_bound() -> None:
+    fix = Fix(time=FIX, versions=OLD)
+    votes = [vote(place, OLD) for place in range(MOST_READ - 10)]
+    votes += [vote(place, NEW) for place in range(MOST_READ - 10, MOST_READ + 10)]
+    counted = count(votes, fix, BEHAVIOR)
+    assert (counted.later.votes, counted.old.votes) == (10, MOST_READ - 10)

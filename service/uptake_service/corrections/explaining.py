@@ -40,6 +40,8 @@ def _measured(correction: Correction) -> list[str]:
         without = "" if correction.revert else ", but for those that opened its review"
         return [f"There were no votes on answers {before} to compare with{without}."]
     says = (_REVERT_SAYS if correction.revert else _SAYS)[correction.verdict]
+    if measured and measured.later.votes == LOOKS[-1]:
+        says = says.replace("told yet", "told")
     baseline = f"{_of(yardstick.baseline)} on answers {before} were negative"
     finding = measured.finding if measured else None
     later = measured.later if measured else Votes()

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from uptake_service.corrections.counting import Counted, count, same_count
-from uptake_service.corrections.model import Correction
+from uptake_service.corrections.model import Correction, Finding
 from uptake_service.corrections.verdict import conclude
 from uptake_service.feedback.model import StoredFeedback
 from uptake_service.feedback.store import Vote, vote_of
+
+_ROUNDING = 1e-9
 
 
 class VerdictRecount:
@@ -42,11 +44,22 @@ class VerdictRecount:
                     f"{measured.later.votes} later votes and {measured.old.votes} on older answers, feedback says "
                     f"{counted.later.negative} of {counted.later.votes} and {counted.old.votes}"
                 )
-            verdict, _ = conclude(correction.yardstick, measured.looks)
+            verdict, finding = conclude(correction.yardstick, measured.looks)
             if verdict is not correction.verdict:
                 yield f"verdict on correction {correction.id}: is {correction.verdict}, its looks say {verdict}"
+            elif not _close(measured.finding, finding):
+                yield f"verdict on correction {correction.id}: its difference is not that of its looks"
 
     def _counted(self, correction: Correction) -> Counted:
         fix, end = correction.yardstick.fix, correction.covered_time
         votes = [vote for vote in self._votes if vote.occur_time >= fix.time and (end is None or vote.occur_time < end)]
         return count(votes, fix, correction.kind)
+
+
+def _close(stored: Finding | None, found: Finding | None) -> bool:
+    """Whether two findings are the same but for what another processor rounds otherwise."""
+    if stored is None or found is None:
+        return stored is found
+    numbers = [(each.difference, each.low, each.high, each.drift or 0.0) for each in (stored, found)]
+    same = all(abs(one - other) < _ROUNDING for one, other in zip(*numbers, strict=True))
+    return same and stored.later == found.later and (stored.drift is None) is (found.drift is None)
