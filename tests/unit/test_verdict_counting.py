@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from uptake_service.corrections.counting import MOST_READ, count
+from uptake_service.corrections.counting import MOST_READ, Counted, Counting
 from uptake_service.corrections.model import Votes
 from uptake_service.feedback.model import CorrectionKind
 from uptake_service.feedback.store import Vote
@@ -22,6 +22,18 @@ def vote(
     answer = place if answered is None else answered
     times = (FIX + timedelta(minutes=minutes) for minutes in (place, answer))
     return Vote(f"{place:06}", *times, versions, negative)
+
+
+def count(votes: list[Vote], fix: Fix, kind: CorrectionKind) -> Counted:
+    """Counts votes as they are read, some at a time, up to where the rest makes no difference."""
+    counting, whole = Counting(fix, kind), Counting(fix, kind)
+    whole.add(votes)
+    for place in range(0, len(votes), 7):
+        if counting.complete:
+            break
+        counting.add(votes[place : place + 7])
+    assert counting.counted == whole.counted
+    return whole.counted
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Which votes measure a correction: those on answers given after it. No I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice
 
 from uptake_service.corrections.model import Look, Measured, Votes
 from uptake_service.corrections.verdict import LOOKS
@@ -12,8 +12,6 @@ from uptake_service.reviews.model import Fix
 
 MOST_READ = 10_000
 """Only so many votes since a fix are looked through, so that what an old version gets cannot cost without bounds."""
-
-_MOST = LOOKS[-1]
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,8 @@ class Counted:
     looks: tuple[Look, ...]
 
 
-def count(votes: Sequence[Vote], fix: Fix, kind: CorrectionKind) -> Counted:
-    """Tells later answers from those of before a fix.
+class Counting:
+    """Tells later answers from those of before a fix, vote by vote.
 
     An answer's versions tell, where it has any and answers before the fix had: one not seen before is after it. New
     instructions come with a new version. A change of knowledge leaves the product's versions as they were, and then
@@ -41,36 +39,66 @@ def count(votes: Sequence[Vote], fix: Fix, kind: CorrectionKind) -> Counted:
     does, else that of the vote.
 
     Args:
-        votes: Votes that occurred since the fix, oldest first; what comes behind MOST_READ is left out.
         fix: The fix.
         kind: What was corrected.
     """
-    votes = votes[:MOST_READ]
-    by_time = [vote for vote in votes if vote.answer_time >= fix.time][:_MOST]
-    if len(by_time) == _MOST:
-        last = by_time[-1].order
-        votes_seen: Sequence[Vote] = list(takewhile(lambda vote: vote.order <= last, votes))
-    else:
-        votes_seen = votes
-    by_versions = bool(fix.versions) and (
-        kind is CorrectionKind.BEHAVIOR or any(vote.versions - fix.versions for vote in votes_seen)
-    )
 
-    def is_later(vote: Vote) -> bool:
-        if by_versions and vote.versions:
-            return bool(vote.versions - fix.versions)
-        return vote.answer_time >= fix.time
+    def __init__(self, fix: Fix, kind: CorrectionKind) -> None:
+        self._fix = fix
+        self._versions_may_tell = bool(fix.versions)
+        self._versions_tell = self._versions_may_tell and kind is CorrectionKind.BEHAVIOR
+        self._read = 0
+        self._by_versions, self._by_time = _Told(), _Told()
 
-    later: list[Vote] = []
-    old: list[Vote] = []
-    for vote in votes:
-        (later if is_later(vote) else old).append(vote)
-        if len(later) == _MOST:
-            break
-    looks = tuple(
-        Look(later=_votes(later[:size]), time=later[size - 1].occur_time) for size in LOOKS if size <= len(later)
-    )
-    return Counted(_votes(later), _votes(old), looks)
+    @property
+    def complete(self) -> bool:
+        """Whether votes that come after these make no difference."""
+        return self._told.full or self._read == MOST_READ
+
+    @property
+    def counted(self) -> Counted:
+        later = self._told.later
+        looks = tuple(
+            Look(later=_votes(later[:size]), time=later[size - 1].occur_time) for size in LOOKS if size <= len(later)
+        )
+        return Counted(_votes(later), Votes(votes=self._told.old, negative=self._told.old_negative), looks)
+
+    def add(self, votes: Iterable[Vote]) -> None:
+        """Takes votes that occurred since the fix, oldest first, behind those before; MOST_READ in all."""
+        for vote in islice(votes, MOST_READ - self._read):
+            self._read += 1
+            is_new = bool(vote.versions - self._fix.versions)
+            is_after = vote.answer_time >= self._fix.time
+            if is_new and self._versions_may_tell and not self._by_time.full:
+                self._versions_tell = True
+            self._by_time.add(vote, is_after)
+            self._by_versions.add(vote, is_new if vote.versions else is_after)
+
+    @property
+    def _told(self) -> "_Told":
+        return self._by_versions if self._versions_tell else self._by_time
+
+
+class _Told:
+    """Votes told apart in one way, up to those of the last look."""
+
+    def __init__(self) -> None:
+        self.later: list[Vote] = []
+        self.old = 0
+        self.old_negative = 0
+
+    @property
+    def full(self) -> bool:
+        return len(self.later) == LOOKS[-1]
+
+    def add(self, vote: Vote, is_later: bool) -> None:
+        if self.full:
+            return
+        if is_later:
+            self.later.append(vote)
+        else:
+            self.old += 1
+            self.old_negative += vote.negative
 
 
 def same_count(measured: Measured, counted: Counted) -> bool:

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from uptake_service.clock import HOUR, Clock, hour_of
-from uptake_service.corrections.counting import MOST_READ, Counted, count, same_count
+from uptake_service.corrections.counting import Counted, Counting, same_count
 from uptake_service.corrections.counts import VoteCounts
 from uptake_service.corrections.model import (
     ControlVotes,
@@ -24,7 +24,7 @@ from uptake_service.corrections.model import (
 )
 from uptake_service.corrections.store import CorrectionStore
 from uptake_service.corrections.verdict import LOOKS, conclude, enough_control
-from uptake_service.feedback.store import FeedbackStore, Vote
+from uptake_service.feedback.store import FeedbackStore
 from uptake_service.mongo.client import Mongo, Session
 from uptake_service.mongo.events import EventLog
 from uptake_service.mongo.leases import Writers
@@ -144,17 +144,14 @@ class Measuring:
     async def _counted_until(self, correction: Correction, last: datetime | None, session: Session) -> Counted:
         fix, covered = correction.yardstick.fix, correction.covered_time
         end = min(last, covered) if last and covered else last or covered
-        votes: list[Vote] = []
-        counted = count(votes, fix, correction.kind)
+        counting = Counting(fix, correction.kind)
         reading = self._feedback.votes_since(correction.yardstick.pattern_id, fix.time, end, session=session)
         async with aclosing(reading):
-            async for some in reading:
-                votes += some
-                # In a thread, since thousands take longer than the loop should wait.
-                counted = await asyncio.to_thread(count, votes, fix, correction.kind)
-                if counted.later.votes == LOOKS[-1] or len(votes) >= MOST_READ:
+            async for votes in reading:
+                counting.add(votes)
+                if counting.complete:
                     break
-        return counted
+        return counting.counted
 
     async def _with_control(self, correction: Correction, look: Look, session: Session) -> Look:
         """A look with the votes on the project's other patterns, by full hours, but for those corrected meanwhile."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from uptake_service.corrections.counting import Counted, count, same_count
+from uptake_service.corrections.counting import Counted, Counting, same_count
 from uptake_service.corrections.model import Correction, Finding
 from uptake_service.corrections.verdict import conclude
 from uptake_service.feedback.model import StoredFeedback
@@ -53,7 +53,9 @@ class VerdictRecount:
     def _counted(self, correction: Correction) -> Counted:
         fix, end = correction.yardstick.fix, correction.covered_time
         votes = [vote for vote in self._votes if vote.occur_time >= fix.time and (end is None or vote.occur_time < end)]
-        return count(votes, fix, correction.kind)
+        counting = Counting(fix, correction.kind)
+        counting.add(votes)
+        return counting.counted
 
 
 def _close(stored: Finding | None, found: Finding | None) -> bool:
