@@ -130,22 +130,38 @@ async def test_a_fix_that_helps_is_called_improved_at_a_look_and_not_before(serv
     await adds_up(service)
 
 
-async def test_worse_reopens_the_review_once(service: Service) -> None:
+async def test_worse_reopens_the_review_once_and_is_told(service: Service) -> None:
     client = service.client
-    correction, review = await fixed(client, 10, 90)
-    await votes(client, "after", 24, 6)
-    report = await seen(client, correction.id, lambda report: report.verdict == pb.VERDICT_WORSE)
-    assert report.difference_low > 0
+    correction, review = await fixed(client, 10, 90, draft=INSTRUCTIONS, versions={"prompt": "1"})
+    kinds = insight_pb2.EventFilter(kinds=[event_pb2.EVENT_KIND_VERDICT, event_pb2.EVENT_KIND_REVIEW])
+    async with client.insights.subscribe(filter=kinds) as updates:
+        assert (await anext(updates)).HasField("snapshot")
+        await votes(client, "old", 8, 22, versions={"prompt": "1"})
+        await votes(client, "new", 24, 6, versions={"prompt": "2"})
+        told_of: list[event_pb2.Event] = []
+        async with asyncio.timeout(15):
+            async for update in updates:
+                if update.HasField("event"):
+                    told_of.append(update.event)
+                    if len(told_of) == 2:
+                        break
+    verdict, reopened = told_of
+    assert (verdict.verdict.correction_id, verdict.verdict.verdict) == (correction.id, pb.VERDICT_WORSE)
+    assert verdict.severity == event_pb2.EVENT_SEVERITY_CRITICAL
+    assert (reopened.review.review_id, reopened.review.action) == (review.id, review_pb2.REVIEW_ACTION_REOPENED)
 
+    report = await seen(client, correction.id, counts(30))
+    assert (report.verdict, report.old_answer_votes) == (pb.VERDICT_WORSE, 30)
+    assert report.difference_low > 0
     detail = await client.reviews.get(review.id)
     assert (detail.review.state, detail.review.reopen_count) == (review_pb2.REVIEW_STATE_OPEN, 1)
     assert detail.history[-1].action == review_pb2.REVIEW_ACTION_REOPENED
     assert f"verdict on correction {correction.id}: worse, 10% of votes" in detail.history[-1].note
 
-    await votes(client, "more", 8, 2)
+    await votes(client, "more", 8, 2, versions={"prompt": "2"})
     await seen(client, correction.id, counts(40))
     assert (await client.reviews.get(review.id)).review.reopen_count == 1
-    assert await told(service) == [("WORSE", 30)]
+    assert [verdict for verdict, _ in await told(service)] == ["WORSE"]
     await adds_up(service)
 
 
