@@ -278,7 +278,7 @@ async def test_reverting_says_so_and_starts_anew(service: Service) -> None:
     client = service.client
     correction, _ = await fixed(client, 10, 90)
     await votes(client, "under", 24, 6)
-    await seen(client, correction.id, lambda report: report.verdict == pb.VERDICT_WORSE)
+    assert (await seen(client, correction.id, counts(30))).verdict == pb.VERDICT_WORSE
     report = (await client.corrections.revert(correction.id, "ann")).verdict
     assert (report.verdict, report.of_revert) == (pb.VERDICT_NOT_ENOUGH_DATA, True)
     assert (report.verdict_before_revert, report.baseline_votes, report.baseline_rate) == (pb.VERDICT_WORSE, 30, 0.8)
