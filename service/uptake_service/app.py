@@ -27,8 +27,10 @@ from uptake_service.auth.keys import KeyStore
 from uptake_service.auth.tls import server_credentials
 from uptake_service.clock import Clock
 from uptake_service.config import Settings
+from uptake_service.corrections.counts import VoteCounts
 from uptake_service.corrections.instructions import InstructionStore
 from uptake_service.corrections.knowledge import KnowledgeStore
+from uptake_service.corrections.measuring import Measuring
 from uptake_service.corrections.servicer import CorrectionServicer
 from uptake_service.corrections.store import CorrectionStore
 from uptake_service.errors import DatabaseUnavailable, StartupError, WriteRefused
@@ -82,6 +84,7 @@ SERVICES = tuple(
 )
 
 _SWEEP_JOB = "sweep"
+_MEASURE_JOB = "verdicts"
 _SWEEP_AT_ONCE = 200
 _HEALTH_SECONDS = 2.0
 
@@ -96,6 +99,7 @@ class App:
         self._health = health.aio.HealthServicer()
         self.mongo: Mongo
         self.feeds: Feeds
+        self.measuring: Measuring
         self.port = 0
 
     async def start(self) -> None:
@@ -137,6 +141,7 @@ class App:
             patterns = Patterns(mongo, embedder, settings.pattern_threshold)
             knowledge = KnowledgeStore(mongo, embedder)
             instructions = InstructionStore(mongo)
+            counts = VoteCounts(feedback, rollups)
             corrections = CorrectionStore(
                 mongo,
                 clock,
@@ -145,6 +150,7 @@ class App:
                 projects,
                 feedback,
                 reviews,
+                counts,
                 {CorrectionKind.KNOWLEDGE: knowledge, CorrectionKind.BEHAVIOR: instructions},
                 settings.request_retention_days,
             )
@@ -186,11 +192,19 @@ class App:
         )
         issue_view = IssueView(issues, members)
         insights = InsightStore(
-            clock, rollups, feedback, reviews, issue_view, Opportunities(rollups, feedback, patterns, reviews)
+            clock,
+            rollups,
+            feedback,
+            reviews,
+            corrections,
+            issue_view,
+            Opportunities(rollups, feedback, patterns, reviews),
         )
         decisions = IssueDecisions(issues, members, feedback, embedder)
         feeds = self.feeds = Feeds(events, shutdown, settings.subscriber_backlog, settings.subscriber_patience_seconds)
-        live = Live(insights, feeds, Writers(mongo))
+        writers = Writers(mongo)
+        live = Live(insights, feeds, writers)
+        measuring = self.measuring = Measuring(mongo, clock, feedback, counts, corrections, reviews, events, writers)
 
         calls = RunningCalls()
         server = grpc.aio.server(
@@ -253,10 +267,15 @@ class App:
                 await reviews.expire_claims(_SWEEP_AT_ONCE)
                 await runner.sweep()
 
+        async def measure() -> None:
+            if await leases.hold(_MEASURE_JOB, settings.verdict_interval_seconds * 3) is not None:
+                await measuring.run()
+
         intake.start()
         self._cleanup.push_async_callback(intake.stop)
         jobs.every(settings.pattern_refresh_seconds, "pattern refresh", lambda: patterns.refresh(own=slot.number))
         jobs.every(settings.trigger_interval_seconds, "sweep", sweep)
+        jobs.every(settings.verdict_interval_seconds, "verdicts", measure)
         jobs.every(settings.issue_interval_seconds, "issues", runner.run_due)
         self._cleanup.push_async_callback(runner.stop)
         jobs.every(settings.subscription_interval_seconds, "events", feeds.look)

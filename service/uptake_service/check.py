@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from uptake_service.clock import Clock
 from uptake_service.corrections import rules as correction_rules
+from uptake_service.corrections.measuring import MeasuringProgress
+from uptake_service.corrections.model import Correction, Revision
+from uptake_service.corrections.recount import VerdictRecount
 from uptake_service.corrections.store import everything as all_corrections
-from uptake_service.feedback.model import FeedbackState, Sentiment, StoredFeedback
+from uptake_service.feedback.model import CorrectionKind, FeedbackState, Sentiment, StoredFeedback
 from uptake_service.feedback.recount import FeedbackRecount
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.insights.issues.members import IssueMembers
@@ -24,6 +27,7 @@ from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.mongo.events import EventLog
 from uptake_service.mongo.requests import RequestRecord, RequestRecords
 from uptake_service.mongo.transactions import snapshot
+from uptake_service.patterns.store import changed_since
 from uptake_service.projects.model import Project
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.marks import Mark, Marks
@@ -38,12 +42,14 @@ class PatternRecount:
 
     id: str
     trigger: TriggerRecount
+    verdicts: VerdictRecount
     total: int = 0
     negative: int = 0
     vector_sum: NDArray[np.int64] | None = None
 
     def count(self, feedback: StoredFeedback) -> None:
         self.trigger.count(feedback)
+        self.verdicts.count(feedback)
         if feedback.state is not FeedbackState.ACTIVE:
             return
         self.total += 1
@@ -66,6 +72,10 @@ class _Snapshot:
     review_ids: defaultdict[str, set[str]]
     writers: dict[int, int]
     projects: dict[str, Project]
+    corrections: list[Correction]
+    heads: list[tuple[CorrectionKind, Revision]]
+    measured_by: defaultdict[str, list[Correction]]
+    unmeasured_patterns: set[str]
 
     def project(self, id: str) -> Project:
         return self.projects.get(id) or Project(id=id)
@@ -73,6 +83,10 @@ class _Snapshot:
     def trigger(self, pattern_id: str, project: Project) -> TriggerRecount:
         marks = self.marks.pop(pattern_id, [])
         return TriggerRecount(pattern_id, project, self.reviews.get(pattern_id, []), marks, self.writers)
+
+    def verdicts(self, pattern_id: str) -> VerdictRecount:
+        corrections = self.measured_by.pop(pattern_id, [])
+        return VerdictRecount(corrections, pending=pattern_id in self.unmeasured_patterns)
 
     def review_record_differences(self, record: RequestRecord) -> Iterator[str]:
         id = record.resource.split(":")[0]
@@ -112,17 +126,21 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
             if pattern is None or item.pattern_id != pattern.id:
                 if pattern is not None:
                     differences += _pattern_differences(pattern, stored)
-                pattern = PatternRecount(item.pattern_id, stored.trigger(item.pattern_id, project))
+                pattern = PatternRecount(
+                    item.pattern_id, stored.trigger(item.pattern_id, project), stored.verdicts(item.pattern_id)
+                )
                 seen.add(pattern.id)
             pattern.count(item)
         if pattern is not None:
             differences += _pattern_differences(pattern, stored)
+        for id in sorted(stored.measured_by):
+            differences += stored.verdicts(id).differences()
         differences += pieces.left_over()
         differences += [f"pattern share of {id}: its pattern has no feedback" for id in _left_over(stored, seen)]
         differences += rollup_differences(stored.rollups, deltas.changes())
         differences += _review_differences(stored)
         differences += await _event_differences(mongo, session)
-        differences += await _correction_differences(mongo, stored, session)
+        differences += _correction_differences(stored)
         issues = IssueStore(mongo, clock, EventLog(mongo, 1), RequestRecords(mongo), 1)
         differences += await complaints.differences(issues, IssueMembers(mongo), session)
     return differences
@@ -151,6 +169,10 @@ async def _read(mongo: Mongo, clock: Clock, session: Session) -> _Snapshot:
     for review in await reviews_store.everything(session):
         reviews[review.pattern_id].append(review)
         review_ids[review.project].add(review.id)
+    corrections, heads = await all_corrections(mongo, session)
+    measured_by: defaultdict[str, list[Correction]] = defaultdict(list)
+    for correction in corrections:
+        measured_by[correction.yardstick.pattern_id].append(correction)
     patterns = await mongo.collection("patterns").find({}, projection={"review_id": 1}, session=session)
     shares: dict[str, Document] = {}
     async for share in mongo.collection("pattern_shares").stream({}, session=session):
@@ -168,6 +190,10 @@ async def _read(mongo: Mongo, clock: Clock, session: Session) -> _Snapshot:
         review_ids=review_ids,
         writers={w["_id"]: w["revision"] for w in await mongo.collection("writers").find({}, session=session)},
         projects={p.id: p for p in await ProjectStore(mongo, clock, requests, 1).everything(session)},
+        corrections=corrections,
+        heads=heads,
+        measured_by=measured_by,
+        unmeasured_patterns=await changed_since(mongo, await MeasuringProgress(mongo).revisions(session), session),
     )
 
 
@@ -182,6 +208,7 @@ def _pattern_differences(pattern: PatternRecount, stored: _Snapshot) -> Iterator
     if not np.array_equal(counted_sum, share["vector_sum"]):
         yield f"pattern {pattern.id}: its vector sum is not that of its feedback"
     yield from pattern.trigger.differences()
+    yield from pattern.verdicts.differences()
 
 
 def _left_over(stored: _Snapshot, seen: set[str]) -> list[str]:
@@ -224,9 +251,8 @@ async def _event_differences(mongo: Mongo, session: Session) -> list[str]:
     return differences
 
 
-async def _correction_differences(mongo: Mongo, stored: _Snapshot, session: Session) -> list[str]:
-    corrections, heads = await all_corrections(mongo, session)
-    reviews_of = {correction.id: correction.review_id for correction in corrections}
+def _correction_differences(stored: _Snapshot) -> list[str]:
+    reviews_of = {correction.id: correction.review_id for correction in stored.corrections}
     named = [
         (review.id, id)
         for reviews in stored.reviews.values()
@@ -235,6 +261,6 @@ async def _correction_differences(mongo: Mongo, stored: _Snapshot, session: Sess
         for id in review.resolution.correction_ids
     ]
     return [
-        *correction_rules.differences(corrections, heads),
+        *correction_rules.differences(stored.corrections, stored.heads),
         *(f"review {review}: its correction {id} is not there" for review, id in named if reviews_of.get(id) != review),
     ]

@@ -203,6 +203,7 @@ def issues(
 
 
 @cli.command()
+@click.argument("id", required=False)
 @click.option(
     "--state",
     "states",
@@ -210,15 +211,29 @@ def issues(
     type=click.Choice(["applied", "superseded", "reverted"]),
     help="Only corrections in this state; may be repeated. Default all.",
 )
+@click.option(
+    "--verdict",
+    "verdicts",
+    multiple=True,
+    type=click.Choice(["improved", "worse", "no-change", "not-enough-data"]),
+    help="Only corrections with this verdict; may be repeated. Default all.",
+)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
 @_connected
-def corrections(states: tuple[str, ...], limit: int, connection: Connection) -> None:
-    """List the corrections of knowledge and instructions, newest first."""
+def corrections(
+    id: str | None, states: tuple[str, ...], verdicts: tuple[str, ...], limit: int, connection: Connection
+) -> None:
+    """List corrections of knowledge and instructions, newest first, with their verdicts, or show the correction ID."""
     from rich.console import Console
 
-    from uptake_service.commands.corrections import show_corrections
+    from uptake_service.commands.corrections import show_correction, show_corrections
 
-    _with_client(connection, lambda client: show_corrections(client, Console(), states=states, limit=limit))
+    def show(client: Any) -> Any:
+        if id:
+            return show_correction(client, Console(), id)
+        return show_corrections(client, Console(), states=states, verdicts=verdicts, limit=limit)
+
+    _with_client(connection, show)
 
 
 @cli.command()

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     subscriber_patience_seconds: float = Field(
         10.0, gt=0, le=600, description="How long a subscriber may be behind these before its stream ends."
     )
+    verdict_interval_seconds: float = Field(
+        5.0, gt=0, le=3600, description="How often the verdicts of corrections on whose patterns votes came in are due."
+    )
     issue_interval_seconds: float = Field(
         300.0, gt=0, le=86_400, description="How often issues are looked for in new negative feedback."
     )

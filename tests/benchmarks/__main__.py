@@ -6,7 +6,7 @@ All figures go to bench.json too: `machine`, and for each benchmark its rows by 
 import json
 from pathlib import Path
 
-from tests.benchmarks import data_sets, issues_quality, live_latency, machine, patterns_quality
+from tests.benchmarks import data_sets, issues_quality, live_latency, machine, patterns_quality, verdicts
 
 RESULTS = Path("bench.json")
 
@@ -14,7 +14,7 @@ RESULTS = Path("bench.json")
 if __name__ == "__main__":
     measured = {
         module.__name__.rpartition(".")[2]: module.run(data_sets.FOLDER)
-        for module in (patterns_quality, issues_quality, live_latency)
+        for module in (patterns_quality, issues_quality, verdicts, live_latency)
     }
     RESULTS.write_text(json.dumps({"machine": machine.description(), **measured}, indent=1) + "\n", encoding="utf-8")
     print(f"all figures: {RESULTS.resolve()}")

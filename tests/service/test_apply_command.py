@@ -1,6 +1,7 @@
 """`uptake apply` and `uptake corrections`: what people see, and that a second run applies nothing twice."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from rich.console import Console
 from uptake import Client
 from uptake.v1 import correction_pb2 as pb
 from uptake_service.commands.apply import BadFile, read_drafts, request_id_of, run_apply
-from uptake_service.commands.corrections import show_corrections
+from uptake_service.commands.corrections import show_correction, show_corrections
 
 from tests.conftest import Service
 from tests.corrections import apply, instructions, knowledge
@@ -132,9 +133,9 @@ def test_request_ids_go_by_the_drafts_and_their_order() -> None:
 async def test_corrections_are_listed(client: Client) -> None:
     console = Console(width=100)
 
-    async def shown(*states: str, limit: int = 20) -> str:
+    async def shown(*states: str, verdicts: Sequence[str] = (), limit: int = 20) -> str:
         with console.capture() as capture:
-            await show_corrections(client, console, states=states, limit=limit)
+            await show_corrections(client, console, states=states, verdicts=verdicts, limit=limit)
         return capture.get()
 
     assert "there are no corrections" in await shown()
@@ -152,8 +153,35 @@ async def test_corrections_are_listed(client: Client) -> None:
     assert first.id in superseded
     assert second.id not in superseded
     assert "no correction is reverted" in await shown("reverted")
+    assert "no correction is applied and no change" in await shown("applied", verdicts=["no-change"])
+    assert second.id in await shown(verdicts=["improved", "not-enough-data"])
     assert "and more" in await shown(limit=2)
     assert "and more" not in await shown(limit=3)
+
+
+async def test_a_correction_is_shown_with_its_difference_and_verdict(client: Client) -> None:
+    console = Console(width=100)
+    await apply(client, knowledge("refunds", "in\n14 days"))
+    (second,) = await apply(client, knowledge("refunds", "in\n[bold]30\x1b[31m days", note="a user said so"))
+
+    with console.capture() as capture:
+        await show_correction(client, console, second.id)
+
+    shown = [line.rstrip() for line in capture.get().split("\n")]
+    assert shown[0] == "  knowledge refunds  revision 2"
+    assert shown[1].startswith("  applied, applied ")
+    assert shown[1].endswith(" UTC by ann")
+    assert shown[2:] == [
+        "  note: a user said so",
+        "  not enough data: It names neither a review nor feedback, so no votes can measure it.",
+        "    before            0% of 0 votes negative",
+        "    after             0% of 0 votes negative",
+        "  @@ -1,2 +1,2 @@",
+        "   in",
+        "  -14 days",
+        "  +[bold]30 [31m days",
+        "",
+    ]
 
 
 async def test_the_commands_run(service: Service, tmp_path: Path) -> None:
@@ -169,6 +197,8 @@ async def test_the_commands_run(service: Service, tmp_path: Path) -> None:
     code, output, _ = await run("corrections", "--state", "applied", *where)
     assert code == 0
     assert "refunds/time-limit" in output
+    code, output, _ = await run("corrections", "--verdict", "worse", *where)
+    assert (code, output) == (0, "  no correction is worse: `uptake apply FILE` applies some\n")
     file.write_text('{"knowledge": }')
     code, output, errors = await run("apply", str(file), "--reviewer", "ann", *where)
     assert (code, output) == (1, "")

@@ -18,9 +18,13 @@ async def test_the_demo_shows_the_main_job(tmp_path: Path) -> None:
     corrected = re.search(r"knowledge parcels/\w+, revision 1: (.*?) OPENED", shown)
     assert corrected
     searched = shown.partition("searches the knowledge base")[2]
-    assert corrected[1] in searched.partition("What a subscriber saw")[0]
+    found, _, judged = searched.partition("What a subscriber saw")[0].partition("did it work?")
+    assert corrected[1] in found
+    assert re.search(r"improved: It helped: 3 of 9 votes \(33%\) .* 2 of 100 votes \(2%\) after it\.", judged)
+    assert "reopened" not in shown
     events = searched.partition("What a subscriber saw")[2]
     assert all(
-        re.search(kind, events) for kind in (r"issue \w+ new", r"correction \w+ applied", r"review \w+ resolved")
+        re.search(kind, events)
+        for kind in (r"issue \w+ new", r"correction \w+ applied", r"review \w+ resolved", r"correction \w+ improved")
     )
     assert "<h1>What users say</h1>" in (tmp_path / "uptake-report.html").read_text()

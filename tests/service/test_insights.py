@@ -263,6 +263,7 @@ async def test_an_empty_project_has_zeros_and_empty_lists(client: Client) -> Non
     assert not insights.common_issues
     assert not insights.improvement_opportunities
     assert not insights.user_corrections
+    assert not insights.measured_corrections
     assert insights.active_review_count == 0
     assert all(numbers(day) == (0, 0, 0) for day in insights.time_series)
 

@@ -14,7 +14,9 @@ from uptake.v1.correction_pb2 import CorrectionDraft, KnowledgeChange
 from uptake_service.commands.report import write_report
 from uptake_service.errors import StartupError
 
+from tests.conftest import StartService
 from tests.service.test_issues import complain, run
+from tests.service.test_verdicts import seen
 
 _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 _MAY_SKIP = not os.environ.get("CI")
@@ -62,7 +64,8 @@ def marks(document: str, name: str, kind: str) -> int:
 
 
 @needs_chromium
-async def test_plots_are_drawn_and_nothing_is_loaded(client: Client, tmp_path: Path) -> None:
+async def test_plots_are_drawn_and_nothing_is_loaded(start_service: StartService, tmp_path: Path) -> None:
+    client = (await start_service(verdict_interval_seconds=0.1)).client
     await complain(client)
     # A bar for each day that the window touches.
     now, days = datetime.now(UTC), 31
@@ -74,9 +77,14 @@ async def test_plots_are_drawn_and_nothing_is_loaded(client: Client, tmp_path: P
             about = {"query": "When do you open?", "occur_time": when, "model": f"m{number % 2}"}
             await client.collect(make(f"{day}-{number}", **about))
     issues = await run(client)
-    (result,) = await client.corrections.apply(
-        [CorrectionDraft(knowledge=KnowledgeChange(key="opening", content="at nine"))], "ann"
+    opening = KnowledgeChange(key="opening", content="at nine")
+    named = [feedback.id async for feedback in client.feedback.list() if feedback.interaction.id == "0-0"]
+    unmeasured, result = await client.corrections.apply(
+        [CorrectionDraft(knowledge=opening), CorrectionDraft(knowledge=opening, feedback_ids=named)], "ann"
     )
+    for number in range(25):
+        await client.collect(thumbs_up(f"after-{number}", query="When do you open?"))
+    await seen(client, result.correction.id, lambda verdict: verdict.look_votes == 25)
 
     document, log = await drawn(await reported(client, tmp_path), tmp_path)
 
@@ -88,6 +96,9 @@ async def test_plots_are_drawn_and_nothing_is_loaded(client: Client, tmp_path: P
     assert marks(document, "issues", "point") == len(issues)
     assert marks(document, "map", "point") == len(issues)
     assert marks(document, "reviews", "point") >= 1
+    # One before and one after; the other names nothing that measures it.
+    assert marks(document, "verdicts", "xerror") == marks(document, "verdicts", "point") == 2
+    assert unmeasured.correction.verdict.summary in document
     for issue in issues:
         assert issue.title in document
         assert issue.id in document

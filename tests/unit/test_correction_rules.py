@@ -11,21 +11,28 @@ from hypothesis import strategies as st
 from uptake_service.corrections.knowledge import entry_text
 from uptake_service.corrections.model import (
     Author,
-    Baseline,
     Correction,
     CorrectionState,
     Draft,
     Revision,
+    Votes,
     Yardstick,
 )
-from uptake_service.corrections.rules import applied, differences, pattern_of_most, reverted, unified_diff
+from uptake_service.corrections.rules import (
+    applied,
+    differences,
+    pattern_of_most,
+    reverted,
+    unified_diff,
+    versions_under,
+)
 from uptake_service.errors import DomainError, Reason
 from uptake_service.feedback.model import CorrectionKind
 from uptake_service.reviews.model import Fix
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ANN = Author(reviewer="ann")
-YARDSTICK = Yardstick(pattern_id="", baseline=Baseline(), fix=Fix(time=START))
+YARDSTICK = Yardstick(pattern_id="", baseline=Votes(), start=START, fix=Fix(time=START), margin=0.05)
 
 TEXTS = st.lists(st.sampled_from(["", "a", "b", "c", "-a", "+b", "@@ -1 +1 @@", "\r"]), max_size=30).map("\n".join)
 
@@ -50,7 +57,9 @@ class Target:
         assert self.head is not None
         correction = self.corrections[id]
         covered = self.corrections.get(correction.covers)
-        undone, restored, self.head = reverted(correction, covered, self.head, ANN, "", START + timedelta(hours=1))
+        undone, restored, self.head = reverted(
+            correction, covered, self.head, ANN, "", Fix(time=START + timedelta(hours=1))
+        )
         self.corrections[id] = undone
         if restored is not None:
             self.corrections[restored.id] = restored
@@ -137,6 +146,15 @@ def test_a_difference_shows_three_lines_around_each_change() -> None:
     ]
 
 
+def test_versions_under_a_fix_are_those_of_answers_that_came_of_it() -> None:
+    old, new = frozenset({("prompt", "1"), ("model", "m")}), frozenset({("prompt", "2"), ("model", "m")})
+    fix = Fix(time=START, versions=old)
+    assert versions_under(fix, [old, new, frozenset()]) == new
+    assert versions_under(fix, [old]) == old
+    assert versions_under(Fix(time=START), [old, new]) == old | new
+    assert versions_under(fix, []) == frozenset()
+
+
 @pytest.mark.parametrize("count", [1_000, 25_000])
 @pytest.mark.parametrize("kinds", [1, 2, 30, 100, 150, 1_000])
 def test_a_difference_of_long_texts_is_right_and_takes_no_time(count: int, kinds: int) -> None:
@@ -169,7 +187,7 @@ def test_an_entry_is_found_by_the_words_of_its_key_too(key: str, text: str) -> N
 
 
 def test_a_baseline_without_votes_has_rate_zero() -> None:
-    assert (Baseline().rate, Baseline(votes=8, negative=2).rate) == (0, 0.25)
+    assert (Votes().rate, Votes(votes=8, negative=2).rate) == (0, 0.25)
 
 
 @pytest.mark.parametrize(

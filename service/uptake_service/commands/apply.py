@@ -14,13 +14,11 @@ from rich.text import Text
 from uptake import Client, UptakeError
 from uptake.v1 import correction_pb2 as pb
 
-from uptake_service.commands.corrections import target_of
+from uptake_service.commands.corrections import show_difference, target_of
 from uptake_service.commands.tables import one_line
 
 _AT_ONCE = 100
 """As many as a call takes."""
-
-_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
 class BadFile(Exception):
@@ -137,9 +135,5 @@ def _show(console: Console, line: int, correction: pb.Correction, *, diff: bool)
     revisions = f"revision {correction.base_revision or 'none'} -> {correction.revision}"
     id = "" if diff else f"  {correction.id}"
     console.print(Text(f"line {line}: {target_of(correction)}  {revisions}{id}", style="bold" if diff else ""))
-    if not diff:
-        return
-    for each in correction.diff.split("\n")[2:]:
-        # Only what could steer a terminal is taken out: here white space matters.
-        plain = "".join(character if character.isprintable() else " " for character in each.expandtabs(4))
-        console.print(Text(f"  {plain}", style=_STYLES.get(each[:1], "")), soft_wrap=True)
+    if diff:
+        show_difference(console, correction)

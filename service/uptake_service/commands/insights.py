@@ -8,10 +8,12 @@ from rich.text import Text
 from uptake import Client
 from uptake.v1 import feedback_pb2, insight_pb2
 
+from uptake_service.commands.corrections import target_of, verdict_name
 from uptake_service.commands.issues import trend
 from uptake_service.commands.tables import enum_name, one_line, over, sparkline
 
 _ISSUES = 5
+_CORRECTIONS = 5
 
 
 async def show_insights(client: Client, console: Console, *, days: int) -> None:
@@ -33,9 +35,10 @@ async def show_insights(client: Client, console: Console, *, days: int) -> None:
     _show_days(console, insights)
     _show_issues(console, insights)
     _show_opportunities(console, insights)
+    _show_measured(console, insights)
     if insights.user_corrections:
         console.print("\n  users corrected")
-        for correction in insights.user_corrections[:5]:
+        for correction in insights.user_corrections[:_CORRECTIONS]:
             console.print(over(*_correction_lines(correction)))
 
 
@@ -85,6 +88,21 @@ def _show_opportunities(console: Console, insights: insight_pb2.Insights) -> Non
             Text(one_line(opportunity.title, 70)),
         )
     console.print(table)
+
+
+def _show_measured(console: Console, insights: insight_pb2.Insights) -> None:
+    if not insights.measured_corrections:
+        return
+    console.print("\n  whether corrections worked")
+    table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
+    for correction in insights.measured_corrections[:_CORRECTIONS]:
+        table.add_row(
+            verdict_name(correction.verdict),
+            over(target_of(correction), one_line(correction.verdict.summary, 600)),
+        )
+    console.print(table)
+    if len(insights.measured_corrections) > _CORRECTIONS:
+        console.print("  and more: `uptake corrections`")
 
 
 def _correction_lines(correction: insight_pb2.UserCorrection) -> tuple[str, str]:

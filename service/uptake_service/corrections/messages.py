@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from uptake.v1 import correction_pb2 as pb
 
+from uptake_service.corrections.explaining import summary
 from uptake_service.corrections.model import (
     Correction,
     CorrectionFilter,
@@ -29,7 +30,7 @@ _STATES = members(pb.CorrectionState, "CORRECTION_STATE_", CorrectionState)
 _VERDICTS = members(pb.Verdict, "VERDICT_", Verdict)
 
 STATE_NUMBERS = numbers(pb.CorrectionState, "CORRECTION_STATE_", CorrectionState)
-_VERDICT_NUMBERS = numbers(pb.Verdict, "VERDICT_", Verdict)
+VERDICT_NUMBERS = numbers(pb.Verdict, "VERDICT_", Verdict)
 
 
 def to_draft(checks: Checks, message: pb.CorrectionDraft, review_id: str = "") -> Draft:
@@ -106,10 +107,34 @@ def to_message(correction: Correction) -> pb.Correction:
         reviewer=correction.author.reviewer,
         note=correction.note,
         state=STATE_NUMBERS[correction.state],
-        verdict=_verdict(correction),
+        verdict=verdict_message(correction),
         create_time=to_timestamp(correction.create_time),
         revert_time=to_timestamp(correction.revert.time if correction.revert else None),
     )
+
+
+def verdict_message(correction: Correction) -> pb.VerdictReport:
+    baseline, measured, revert = correction.yardstick.baseline, correction.measured, correction.revert
+    report = pb.VerdictReport(
+        verdict=VERDICT_NUMBERS[correction.verdict],
+        baseline_rate=baseline.rate,
+        baseline_votes=baseline.votes,
+        summary=summary(correction),
+        of_revert=revert is not None,
+        verdict_before_revert=VERDICT_NUMBERS[revert.verdict] if revert else pb.VERDICT_UNSPECIFIED,
+    )
+    if measured is None:
+        return report
+    report.later_rate, report.later_votes = measured.later.rate, measured.later.votes
+    report.old_answer_rate, report.old_answer_votes = measured.old.rate, measured.old.votes
+    report.update_time.FromDatetime(measured.time)
+    finding = measured.finding
+    if finding is not None:
+        report.look_rate, report.look_votes = finding.later.rate, finding.later.votes
+        report.difference, report.has_control = finding.difference, finding.drift is not None
+        report.difference_low, report.difference_high = finding.low, finding.high
+        report.control_drift = finding.drift or 0.0
+    return report
 
 
 def entry_message(entry: Revision) -> pb.KnowledgeEntry:
@@ -129,27 +154,4 @@ def instructions_message(instructions: Revision) -> pb.Instructions:
         revision=instructions.revision,
         correction_id=instructions.correction_id,
         create_time=to_timestamp(instructions.time),
-    )
-
-
-def _verdict(correction: Correction) -> pb.VerdictReport:
-    baseline = correction.yardstick.baseline
-    return pb.VerdictReport(
-        verdict=_VERDICT_NUMBERS[correction.verdict],
-        baseline_rate=baseline.rate,
-        baseline_votes=baseline.votes,
-        summary=_summary(correction),
-    )
-
-
-def _summary(correction: Correction) -> str:
-    yardstick = correction.yardstick
-    if not yardstick.pattern_id:
-        return "It names neither a review nor feedback, so no votes can measure it."
-    if not yardstick.baseline.votes:
-        return "There were no votes on answers before it to compare with, but for those that opened its review."
-    votes, negative = yardstick.baseline.votes, yardstick.baseline.negative
-    return (
-        f"Before it {negative:,} of {votes:,} votes ({yardstick.baseline.rate:.0%}) were negative; "
-        "there are not enough votes on answers after it to tell."
     )

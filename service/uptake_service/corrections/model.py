@@ -41,8 +41,8 @@ class Author(Model):
     key_id: str = ""
 
 
-class Baseline(Model):
-    """The votes on answers before a fix, and how many of them are negative."""
+class Votes(Model):
+    """Votes, and how many of them are negative."""
 
     votes: int = 0
     negative: int = 0
@@ -54,17 +54,77 @@ class Baseline(Model):
 
 
 class Yardstick(Model):
-    """What the verdict will measure a correction by, frozen when it is applied.
+    """What the verdict measures a correction by, frozen when it is applied.
 
     Attributes:
         pattern_id: The pattern whose feedback measures it; empty if none does.
-        baseline: The votes before.
+        baseline: The votes on answers before the fix.
+        start: From when those are.
         fix: What tells later answers apart.
+        margin: What differs by no more than this counts as no change, 0 to 1.
     """
 
     pattern_id: str
-    baseline: Baseline
+    baseline: Votes
+    start: datetime
     fix: Fix
+    margin: float
+
+
+class ControlVotes(Model):
+    """Votes on patterns without a correction, before a fix and after it."""
+
+    before: Votes
+    after: Votes
+
+
+class Look(Model):
+    """What was there at one look.
+
+    Attributes:
+        later: The first so many later votes.
+        time: When the last of them occurred.
+        control: The control until then; None if there is not enough of one.
+    """
+
+    later: Votes
+    time: datetime
+    control: ControlVotes | None = None
+
+
+class Finding(Model):
+    """What one look says of the difference: after less before, less the drift; each from -2 to 2.
+
+    Attributes:
+        later: The votes that it looked at.
+        low: Lower end of the difference's interval.
+        high: Upper end.
+        drift: By how much the control's rate rose; None without a control.
+    """
+
+    later: Votes
+    difference: float
+    low: float
+    high: float
+    drift: float | None
+
+
+class Measured(Model):
+    """What a verdict rests on.
+
+    Attributes:
+        later: The votes on answers after the fix, up to those of the last look.
+        old: Votes since the fix on answers from before it.
+        looks: The looks that there are votes enough for, the first one first.
+        finding: What the look says that the verdict goes by; None before the first.
+        time: When it was worked out.
+    """
+
+    later: Votes = Votes()
+    old: Votes = Votes()
+    looks: tuple[Look, ...] = ()
+    finding: Finding | None = None
+    time: datetime
 
 
 class Revision(Model):
@@ -85,9 +145,10 @@ class Revision(Model):
 
 
 class Revert(Model):
-    """How a correction was undone, and the revision that this made."""
+    """How a correction was undone, the revision that this made, and the verdict until then."""
 
     revision: int
+    verdict: Verdict
     author: Author
     note: str
     time: datetime
@@ -102,6 +163,10 @@ class Correction(Model):
     Attributes:
         base_revision: The revision before; 0 when the target did not exist, or had been deleted.
         covers: The correction that was in force before; empty when none was.
+        yardstick: What the verdict goes by; once it is reverted that of the revert.
+        covered_time: When a later one covered it first: what comes then measures it no longer. None if none did.
+        measured: What the verdict rests on; None before it was worked out.
+        unmeasured: Whether it has to be worked out though no vote changed.
     """
 
     id: str
@@ -119,7 +184,10 @@ class Correction(Model):
     state: CorrectionState
     covers: str
     yardstick: Yardstick
+    covered_time: datetime | None = None
     verdict: Verdict = Verdict.NOT_ENOUGH_DATA
+    measured: Measured | None = None
+    unmeasured: bool = False
     create_time: datetime
     revert: Revert | None = None
 
@@ -128,6 +196,13 @@ def state_event(correction_id: str, state: CorrectionState, revision: int) -> Ne
     """The event that tells of the state that a correction came to when its target came to a revision."""
     payload = {"correction_id": correction_id, "state": state.value, "revision": revision}
     return NewEvent(kind="CORRECTION", severity="INFO", payload=payload)
+
+
+def verdict_event(correction_id: str, verdict: Verdict, later_votes: int) -> NewEvent:
+    """The event that tells of the verdict that a correction came to."""
+    payload = {"correction_id": correction_id, "verdict": verdict.value, "later_votes": later_votes}
+    severity = "CRITICAL" if verdict is Verdict.WORSE else "INFO"
+    return NewEvent(kind="VERDICT", severity=severity, payload=payload)
 
 
 class CorrectionFilter(Model):

@@ -13,11 +13,14 @@ from uptake_service.corrections.model import (
     Draft,
     Revert,
     Revision,
+    Verdict,
+    Votes,
     Yardstick,
 )
 from uptake_service.errors import DomainError, Reason, Violation
 from uptake_service.feedback.model import CorrectionKind
 from uptake_service.ids import new_id
+from uptake_service.reviews.model import Fix
 
 _Opcode = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
 
@@ -64,15 +67,18 @@ def applied(
         state=CorrectionState.APPLIED,
         covers=head.correction_id if head else "",
         yardstick=yardstick,
+        unmeasured=bool(yardstick.pattern_id),
         create_time=now,
     )
     return correction, _revision(correction, revision, now)
 
 
 def reverted(
-    correction: Correction, covered: Correction | None, head: Revision, author: Author, note: str, now: datetime
+    correction: Correction, covered: Correction | None, head: Revision, author: Author, note: str, fix: Fix
 ) -> tuple[Correction, Correction | None, Revision]:
     """The correction undone, the one below it in force again, and the target's new head.
+
+    From now on its verdict is about the revert: whether the rate under the correction changed with it.
 
     Args:
         correction: The one to undo.
@@ -80,7 +86,7 @@ def reverted(
         head: The target's head.
         author: Who undoes it.
         note: Why.
-        now: When.
+        fix: When, and what tells answers since then apart.
 
     Raises:
         DomainError: It is undone already, or a later one covers it.
@@ -95,11 +101,21 @@ def reverted(
             f"a later correction covers it; revert those first, newest first, from {head.correction_id}",
             subject=correction.id,
         )
-    revision = head.revision + 1
+    revision, now = head.revision + 1, fix.time
+    yardstick = {
+        "baseline": correction.measured.later if correction.measured else Votes(),
+        "start": correction.yardstick.fix.time,
+        "fix": fix,
+    }
     undone = correction.model_copy(
         update={
             "state": CorrectionState.REVERTED,
-            "revert": Revert(revision=revision, author=author, note=note, time=now),
+            "revert": Revert(revision=revision, verdict=correction.verdict, author=author, note=note, time=now),
+            "yardstick": correction.yardstick.model_copy(update=yardstick),
+            "covered_time": None,
+            "verdict": Verdict.NOT_ENOUGH_DATA,
+            "measured": None,
+            "unmeasured": bool(correction.yardstick.pattern_id),
         }
     )
     if covered is None:
@@ -109,6 +125,19 @@ def reverted(
         return undone, None, gone
     restored = covered.model_copy(update={"state": CorrectionState.APPLIED})
     return undone, restored, _revision(restored, revision, now)
+
+
+def versions_under(fix: Fix, seen: Sequence[frozenset[tuple[str, str]]]) -> frozenset[tuple[str, str]]:
+    """The versions of answers that came of a fix; answers without any of their own were given before or after it.
+
+    A revert mostly brings an older version back, so only these tell what comes after it from what came before.
+
+    Args:
+        fix: The fix.
+        seen: The versions of each answer since then.
+    """
+    changed = [versions for versions in seen if versions - fix.versions]
+    return frozenset().union(*(changed or seen))
 
 
 def pattern_of_most(pattern_ids: Iterable[str]) -> str:

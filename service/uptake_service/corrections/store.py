@@ -8,33 +8,36 @@ write conflict, and then sees the other's head.
 import asyncio
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from uptake_service.clock import Clock
+from uptake_service.clock import Clock, hour_of
 from uptake_service.corrections import instructions, knowledge, rules
+from uptake_service.corrections.counts import VoteCounts
 from uptake_service.corrections.model import (
     Author,
-    Baseline,
     Correction,
     CorrectionFilter,
     CorrectionState,
     Draft,
+    Measured,
     Revert,
     Revision,
     Verdict,
+    Votes,
     Yardstick,
     state_event,
+    verdict_event,
 )
 from uptake_service.errors import Conflict, DomainError, DuplicateKey, Reason, Violation, naming_item, not_found
 from uptake_service.feedback.model import CorrectionKind
 from uptake_service.feedback.store import FeedbackStore
-from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.mongo.client import Document, Mongo, Session, since
 from uptake_service.mongo.events import EventLog, NewEvent
 from uptake_service.mongo.paging import after
 from uptake_service.mongo.requests import RequestKey, RequestRecords
-from uptake_service.mongo.transactions import transaction
+from uptake_service.mongo.transactions import snapshot, transaction
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.model import Fix, Review
 from uptake_service.reviews.store import Also, ReviewStore, fix_document, to_fix
@@ -42,6 +45,11 @@ from uptake_service.reviews.store import Also, ReviewStore, fix_document, to_fix
 T = TypeVar("T")
 
 NEWEST_FIRST = [("create_time", -1), ("_id", -1)]
+
+_IDS_AT_ONCE = 100
+"""Longer lists of ids cost the embedded database more for each."""
+
+_REVERT_CHANGES = ("state", "revert", "baseline", "start", "fix", "verdict", "measured", "unmeasured", "covered_time")
 
 _RACE_TRIES = 4
 """How often a transaction is run again because another made the same target, or recorded the same request, first."""
@@ -67,6 +75,7 @@ class CorrectionStore:
         projects: ProjectStore,
         feedback: FeedbackStore,
         reviews: ReviewStore,
+        counts: VoteCounts,
         targets: Mapping[CorrectionKind, Targets],
         request_retention_days: int,
     ) -> None:
@@ -78,6 +87,7 @@ class CorrectionStore:
         self._projects = projects
         self._feedback = feedback
         self._reviews = reviews
+        self._counts = counts
         self._targets = targets
         self._request_retention = timedelta(days=request_retention_days)
         # All of a project's corrections count up the same two counters; losing a write conflict to the process's own
@@ -87,6 +97,8 @@ class CorrectionStore:
     async def open(self) -> None:
         for fields in ([], ["target"], ["review_id"], ["pattern_id"]):
             await self._corrections.create_index([("project", 1), *((field, 1) for field in fields), *NEWEST_FIRST])
+        await self._corrections.create_index([("pattern_id", 1)])
+        await self._corrections.create_index([("unmeasured", 1)], where={"unmeasured": True})
 
     async def get(self, project: str, id: str, *, session: Session | None = None) -> Correction:
         """Raises DomainError when the project has no such correction."""
@@ -127,6 +139,51 @@ class CorrectionStore:
             limit=limit,
         )
         return [_to_correction(document) for document in documents]
+
+    async def applied_between(self, project: str, start: datetime, end: datetime, limit: int) -> list[Correction]:
+        """The newest corrections that were applied from `start` and before `end`, without contents and differences."""
+        documents = await self._corrections.find_newest(
+            {"project": project},
+            "create_time",
+            least=start,
+            most=end - timedelta(milliseconds=1),
+            near=self._clock.now(),
+            projection={"content": 0, "diff": 0},
+            limit=limit,
+        )
+        return [_to_correction(document | {"content": "", "diff": ""}) for document in documents]
+
+    async def unmeasured(self) -> list[Correction]:
+        """Those of all projects that have to be worked out though no vote changed."""
+        return [_to_correction(document) for document in await self._corrections.find({"unmeasured": True})]
+
+    async def of_patterns(self, pattern_ids: Collection[str]) -> list[Correction]:
+        """Those that are measured by one of these patterns."""
+        found: list[Correction] = []
+        ordered = sorted(pattern_ids)
+        for start in range(0, len(ordered), _IDS_AT_ONCE):
+            condition = {"pattern_id": {"$in": ordered[start : start + _IDS_AT_ONCE]}}
+            found += [_to_correction(document) for document in await self._corrections.find(condition)]
+        return found
+
+    async def corrected_patterns(self, project: str, start: datetime, end: datetime, session: Session) -> set[str]:
+        """The patterns that a correction was made for between two times."""
+        documents = await self._corrections.find(
+            {"project": project, "create_time": since(start)},
+            projection={"pattern_id": 1, "fix.time": 1},
+            session=session,
+        )
+        return {
+            document["pattern_id"]
+            for document in documents
+            if document["pattern_id"] and start <= document["fix"]["time"] <= end
+        }
+
+    async def write_measured(self, correction: Correction, session: Session) -> None:
+        """Writes what a verdict rests on, and the verdict."""
+        document = _to_document(correction)
+        fresh = {name: document[name] for name in ("verdict", "measured", "unmeasured")}
+        await self._corrections.update({"_id": correction.id}, {"$set": fresh}, session=session)
 
     async def apply_each(
         self, project: str, drafts: Sequence[Draft | DomainError], author: Author, call: RequestKey | None
@@ -210,14 +267,16 @@ class CorrectionStore:
         patterns, review = await self._sources(project, draft)
         now = self._clock.now()
         pattern_id = review.pattern_id if review else rules.pattern_of_most(patterns)
-        if not pattern_id:
-            return Yardstick(pattern_id="", baseline=Baseline(), fix=fix or Fix(time=now))
+        policy = (await self._projects.recent(project)).settings.review_policy
         if fix is None:
-            fix = Fix(time=now, versions=await self._feedback.versions_before(pattern_id, now))
-        window = (await self._projects.recent(project)).settings.review_policy.issue_window
-        seen = {review.trigger_feedback_id, *(r.feedback_id for r in review.examined.related)} if review else set()
-        votes, negative = await self._feedback.votes_between(pattern_id, fix.time - window, fix.time, sorted(seen))
-        return Yardstick(pattern_id=pattern_id, baseline=Baseline(votes=votes, negative=negative), fix=fix)
+            versions = await self._feedback.versions_before(pattern_id, now) if pattern_id else frozenset()
+            fix = Fix(time=now, versions=versions)
+        start, baseline = hour_of(fix.time - policy.issue_window), Votes()
+        if pattern_id:
+            seen = {review.trigger_feedback_id, *(r.feedback_id for r in review.examined.related)} if review else set()
+            async with snapshot(self._mongo) as session:
+                baseline = await self._counts.of_pattern(project, pattern_id, start, fix.time, seen, session)
+        return Yardstick(pattern_id=pattern_id, baseline=baseline, start=start, fix=fix, margin=policy.no_change_margin)
 
     async def write(
         self, project: str, draft: Draft, author: Author, yardstick: Yardstick, session: Session
@@ -235,9 +294,13 @@ class CorrectionStore:
         events = [state_event(correction.id, correction.state, correction.revision)]
         if correction.covers:
             state = CorrectionState.SUPERSEDED
-            await self._corrections.update(
-                {"_id": correction.covers}, {"$set": {"state": state.value}}, session=session
-            )
+            covered = await self.get(project, correction.covers, session=session)
+            fresh = {
+                "state": state.value,
+                "covered_time": covered.covered_time or correction.create_time,
+                "unmeasured": bool(covered.yardstick.pattern_id),
+            }
+            await self._corrections.update({"_id": covered.id}, {"$set": fresh}, session=session)
             events.insert(0, state_event(correction.covers, state, correction.revision))
         await targets.write(new_head, session)
         return correction, events
@@ -285,6 +348,13 @@ class CorrectionStore:
             DomainError: The project has no such correction, it is undone already, or a later one covers it.
         """
 
+        yardstick = (await self.get(project, id)).yardstick
+        versions: frozenset[tuple[str, str]] = frozenset()
+        if yardstick.pattern_id:
+            start, now = yardstick.fix.time, self._clock.now()
+            seen = await self._feedback.versions_between(yardstick.pattern_id, start, now) if start < now else []
+            versions = rules.versions_under(yardstick.fix, seen)
+
         async def body(session: Session) -> str:
             made = await self._requests.resource_of(key, session=session)
             if made is not None:
@@ -294,14 +364,17 @@ class CorrectionStore:
             head = await targets.head(project, correction.target, session)
             assert head is not None  # noqa: S101  Its correction made it.
             covered = await self.get(project, correction.covers, session=session) if correction.covers else None
-            undone, restored, new_head = rules.reverted(correction, covered, head, author, note, self._clock.now())
+            fix = Fix(time=self._clock.now(), versions=versions)
+            undone, restored, new_head = rules.reverted(correction, covered, head, author, note, fix)
             events = []
             for changed in (undone, restored):
                 if changed is not None:
                     document = _to_document(changed)
-                    fresh = {name: document[name] for name in ("state", "revert")}
+                    fresh = {name: document[name] for name in _REVERT_CHANGES}
                     await self._corrections.update({"_id": changed.id}, {"$set": fresh}, session=session)
                     events.append(state_event(changed.id, changed.state, new_head.revision))
+            if undone.verdict is not correction.verdict:
+                events.append(verdict_event(undone.id, undone.verdict, 0))
             await targets.write(new_head, session)
             await self._record(key, id, session)
             await self._events.append(project, events, session)
@@ -453,10 +526,15 @@ def _to_document(correction: Correction) -> Document:
         "covers": correction.covers,
         "pattern_id": yardstick.pattern_id,
         "baseline": yardstick.baseline.model_dump(),
+        "start": yardstick.start,
         "fix": fix_document(yardstick.fix),
+        "margin": yardstick.margin,
+        "covered_time": correction.covered_time,
         "verdict": correction.verdict.value,
+        "measured": correction.measured.model_dump() if correction.measured else None,
+        "unmeasured": correction.unmeasured,
         "create_time": correction.create_time,
-        "revert": revert.model_dump() if revert else None,
+        "revert": revert.model_dump() | {"verdict": revert.verdict.value} if revert else None,
     }
 
 
@@ -478,8 +556,17 @@ def _to_correction(document: Document) -> Correction:
         note=document["note"],
         state=CorrectionState(document["state"]),
         covers=document["covers"],
-        yardstick=Yardstick(pattern_id=document["pattern_id"], baseline=Baseline(**document["baseline"]), fix=fix),
+        yardstick=Yardstick(
+            pattern_id=document["pattern_id"],
+            baseline=Votes(**document["baseline"]),
+            start=document["start"],
+            fix=fix,
+            margin=document["margin"],
+        ),
+        covered_time=document["covered_time"],
         verdict=Verdict(document["verdict"]),
+        measured=Measured(**document["measured"]) if document["measured"] else None,
+        unmeasured=document["unmeasured"],
         create_time=document["create_time"],
         revert=Revert(**document["revert"]) if document["revert"] else None,
     )

@@ -2,7 +2,7 @@
 
 Two weeks of feedback on Harbor, the fictional assistant of a fictional parcel company, are sent by several clients at
 once, while a subscriber watches. Issues are found in what users complain of; a reviewer claims a review, corrects the
-knowledge base in resolving it, and the assistant finds the correction.
+knowledge base in resolving it, the assistant finds the correction, and the votes on its new answers say that it worked.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import contextlib
 import json
 import logging
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -20,10 +20,11 @@ from rich.console import Console
 from rich.text import Text
 from uptake import Client, correction, rating, thumbs_down, thumbs_up
 from uptake.v1 import event_pb2, feedback_pb2, review_pb2
-from uptake.v1.correction_pb2 import CorrectionDraft, KnowledgeChange
+from uptake.v1.correction_pb2 import Correction, CorrectionDraft, KnowledgeChange
 from uptake.v1.feedback_pb2 import CORRECTION_KIND_KNOWLEDGE
 
 from uptake_service.app import App
+from uptake_service.commands.corrections import verdict_name
 from uptake_service.commands.events import event_line
 from uptake_service.commands.insights import show_insights
 from uptake_service.commands.report import can_report, write_report
@@ -34,6 +35,7 @@ from uptake_service.rpc.enums import numbers
 
 _CLIENTS = ("web", "android", "ios", "support-desk")
 _EVENTS_SHOWN = 8
+_LATER_VOTES, _LATER_NEGATIVE_EACH = 100, 50
 _DAYS = 14
 """What the sample data covers."""
 
@@ -51,6 +53,7 @@ async def show() -> int:
                 mongodb_uri="",
                 data_dir=Path(folder) / "data",
                 subscription_interval_seconds=0.2,
+                verdict_interval_seconds=0.2,
                 drain_seconds=1.0,
             )
         )
@@ -67,6 +70,7 @@ async def show() -> int:
     console.print("  .venv/bin/uptake reviews           what needs a person")
     console.print("  .venv/bin/uptake issues            what users complain of")
     console.print("  .venv/bin/uptake insights          what it all means")
+    console.print("  .venv/bin/uptake corrections       what was changed, and whether it worked")
     console.print("  README.md                          a client in ten lines, and how to run it for real")
     return 0
 
@@ -76,7 +80,7 @@ async def _tell(console: Console, client: Client, port: int) -> None:
     rows = [json.loads(line) for line in (files(__package__) / "assistant.jsonl").read_text().splitlines()]
     now = datetime.now(UTC)
 
-    async with _watching(client) as (events, resolved):
+    async with _watching(client) as watched:
         _step(
             console,
             f"{len(_CLIENTS)} clients send {len(rows)} pieces of feedback on Harbor, an assistant for parcels",
@@ -97,13 +101,12 @@ async def _tell(console: Console, client: Client, port: int) -> None:
         _step(console, "Patterns that turned bad, as reviews for people")
         await show_reviews(client, console, states=("open", "claimed"), order="urgent", limit=5)
 
-        await _resolve_one(console, client)
+        resolved = await _resolve_one(console, client)
+        if resolved is not None:
+            await _vote_and_judge(console, client, watched, *resolved)
 
         _step(console, "What a subscriber saw meanwhile (the newest; each has a token to resume from)")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                await resolved.wait()
-        for event in events[-_EVENTS_SHOWN:]:
+        for event in watched.events[-_EVENTS_SHOWN:]:
             console.print(Text(event_line(event)))
 
     if can_report():
@@ -141,7 +144,8 @@ def _feedback(row: dict[str, Any], now: datetime) -> feedback_pb2.Feedback:
             return correction(id, row["corrected"], original=row["original"], kind=kind, **about)
 
 
-async def _resolve_one(console: Console, client: Client) -> None:
+async def _resolve_one(console: Console, client: Client) -> tuple[Correction, list[str]] | None:
+    """Returns the correction that it applies and what users asked that it answers; None if there is no such review."""
     _step(console, "A reviewer claims the most urgent one that users corrected, and resolves it with a correction")
     urgent = client.reviews.list(
         filter=review_pb2.ReviewFilter(states=[review_pb2.REVIEW_STATE_OPEN]),
@@ -175,8 +179,9 @@ async def _resolve_one(console: Console, client: Client) -> None:
             )
         )
         await _search(console, client, given.interaction.query)
-        return
+        return resolved.corrections[0], [feedback.interaction.query for feedback in detail.related_feedback]
     console.print("  there is none")
+    return None
 
 
 async def _search(console: Console, client: Client, query: str) -> None:
@@ -186,25 +191,63 @@ async def _search(console: Console, client: Client, query: str) -> None:
         console.print(Text(f"  {match.score:.2f}  {match.entry.content}"))
 
 
+async def _vote_and_judge(
+    console: Console, client: Client, watched: "_Watched", applied: Correction, queries: list[str]
+) -> None:
+    _step(console, f"{_LATER_VOTES} users vote on answers given since then: did it work?")
+    now = datetime.now(UTC)
+    later = [
+        (thumbs_up if (number + 1) % _LATER_NEGATIVE_EACH else thumbs_down)(
+            f"later-{number}",
+            query=queries[number % len(queries)],
+            source="web",
+            occur_time=now + timedelta(milliseconds=number),
+        )
+        for number in range(_LATER_VOTES)
+    ]
+    async for _ in client.collect_many(later, batch_size=_LATER_VOTES):
+        pass
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(10):
+            await watched.until(lambda event: event.verdict.correction_id == applied.id)
+    verdict = (await client.corrections.get(applied.id)).verdict
+    console.print(Text(f"  {verdict_name(verdict)}: {verdict.summary}"))
+
+
+class _Watched:
+    """The events that a subscriber of the whole project got."""
+
+    def __init__(self) -> None:
+        self.events: list[event_pb2.Event] = []
+        self._came = asyncio.Condition()
+
+    async def add(self, event: event_pb2.Event) -> None:
+        async with self._came:
+            self.events.append(event)
+            self._came.notify_all()
+
+    async def until(self, holds: Callable[[event_pb2.Event], bool]) -> None:
+        """Returns once an event came that something holds of."""
+        async with self._came:
+            await self._came.wait_for(lambda: any(holds(event) for event in self.events))
+
+
 @contextlib.asynccontextmanager
-async def _watching(client: Client) -> AsyncIterator[tuple[list[event_pb2.Event], asyncio.Event]]:
-    """The events that a subscriber of the whole project gets, as they come in, and whether a review was resolved."""
-    events: list[event_pb2.Event] = []
-    subscribed, resolved = asyncio.Event(), asyncio.Event()
+async def _watching(client: Client) -> AsyncIterator[_Watched]:
+    """Subscribes to the whole project."""
+    watched, subscribed = _Watched(), asyncio.Event()
 
     async def watch() -> None:
         async with client.insights.subscribe() as updates:
             async for update in updates:
                 subscribed.set()
                 if update.HasField("event"):
-                    events.append(update.event)
-                    if update.event.review.action == review_pb2.REVIEW_ACTION_RESOLVED:
-                        resolved.set()
+                    await watched.add(update.event)
 
     watching = asyncio.create_task(watch())
     try:
         await subscribed.wait()
-        yield events, resolved
+        yield watched
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)

@@ -220,7 +220,9 @@ class Plan:
             self._share(changes, self._before[feedback.id], -1)
         for feedback in (*self.added, *self.changed):
             self._share(changes, feedback, +1)
-        return {id: change for id, change in changes.items() if not change.empty}
+        # A vote that moved in time leaves its pattern's numbers as they are, but not what is measured by it.
+        touched = {feedback.pattern_id for feedback in self.changed}
+        return {id: change for id, change in changes.items() if id in touched or not change.empty}
 
     @property
     def gaining(self) -> list[str]:

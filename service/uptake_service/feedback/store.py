@@ -3,7 +3,7 @@
 Maps are lists of {k, v} and custom values JSON text, so that no user's string is ever a key.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,9 +39,33 @@ class Complaint:
     pattern_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What of a vote a correction is measured by. `answer_time` is when the answer was given, as far as is known."""
+
+    id: str
+    occur_time: datetime
+    answer_time: datetime
+    versions: frozenset[tuple[str, str]]
+    negative: bool
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        return self.occur_time, self.id
+
+
 NEWEST_FIRST = [("occur_time", -1), ("_id", -1)]
 
 _READ_AT_ONCE = 100
+
+_MILLISECOND = timedelta(milliseconds=1)
+_FIRST_SPAN = timedelta(minutes=1)
+_SPAN_VOTES = 300
+"""About how many votes are read at once: more would hold up the event loop."""
+
+# Apart from pattern and time: with one more condition beside them the embedded database leaves the index.
+_VOTES: Document = {"state": FeedbackState.ACTIVE.value, "type": {"$in": [type.value for type in VOTES]}}
+_VOTE_FIELDS = {"occur_time": 1, "sentiment": 1, "interaction.versions": 1, "interaction.create_time": 1}
 
 _VERSIONS_FROM = 1000
 """From how much of a pattern's newest feedback the versions before a fix are taken."""
@@ -182,38 +206,86 @@ class FeedbackStore:
 
     async def versions_before(self, pattern_id: str, time: datetime) -> frozenset[tuple[str, str]]:
         """The versions (name, value) on the newest feedback of a pattern that occurred before `time`."""
+        return frozenset().union(*await self.versions_between(pattern_id, None, time))
+
+    async def versions_between(
+        self, pattern_id: str, start: datetime | None, end: datetime
+    ) -> list[frozenset[tuple[str, str]]]:
+        """The versions of each of the newest of a pattern's feedback that occurred from `start` and before `end`."""
         documents = await self._feedback.find_newest(
             {"pattern_id": pattern_id},
             "occur_time",
-            most=time - timedelta(milliseconds=1),
-            near=time,
+            least=start,
+            most=end - _MILLISECOND,
+            near=end,
             projection={"interaction.versions": 1},
             limit=_VERSIONS_FROM,
         )
-        return frozenset(
-            (pair["k"], pair["v"]) for document in documents for pair in document["interaction"]["versions"]
-        )
+        return [_versions(document) for document in documents]
 
     async def votes_between(
-        self, pattern_id: str, start: datetime, end: datetime, without: Sequence[str]
+        self, pattern_id: str, start: datetime, end: datetime, *, session: Session
     ) -> tuple[int, int]:
-        """How many active votes on a pattern occurred from `start` and before `end`, and how many are negative.
+        """How many active votes on a pattern occurred from `start` and before `end`, and how many are negative."""
+        groups = await self._feedback.aggregate(
+            [
+                {"$match": {"pattern_id": pattern_id, "occur_time": {**since(start), "$lt": end}}},
+                {"$match": _VOTES},
+                {"$group": {"_id": "$sentiment", "votes": {"$sum": 1}}},
+            ],
+            session=session,
+        )
+        votes = {group["_id"]: group["votes"] for group in groups}
+        return sum(votes.values()), votes.get(Sentiment.NEGATIVE.value, 0)
 
-        Args:
-            pattern_id: The pattern.
-            start: From when.
-            end: Until before when.
-            without: Feedback that is not counted, by id.
+    async def votes_since(
+        self, pattern_id: str, start: datetime, end: datetime | None, *, session: Session
+    ) -> AsyncGenerator[list[Vote], None]:
+        """The active votes on a pattern that occurred from `start` and, with an `end`, before it, oldest first.
+
+        They come some hundreds at a time, each from one span of time, so that it costs what is taken: the embedded
+        database sorts only after it has read all that matches.
         """
-        votes: Document = {
-            "pattern_id": pattern_id,
-            "occur_time": {**since(start), "$lt": end},
-            "state": FeedbackState.ACTIVE.value,
-            "type": {"$in": [type.value for type in VOTES]},
-            "_id": {"$nin": list(without)},
-        }
-        negative = await self._feedback.count(votes | {"sentiment": Sentiment.NEGATIVE.value})
-        return await self._feedback.count(votes), negative
+        now = self._clock.now()
+        width = _FIRST_SPAN
+        while end is None or start < end:
+            # Clocks may be ahead: what is left is the last span.
+            last = start + width if start < now else end
+            if end is not None:
+                last = min(last or end, end)
+            votes = await self._votes_within(pattern_id, start, last, session)
+            if votes:
+                yield votes
+            if last is None:
+                break
+            if len(votes) < _SPAN_VOTES // 2:
+                width *= 4
+            elif len(votes) > _SPAN_VOTES * 2:
+                width = max(width / 4, _MILLISECOND)
+            start = last
+
+    async def _votes_within(
+        self, pattern_id: str, start: datetime, end: datetime | None, session: Session
+    ) -> list[Vote]:
+        documents = await self._feedback.aggregate(
+            [
+                {"$match": {"pattern_id": pattern_id, "occur_time": {**since(start), **({"$lt": end} if end else {})}}},
+                {"$match": _VOTES},
+                {"$project": _VOTE_FIELDS},
+                {"$sort": {"occur_time": 1, "_id": 1}},
+            ],
+            session=session,
+        )
+        return [
+            Vote(
+                id=document["_id"],
+                occur_time=document["occur_time"],
+                answer_time=document["interaction"]["create_time"] or document["occur_time"],
+                versions=_versions(document),
+                negative=document["sentiment"] == Sentiment.NEGATIVE.value,
+            )
+            for document in documents
+        ]
 
     async def complaints(self, project: str, start: datetime, limit: int) -> AsyncIterator[Complaint]:
         """The words of active negative feedback that occurred at `start` or later, oldest first, at most `limit`."""
@@ -359,6 +431,23 @@ def to_feedback(document: Document) -> StoredFeedback:
         writer=document["writer"],
         revision=document["revision"],
     )
+
+
+def vote_of(feedback: StoredFeedback) -> Vote | None:
+    """A piece of feedback as `votes_since` gives it; None if it is no active vote."""
+    if feedback.state is not FeedbackState.ACTIVE or feedback.content.type not in VOTES:
+        return None
+    return Vote(
+        id=feedback.id,
+        occur_time=feedback.occur_time,
+        answer_time=feedback.interaction.create_time or feedback.occur_time,
+        versions=frozenset(feedback.interaction.versions.items()),
+        negative=feedback.sentiment is Sentiment.NEGATIVE,
+    )
+
+
+def _versions(document: Document) -> frozenset[tuple[str, str]]:
+    return frozenset((pair["k"], pair["v"]) for pair in document["interaction"]["versions"])
 
 
 def _without_id(document: Document) -> Document:

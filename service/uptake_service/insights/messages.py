@@ -6,7 +6,9 @@ from typing import Any
 from uptake.v1 import event_pb2, insight_pb2, issue_pb2
 
 from uptake_service.corrections.messages import STATE_NUMBERS as CORRECTION_STATE_NUMBERS
-from uptake_service.corrections.model import CorrectionState
+from uptake_service.corrections.messages import VERDICT_NUMBERS, verdict_message
+from uptake_service.corrections.model import Correction, CorrectionState, Verdict
+from uptake_service.feedback.messages import KIND_NUMBERS as CORRECTION_KIND_NUMBERS
 from uptake_service.feedback.messages import TYPE_NUMBERS, correction_message
 from uptake_service.feedback.model import FeedbackType
 from uptake_service.insights.issues.model import Comment, IssueState
@@ -92,6 +94,19 @@ def insights_message(insights: Insights) -> insight_pb2.Insights:
         user_corrections=[_user_correction(correction) for correction in insights.user_corrections],
         time_series=[metrics_message(day) for day in insights.days],
         active_review_count=insights.active_reviews,
+        measured_corrections=[_measured_correction(correction) for correction in insights.corrections],
+    )
+
+
+def _measured_correction(correction: Correction) -> insight_pb2.MeasuredCorrection:
+    return insight_pb2.MeasuredCorrection(
+        correction_id=correction.id,
+        kind=CORRECTION_KIND_NUMBERS[correction.kind],
+        target=correction.target,
+        state=CORRECTION_STATE_NUMBERS[correction.state],
+        pattern_id=correction.yardstick.pattern_id,
+        verdict=verdict_message(correction),
+        create_time=to_timestamp(correction.create_time),
     )
 
 
@@ -140,6 +155,15 @@ def event_message(event: Event) -> event_pb2.Event:
                 correction_id=payload["correction_id"],
                 state=CORRECTION_STATE_NUMBERS[CorrectionState(payload["state"])],
                 revision=payload["revision"],
+            )
+        )
+    elif event.kind == "VERDICT":
+        payload = event.payload
+        message.verdict.CopyFrom(
+            event_pb2.VerdictEvent(
+                correction_id=payload["correction_id"],
+                verdict=VERDICT_NUMBERS[Verdict(payload["verdict"])],
+                later_votes=payload["later_votes"],
             )
         )
     elif event.kind == "ISSUE":

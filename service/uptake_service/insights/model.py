@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from uptake_service.corrections.model import Correction
 from uptake_service.feedback.model import POSITION_SCALE, CorrectionValue, FeedbackType
 from uptake_service.insights.confidence import wilson_interval
 from uptake_service.insights.issues.view import SeenIssue
@@ -79,7 +80,12 @@ class UserCorrection(Model):
 
 
 class Insights(Model):
-    """What the numbers say over a window. `days` has no gaps, oldest first."""
+    """What the numbers say over a window.
+
+    Attributes:
+        days: Without gaps, oldest first.
+        corrections: Applied in the window, newest first, without their contents.
+    """
 
     metrics: Metrics
     days: tuple[Metrics, ...]
@@ -87,3 +93,4 @@ class Insights(Model):
     opportunities: tuple[Opportunity, ...]
     user_corrections: tuple[UserCorrection, ...]
     active_reviews: int
+    corrections: tuple[Correction, ...]

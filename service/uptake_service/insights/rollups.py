@@ -12,7 +12,7 @@ from typing import Literal
 
 from uptake_service.clock import hour_of
 from uptake_service.feedback.model import Content, FeedbackState, FeedbackType, Sentiment, StoredFeedback
-from uptake_service.mongo.client import Mongo, Session
+from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.mongo.transactions import snapshot
 
 Dimension = Literal["all", "model", "source", "pattern"]
@@ -114,6 +114,7 @@ class RollupStore:
 
     async def open(self) -> None:
         await self._rollups.create_index([("project", 1), ("dimension", 1), ("hour", 1)])
+        await self._rollups.create_index([("dimension", 1), ("value", 1), ("hour", 1)])
 
     async def write(self, deltas: RollupDeltas, writer: int, session: Session) -> None:
         await self._rollups.update_each(
@@ -165,6 +166,14 @@ class RollupStore:
         totals = await self.by_start(project, dimension, start, end, lambda _: start)
         return {value: counts for (_, value), counts in totals.items()}
 
+    async def of_project(self, project: str, start: datetime, end: datetime, session: Session) -> Counts:
+        """The counts of the whole project from `start` to before `end`, both full hours."""
+        return await self._total({"project": project, "dimension": "all"}, start, end, session)
+
+    async def of_pattern(self, pattern_id: str, start: datetime, end: datetime, session: Session) -> Counts:
+        """The counts of a pattern from `start` to before `end`, both full hours."""
+        return await self._total({"dimension": "pattern", "value": pattern_id}, start, end, session)
+
     async def everything(self, session: Session) -> dict[RollupKey, Counts]:
         """Every rollup of every project, the writers added up: what a recount is held against."""
         totals: defaultdict[RollupKey, Counts] = defaultdict(dict)
@@ -172,3 +181,10 @@ class RollupStore:
             key = RollupKey(document["project"], document["hour"], document["dimension"], document["value"])
             add(totals[key], document)
         return dict(totals)
+
+    async def _total(self, condition: Document, start: datetime, end: datetime, session: Session) -> Counts:
+        total: Counts = {}
+        hours = {"hour": {"$gte": start, "$lt": end}}
+        for document in await self._rollups.find(condition | hours, session=session):
+            add(total, document)
+        return total

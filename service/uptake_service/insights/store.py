@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from uptake_service.clock import HOUR, Clock, hour_of
+from uptake_service.corrections.store import CorrectionStore
 from uptake_service.feedback.model import FeedbackFilter, FeedbackType
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.insights.issues.view import IssueFilter, IssueView, SeenIssue
@@ -36,6 +37,7 @@ class InsightStore:
         rollups: RollupStore,
         feedback: FeedbackStore,
         reviews: ReviewStore,
+        corrections: CorrectionStore,
         issues: IssueView,
         opportunities: Opportunities,
     ) -> None:
@@ -43,6 +45,7 @@ class InsightStore:
         self._rollups = rollups
         self._feedback = feedback
         self._reviews = reviews
+        self._corrections = corrections
         self._issues = issues
         self._opportunities = opportunities
 
@@ -85,6 +88,7 @@ class InsightStore:
             opportunities=tuple(await self._opportunities.of(project, metrics, issues)),
             user_corrections=tuple(await self._user_corrections(project, start, end)),
             active_reviews=await self._reviews.active_count(project),
+            corrections=tuple(await self._corrections.applied_between(project, start, end, _CORRECTIONS)),
         )
 
     async def issues(self, project: str, start: datetime, end: datetime, filter: IssueFilter) -> list[SeenIssue]:

@@ -9,7 +9,7 @@ index in memory changes only after a commit, and follows other writers by their 
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -346,3 +346,16 @@ def similarities(vector: bytes, others: Sequence[bytes]) -> list[float]:
         float(np.clip(value, -1.0, 1.0))
         for value in np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)
     ]
+
+
+async def changed_since(mongo: Mongo, revisions: Mapping[int, int], session: Session | None = None) -> set[str]:
+    """The patterns of which feedback was written after these revisions of the writers' slots."""
+    changed: set[str] = set()
+    for slot in await mongo.collection("writers").find({}, projection={"revision": 1}, session=session):
+        known = revisions.get(slot["_id"], 0)
+        if slot["revision"] > known:
+            shares = await mongo.collection("pattern_shares").find(
+                {"writer": slot["_id"], "revision": {"$gt": known}}, projection={"pattern": 1}, session=session
+            )
+            changed.update(share["pattern"] for share in shares)
+    return changed

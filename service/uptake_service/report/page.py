@@ -22,6 +22,7 @@ _WORDS = 300
 
 def render(report: Report, embedder: Embedder) -> str:
     """The page. All users' words in it are escaped, and its own policy keeps it from loading anything."""
+    measured = [each for each in report.corrections if each.verdict.baseline_votes or each.verdict.later_votes]
     places = positions(embedder, [_says(issue) for issue in report.issues])
     figures = {
         "rates": plots.rates(report.series) if report.insights.metrics.total_feedback else None,
@@ -29,6 +30,7 @@ def render(report: Report, embedder: Embedder) -> str:
         "issues": plots.issue_bars(report.issues) if report.issues else None,
         "map": plots.issue_map(report.issues, places) if len(report.issues) > 1 else None,
         "reviews": plots.reviews(report.reviews) if report.reviews else None,
+        "verdicts": plots.verdicts(measured) if measured else None,
     }
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -38,7 +40,7 @@ def render(report: Report, embedder: Embedder) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "line": lambda text: one_line(text, _WORDS),
+        "line": lambda text, longest=_WORDS: one_line(text, longest),
         "name": _name,
         "trend": trend,
         "day": lambda time: f"{time.ToDatetime(UTC):%d %b %Y}",

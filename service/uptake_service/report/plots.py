@@ -10,9 +10,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
-from uptake.v1 import insight_pb2, issue_pb2, review_pb2
+from uptake.v1 import correction_pb2, insight_pb2, issue_pb2, review_pb2
 
 from uptake_service.commands.tables import enum_name, one_line
+from uptake_service.insights.confidence import wilson_interval
 from uptake_service.report.gather import Rate
 
 # Of Okabe and Ito's palette, which colour-blind people can tell apart.
@@ -183,6 +184,56 @@ def reviews(reviews: Sequence[review_pb2.Review]) -> go.Figure:
     figure.update_xaxes(title="negative among the newest", tickformat=".0%", range=[0, 1])
     figure.update_yaxes(autorange="reversed", automargin=True)
     return _styled(figure, 110 + _ROW_HEIGHT * max(len(reviews), 3))
+
+
+def verdicts(corrections: Sequence[correction_pb2.Correction]) -> go.Figure:
+    """Negative rates before (grey) and after each correction with their 95% intervals, coloured by verdict."""
+    colors = {
+        correction_pb2.VERDICT_IMPROVED: _GREEN,
+        correction_pb2.VERDICT_WORSE: _RED,
+        correction_pb2.VERDICT_NO_CHANGE: _BLUE,
+    }
+    rows = _unique(escape(one_line(correction.target, 40)) for correction in corrections)
+    reports = [correction.verdict for correction in corrections]
+    before = [_rate("before", report.baseline_rate, report.baseline_votes) for report in reports]
+    after = [_rate("after", report.later_rate, report.later_votes) for report in reports]
+    figure = go.Figure()
+    for rates, shades, place in (
+        (before, [_GREY] * len(rows), 0.18),
+        (after, [colors.get(report.verdict, _AMBER) for report in reports], -0.18),
+    ):
+        # A trace for each, since a trace has one colour for its intervals.
+        for row, (rate, color) in enumerate(zip(rates, shades, strict=True)):
+            if rate.total:
+                figure.add_trace(_interval(rate, row - place, color, rows[row]))
+    figure.update_xaxes(title="negative", tickformat=".0%", range=[0, 1])
+    places = list(range(len(rows)))
+    figure.update_yaxes(tickvals=places, ticktext=rows, range=[len(rows) - 0.4, -0.6], automargin=True, zeroline=False)
+    return _styled(figure, 110 + 2 * _ROW_HEIGHT * max(len(rows), 1))
+
+
+def _rate(name: str, rate: float, votes: int) -> Rate:
+    negative = round(rate * votes)
+    return Rate(name, negative, votes, *wilson_interval(negative, votes))
+
+
+def _interval(rate: Rate, place: float, color: str, row: str) -> go.Scatter:
+    return go.Scatter(
+        x=[rate.rate],
+        y=[place],
+        mode="markers",
+        marker={"color": color, "size": 9},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [rate.high - rate.rate],
+            "arrayminus": [rate.rate - rate.low],
+            "color": color,
+        },
+        customdata=[(row, rate.name, rate.negative, rate.total, rate.low, rate.high)],
+        hovertemplate="%{customdata[0]}, %{customdata[1]}: %{customdata[2]:,} of %{customdata[3]:,}, 95% interval "
+        "%{customdata[4]:.0%} to %{customdata[5]:.0%}<extra></extra>",
+    )
 
 
 def _styled(figure: go.Figure, height: int) -> go.Figure:

@@ -299,6 +299,25 @@ class ReviewStore:
                 Reason.ERROR_REASON_ACTIVE_REVIEW_EXISTS, "the pattern has another active review", subject=id
             ) from None
 
+    async def reopen_failed(self, review: Review, note: str, told: Sequence[NewEvent], session: Session) -> None:
+        """Reopens a resolved review whose fix failed, in the transaction that found it.
+
+        Args:
+            review: The review.
+            note: What was found.
+            told: What else the transaction tells of, before the reopening. It is to append no more events.
+            session: The transaction.
+        """
+
+        def change(review: Review, now: datetime) -> tuple[Review, ReviewChange]:
+            changes = {"state": ReviewState.OPEN, "resolution": None, "reopen_count": review.reopen_count + 1}
+            return review.model_copy(update=changes), ReviewChange(time=now, action=ReviewAction.REOPENED, note=note)
+
+        async def also(review: Review, session: Session) -> tuple[Review, list[NewEvent]]:
+            return review, [*told]
+
+        await self._apply(review.project, review.id, change, "", session, also)
+
     async def expire_claims(self, limit: int) -> int:
         """Opens reviews whose claims ran out, with their events; tells how many."""
         claimed = await self._reviews.find_with_now({"state": ReviewState.CLAIMED.value})

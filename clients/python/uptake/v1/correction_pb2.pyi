@@ -105,7 +105,7 @@ class Correction(_message.Message):
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[_feedback_pb2.CorrectionKind, str]] = ..., target: _Optional[str] = ..., revision: _Optional[int] = ..., base_revision: _Optional[int] = ..., content: _Optional[str] = ..., diff: _Optional[str] = ..., feedback_ids: _Optional[_Iterable[str]] = ..., review_id: _Optional[str] = ..., pattern_id: _Optional[str] = ..., reviewer: _Optional[str] = ..., note: _Optional[str] = ..., state: _Optional[_Union[CorrectionState, str]] = ..., verdict: _Optional[_Union[VerdictReport, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revert_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class VerdictReport(_message.Message):
-    __slots__ = ("verdict", "baseline_rate", "baseline_votes", "later_rate", "later_votes", "difference", "difference_low", "difference_high", "control_drift", "has_control", "summary", "update_time")
+    __slots__ = ("verdict", "baseline_rate", "baseline_votes", "later_rate", "later_votes", "difference", "difference_low", "difference_high", "control_drift", "has_control", "summary", "update_time", "look_votes", "look_rate", "old_answer_votes", "old_answer_rate", "of_revert", "verdict_before_revert")
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     BASELINE_RATE_FIELD_NUMBER: _ClassVar[int]
     BASELINE_VOTES_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +118,12 @@ class VerdictReport(_message.Message):
     HAS_CONTROL_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LOOK_VOTES_FIELD_NUMBER: _ClassVar[int]
+    LOOK_RATE_FIELD_NUMBER: _ClassVar[int]
+    OLD_ANSWER_VOTES_FIELD_NUMBER: _ClassVar[int]
+    OLD_ANSWER_RATE_FIELD_NUMBER: _ClassVar[int]
+    OF_REVERT_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_BEFORE_REVERT_FIELD_NUMBER: _ClassVar[int]
     verdict: Verdict
     baseline_rate: float
     baseline_votes: int
@@ -130,7 +136,13 @@ class VerdictReport(_message.Message):
     has_control: bool
     summary: str
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., baseline_rate: _Optional[float] = ..., baseline_votes: _Optional[int] = ..., later_rate: _Optional[float] = ..., later_votes: _Optional[int] = ..., difference: _Optional[float] = ..., difference_low: _Optional[float] = ..., difference_high: _Optional[float] = ..., control_drift: _Optional[float] = ..., has_control: bool = ..., summary: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    look_votes: int
+    look_rate: float
+    old_answer_votes: int
+    old_answer_rate: float
+    of_revert: bool
+    verdict_before_revert: Verdict
+    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., baseline_rate: _Optional[float] = ..., baseline_votes: _Optional[int] = ..., later_rate: _Optional[float] = ..., later_votes: _Optional[int] = ..., difference: _Optional[float] = ..., difference_low: _Optional[float] = ..., difference_high: _Optional[float] = ..., control_drift: _Optional[float] = ..., has_control: bool = ..., summary: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., look_votes: _Optional[int] = ..., look_rate: _Optional[float] = ..., old_answer_votes: _Optional[int] = ..., old_answer_rate: _Optional[float] = ..., of_revert: bool = ..., verdict_before_revert: _Optional[_Union[Verdict, str]] = ...) -> None: ...
 
 class ApplyCorrectionsRequest(_message.Message):
     __slots__ = ("project", "corrections", "reviewer", "dry_run", "request_id")

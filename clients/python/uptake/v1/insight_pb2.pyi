@@ -3,6 +3,7 @@ import datetime
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from uptake.v1 import correction_pb2 as _correction_pb2
 from uptake.v1 import event_pb2 as _event_pb2
 from uptake.v1 import feedback_pb2 as _feedback_pb2
 from uptake.v1 import issue_pb2 as _issue_pb2
@@ -71,20 +72,22 @@ class Metrics(_message.Message):
     def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., total_feedback: _Optional[int] = ..., positive_count: _Optional[int] = ..., negative_count: _Optional[int] = ..., positive_rate: _Optional[float] = ..., negative_rate: _Optional[float] = ..., type_counts: _Optional[_Iterable[_Union[TypeCount, _Mapping]]] = ..., average_rating: _Optional[float] = ...) -> None: ...
 
 class Insights(_message.Message):
-    __slots__ = ("metrics", "common_issues", "improvement_opportunities", "user_corrections", "time_series", "active_review_count")
+    __slots__ = ("metrics", "common_issues", "improvement_opportunities", "user_corrections", "time_series", "active_review_count", "measured_corrections")
     METRICS_FIELD_NUMBER: _ClassVar[int]
     COMMON_ISSUES_FIELD_NUMBER: _ClassVar[int]
     IMPROVEMENT_OPPORTUNITIES_FIELD_NUMBER: _ClassVar[int]
     USER_CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
     TIME_SERIES_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_REVIEW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
     metrics: Metrics
     common_issues: _containers.RepeatedCompositeFieldContainer[_issue_pb2.Issue]
     improvement_opportunities: _containers.RepeatedCompositeFieldContainer[ImprovementOpportunity]
     user_corrections: _containers.RepeatedCompositeFieldContainer[UserCorrection]
     time_series: _containers.RepeatedCompositeFieldContainer[Metrics]
     active_review_count: int
-    def __init__(self, metrics: _Optional[_Union[Metrics, _Mapping]] = ..., common_issues: _Optional[_Iterable[_Union[_issue_pb2.Issue, _Mapping]]] = ..., improvement_opportunities: _Optional[_Iterable[_Union[ImprovementOpportunity, _Mapping]]] = ..., user_corrections: _Optional[_Iterable[_Union[UserCorrection, _Mapping]]] = ..., time_series: _Optional[_Iterable[_Union[Metrics, _Mapping]]] = ..., active_review_count: _Optional[int] = ...) -> None: ...
+    measured_corrections: _containers.RepeatedCompositeFieldContainer[MeasuredCorrection]
+    def __init__(self, metrics: _Optional[_Union[Metrics, _Mapping]] = ..., common_issues: _Optional[_Iterable[_Union[_issue_pb2.Issue, _Mapping]]] = ..., improvement_opportunities: _Optional[_Iterable[_Union[ImprovementOpportunity, _Mapping]]] = ..., user_corrections: _Optional[_Iterable[_Union[UserCorrection, _Mapping]]] = ..., time_series: _Optional[_Iterable[_Union[Metrics, _Mapping]]] = ..., active_review_count: _Optional[int] = ..., measured_corrections: _Optional[_Iterable[_Union[MeasuredCorrection, _Mapping]]] = ...) -> None: ...
 
 class ImprovementOpportunity(_message.Message):
     __slots__ = ("title", "pattern_id", "issue_id", "negative_count", "total_feedback", "negative_share", "suggested_action", "evidence_feedback_ids", "review_id")
@@ -121,6 +124,24 @@ class UserCorrection(_message.Message):
     occur_time: _timestamp_pb2.Timestamp
     pattern_id: str
     def __init__(self, feedback_id: _Optional[str] = ..., query: _Optional[str] = ..., correction: _Optional[_Union[_feedback_pb2.CorrectionValue, _Mapping]] = ..., occur_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pattern_id: _Optional[str] = ...) -> None: ...
+
+class MeasuredCorrection(_message.Message):
+    __slots__ = ("correction_id", "kind", "target", "state", "pattern_id", "verdict", "create_time")
+    CORRECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PATTERN_ID_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    correction_id: str
+    kind: _feedback_pb2.CorrectionKind
+    target: str
+    state: _correction_pb2.CorrectionState
+    pattern_id: str
+    verdict: _correction_pb2.VerdictReport
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, correction_id: _Optional[str] = ..., kind: _Optional[_Union[_feedback_pb2.CorrectionKind, str]] = ..., target: _Optional[str] = ..., state: _Optional[_Union[_correction_pb2.CorrectionState, str]] = ..., pattern_id: _Optional[str] = ..., verdict: _Optional[_Union[_correction_pb2.VerdictReport, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GetInsightsRequest(_message.Message):
     __slots__ = ("project", "start_time", "end_time", "refresh_issues")

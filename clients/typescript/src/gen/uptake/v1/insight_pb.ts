@@ -6,9 +6,11 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { CorrectionState, VerdictReport } from "./correction_pb.js";
+import { file_uptake_v1_correction } from "./correction_pb.js";
 import type { Event, EventKind, EventSeverity } from "./event_pb.js";
 import { file_uptake_v1_event } from "./event_pb.js";
-import type { CorrectionValue, FeedbackType } from "./feedback_pb.js";
+import type { CorrectionKind, CorrectionValue, FeedbackType } from "./feedback_pb.js";
 import { file_uptake_v1_feedback } from "./feedback_pb.js";
 import type { Issue, IssueState } from "./issue_pb.js";
 import { file_uptake_v1_issue } from "./issue_pb.js";
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file uptake/v1/insight.proto.
  */
 export const file_uptake_v1_insight: GenFile = /*@__PURE__*/
-  fileDesc("Chd1cHRha2UvdjEvaW5zaWdodC5wcm90bxIJdXB0YWtlLnYxIkEKCVR5cGVDb3VudBIlCgR0eXBlGAEgASgOMhcudXB0YWtlLnYxLkZlZWRiYWNrVHlwZRINCgVjb3VudBgCIAEoAyKgAgoHTWV0cmljcxIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOdG90YWxfZmVlZGJhY2sYAyABKAMSFgoOcG9zaXRpdmVfY291bnQYBCABKAMSFgoObmVnYXRpdmVfY291bnQYBSABKAMSFQoNcG9zaXRpdmVfcmF0ZRgGIAEoARIVCg1uZWdhdGl2ZV9yYXRlGAcgASgBEikKC3R5cGVfY291bnRzGAggAygLMhQudXB0YWtlLnYxLlR5cGVDb3VudBIWCg5hdmVyYWdlX3JhdGluZxgJIAEoASKZAgoISW5zaWdodHMSIwoHbWV0cmljcxgBIAEoCzISLnVwdGFrZS52MS5NZXRyaWNzEicKDWNvbW1vbl9pc3N1ZXMYAiADKAsyEC51cHRha2UudjEuSXNzdWUSRAoZaW1wcm92ZW1lbnRfb3Bwb3J0dW5pdGllcxgDIAMoCzIhLnVwdGFrZS52MS5JbXByb3ZlbWVudE9wcG9ydHVuaXR5EjMKEHVzZXJfY29ycmVjdGlvbnMYBCADKAsyGS51cHRha2UudjEuVXNlckNvcnJlY3Rpb24SJwoLdGltZV9zZXJpZXMYBSADKAsyEi51cHRha2UudjEuTWV0cmljcxIbChNhY3RpdmVfcmV2aWV3X2NvdW50GAYgASgDIuEBChZJbXByb3ZlbWVudE9wcG9ydHVuaXR5Eg0KBXRpdGxlGAEgASgJEhIKCnBhdHRlcm5faWQYAiABKAkSEAoIaXNzdWVfaWQYAyABKAkSFgoObmVnYXRpdmVfY291bnQYBCABKAMSFgoOdG90YWxfZmVlZGJhY2sYBSABKAMSFgoObmVnYXRpdmVfc2hhcmUYBiABKAESGAoQc3VnZ2VzdGVkX2FjdGlvbhgHIAEoCRIdChVldmlkZW5jZV9mZWVkYmFja19pZHMYCCADKAkSEQoJcmV2aWV3X2lkGAkgASgJIqgBCg5Vc2VyQ29ycmVjdGlvbhITCgtmZWVkYmFja19pZBgBIAEoCRINCgVxdWVyeRgCIAEoCRIuCgpjb3JyZWN0aW9uGAMgASgLMhoudXB0YWtlLnYxLkNvcnJlY3Rpb25WYWx1ZRIuCgpvY2N1cl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpwYXR0ZXJuX2lkGAUgASgJIpsBChJHZXRJbnNpZ2h0c1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOcmVmcmVzaF9pc3N1ZXMYBCABKAgiPAoTR2V0SW5zaWdodHNSZXNwb25zZRIlCghpbnNpZ2h0cxgBIAEoCzITLnVwdGFrZS52MS5JbnNpZ2h0cyJPCgtJc3N1ZUZpbHRlchIlCgZzdGF0ZXMYASADKA4yFS51cHRha2UudjEuSXNzdWVTdGF0ZRIZChFtaW5pbXVtX2ZyZXF1ZW5jeRgCIAEoAyLRAQoRTGlzdElzc3Vlc1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRImCgZmaWx0ZXIYAiABKAsyFi51cHRha2UudjEuSXNzdWVGaWx0ZXISLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXBhZ2Vfc2l6ZRgFIAEoBRISCgpwYWdlX3Rva2VuGAYgASgJIk8KEkxpc3RJc3N1ZXNSZXNwb25zZRIgCgZpc3N1ZXMYASADKAsyEC51cHRha2UudjEuSXNzdWUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIi4KD0dldElzc3VlUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgoKAmlkGAIgASgJIkwKEEdldElzc3VlUmVzcG9uc2USHwoFaXNzdWUYASABKAsyEC51cHRha2UudjEuSXNzdWUSFwoPZGFpbHlfZnJlcXVlbmN5GAIgAygDIrcBChJVcGRhdGVJc3N1ZVJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIKCgJpZBgCIAEoCRIfCgVpc3N1ZRgDIAEoCzIQLnVwdGFrZS52MS5Jc3N1ZRIvCgt1cGRhdGVfbWFzaxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSEAoIcmV2aWV3ZXIYBSABKAkSEgoKcmVxdWVzdF9pZBgGIAEoCRIMCgRldGFnGAcgASgJIjYKE1VwZGF0ZUlzc3VlUmVzcG9uc2USHwoFaXNzdWUYASABKAsyEC51cHRha2UudjEuSXNzdWUieQoSTWVyZ2VJc3N1ZXNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCgoCaWQYAiABKAkSEgoKbWVyZ2VkX2lkcxgDIAMoCRIQCghyZXZpZXdlchgEIAEoCRISCgpyZXF1ZXN0X2lkGAUgASgJEgwKBGV0YWcYBiABKAkiNgoTTWVyZ2VJc3N1ZXNSZXNwb25zZRIfCgVpc3N1ZRgBIAEoCzIQLnVwdGFrZS52MS5Jc3N1ZSKJAQoRU3BsaXRJc3N1ZVJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIKCgJpZBgCIAEoCRIUCgxmZWVkYmFja19pZHMYAyADKAkSDQoFdGl0bGUYBCABKAkSEAoIcmV2aWV3ZXIYBSABKAkSEgoKcmVxdWVzdF9pZBgGIAEoCRIMCgRldGFnGAcgASgJIloKElNwbGl0SXNzdWVSZXNwb25zZRIfCgVpc3N1ZRgBIAEoCzIQLnVwdGFrZS52MS5Jc3N1ZRIjCgluZXdfaXNzdWUYAiABKAsyEC51cHRha2UudjEuSXNzdWUi2AEKE1F1ZXJ5TWV0cmljc1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIaW50ZXJ2YWwYBCABKA4yGS51cHRha2UudjEuTWV0cmljSW50ZXJ2YWwSJQoFZ3JvdXAYBSABKA4yFi51cHRha2UudjEuTWV0cmljR3JvdXAiRgoUUXVlcnlNZXRyaWNzUmVzcG9uc2USLgoNbWV0cmljX3NlcmllcxgBIAMoCzIXLnVwdGFrZS52MS5NZXRyaWNTZXJpZXMiSwoMTWV0cmljU2VyaWVzEhMKC2dyb3VwX3ZhbHVlGAEgASgJEiYKBnBvaW50cxgCIAMoCzIWLnVwdGFrZS52MS5NZXRyaWNQb2ludCKgAQoLTWV0cmljUG9pbnQSIwoHbWV0cmljcxgBIAEoCzISLnVwdGFrZS52MS5NZXRyaWNzEhkKEW5lZ2F0aXZlX3JhdGVfbG93GAIgASgBEhoKEm5lZ2F0aXZlX3JhdGVfaGlnaBgDIAEoARIZChFwb3NpdGl2ZV9yYXRlX2xvdxgEIAEoARIaChJwb3NpdGl2ZV9yYXRlX2hpZ2gYBSABKAEiZgoLRXZlbnRGaWx0ZXISIwoFa2luZHMYASADKA4yFC51cHRha2UudjEuRXZlbnRLaW5kEjIKEG1pbmltdW1fc2V2ZXJpdHkYAiABKA4yGC51cHRha2UudjEuRXZlbnRTZXZlcml0eSKhAQoYU3Vic2NyaWJlSW5zaWdodHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSJgoGZmlsdGVyGAIgASgLMhYudXB0YWtlLnYxLkV2ZW50RmlsdGVyEhQKDHJlc3VtZV90b2tlbhgDIAEoCRI2ChNjaGVja3BvaW50X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIoACChlTdWJzY3JpYmVJbnNpZ2h0c1Jlc3BvbnNlEhQKDHJlc3VtZV90b2tlbhgBIAEoCRInCghzbmFwc2hvdBgCIAEoCzITLnVwdGFrZS52MS5JbnNpZ2h0c0gAEiUKB21ldHJpY3MYAyABKAsyEi51cHRha2UudjEuTWV0cmljc0gAEiEKBWV2ZW50GAQgASgLMhAudXB0YWtlLnYxLkV2ZW50SAASKwoKY2hlY2twb2ludBgFIAEoCzIVLnVwdGFrZS52MS5DaGVja3BvaW50SAASIwoDZW5kGAYgASgLMhQudXB0YWtlLnYxLlN0cmVhbUVuZEgAQggKBnVwZGF0ZSp+Cg5NZXRyaWNJbnRlcnZhbBIfChtNRVRSSUNfSU5URVJWQUxfVU5TUEVDSUZJRUQQABIYChRNRVRSSUNfSU5URVJWQUxfSE9VUhABEhcKE01FVFJJQ19JTlRFUlZBTF9EQVkQAhIYChRNRVRSSUNfSU5URVJWQUxfV0VFSxADKo0BCgtNZXRyaWNHcm91cBIcChhNRVRSSUNfR1JPVVBfVU5TUEVDSUZJRUQQABIVChFNRVRSSUNfR1JPVVBfVFlQRRABEhYKEk1FVFJJQ19HUk9VUF9NT0RFTBACEhcKE01FVFJJQ19HUk9VUF9TT1VSQ0UQAxIYChRNRVRSSUNfR1JPVVBfUEFUVEVSThAEMogFCg5JbnNpZ2h0U2VydmljZRJMCgtHZXRJbnNpZ2h0cxIdLnVwdGFrZS52MS5HZXRJbnNpZ2h0c1JlcXVlc3QaHi51cHRha2UudjEuR2V0SW5zaWdodHNSZXNwb25zZRJJCgpMaXN0SXNzdWVzEhwudXB0YWtlLnYxLkxpc3RJc3N1ZXNSZXF1ZXN0Gh0udXB0YWtlLnYxLkxpc3RJc3N1ZXNSZXNwb25zZRJDCghHZXRJc3N1ZRIaLnVwdGFrZS52MS5HZXRJc3N1ZVJlcXVlc3QaGy51cHRha2UudjEuR2V0SXNzdWVSZXNwb25zZRJMCgtVcGRhdGVJc3N1ZRIdLnVwdGFrZS52MS5VcGRhdGVJc3N1ZVJlcXVlc3QaHi51cHRha2UudjEuVXBkYXRlSXNzdWVSZXNwb25zZRJMCgtNZXJnZUlzc3VlcxIdLnVwdGFrZS52MS5NZXJnZUlzc3Vlc1JlcXVlc3QaHi51cHRha2UudjEuTWVyZ2VJc3N1ZXNSZXNwb25zZRJJCgpTcGxpdElzc3VlEhwudXB0YWtlLnYxLlNwbGl0SXNzdWVSZXF1ZXN0Gh0udXB0YWtlLnYxLlNwbGl0SXNzdWVSZXNwb25zZRJPCgxRdWVyeU1ldHJpY3MSHi51cHRha2UudjEuUXVlcnlNZXRyaWNzUmVxdWVzdBofLnVwdGFrZS52MS5RdWVyeU1ldHJpY3NSZXNwb25zZRJgChFTdWJzY3JpYmVJbnNpZ2h0cxIjLnVwdGFrZS52MS5TdWJzY3JpYmVJbnNpZ2h0c1JlcXVlc3QaJC51cHRha2UudjEuU3Vic2NyaWJlSW5zaWdodHNSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_uptake_v1_event, file_uptake_v1_feedback, file_uptake_v1_issue, file_uptake_v1_stream]);
+  fileDesc("Chd1cHRha2UvdjEvaW5zaWdodC5wcm90bxIJdXB0YWtlLnYxIkEKCVR5cGVDb3VudBIlCgR0eXBlGAEgASgOMhcudXB0YWtlLnYxLkZlZWRiYWNrVHlwZRINCgVjb3VudBgCIAEoAyKgAgoHTWV0cmljcxIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOdG90YWxfZmVlZGJhY2sYAyABKAMSFgoOcG9zaXRpdmVfY291bnQYBCABKAMSFgoObmVnYXRpdmVfY291bnQYBSABKAMSFQoNcG9zaXRpdmVfcmF0ZRgGIAEoARIVCg1uZWdhdGl2ZV9yYXRlGAcgASgBEikKC3R5cGVfY291bnRzGAggAygLMhQudXB0YWtlLnYxLlR5cGVDb3VudBIWCg5hdmVyYWdlX3JhdGluZxgJIAEoASLWAgoISW5zaWdodHMSIwoHbWV0cmljcxgBIAEoCzISLnVwdGFrZS52MS5NZXRyaWNzEicKDWNvbW1vbl9pc3N1ZXMYAiADKAsyEC51cHRha2UudjEuSXNzdWUSRAoZaW1wcm92ZW1lbnRfb3Bwb3J0dW5pdGllcxgDIAMoCzIhLnVwdGFrZS52MS5JbXByb3ZlbWVudE9wcG9ydHVuaXR5EjMKEHVzZXJfY29ycmVjdGlvbnMYBCADKAsyGS51cHRha2UudjEuVXNlckNvcnJlY3Rpb24SJwoLdGltZV9zZXJpZXMYBSADKAsyEi51cHRha2UudjEuTWV0cmljcxIbChNhY3RpdmVfcmV2aWV3X2NvdW50GAYgASgDEjsKFG1lYXN1cmVkX2NvcnJlY3Rpb25zGAcgAygLMh0udXB0YWtlLnYxLk1lYXN1cmVkQ29ycmVjdGlvbiLhAQoWSW1wcm92ZW1lbnRPcHBvcnR1bml0eRINCgV0aXRsZRgBIAEoCRISCgpwYXR0ZXJuX2lkGAIgASgJEhAKCGlzc3VlX2lkGAMgASgJEhYKDm5lZ2F0aXZlX2NvdW50GAQgASgDEhYKDnRvdGFsX2ZlZWRiYWNrGAUgASgDEhYKDm5lZ2F0aXZlX3NoYXJlGAYgASgBEhgKEHN1Z2dlc3RlZF9hY3Rpb24YByABKAkSHQoVZXZpZGVuY2VfZmVlZGJhY2tfaWRzGAggAygJEhEKCXJldmlld19pZBgJIAEoCSKoAQoOVXNlckNvcnJlY3Rpb24SEwoLZmVlZGJhY2tfaWQYASABKAkSDQoFcXVlcnkYAiABKAkSLgoKY29ycmVjdGlvbhgDIAEoCzIaLnVwdGFrZS52MS5Db3JyZWN0aW9uVmFsdWUSLgoKb2NjdXJfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKcGF0dGVybl9pZBgFIAEoCSL/AQoSTWVhc3VyZWRDb3JyZWN0aW9uEhUKDWNvcnJlY3Rpb25faWQYASABKAkSJwoEa2luZBgCIAEoDjIZLnVwdGFrZS52MS5Db3JyZWN0aW9uS2luZBIOCgZ0YXJnZXQYAyABKAkSKQoFc3RhdGUYBCABKA4yGi51cHRha2UudjEuQ29ycmVjdGlvblN0YXRlEhIKCnBhdHRlcm5faWQYBSABKAkSKQoHdmVyZGljdBgGIAEoCzIYLnVwdGFrZS52MS5WZXJkaWN0UmVwb3J0Ei8KC2NyZWF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKbAQoSR2V0SW5zaWdodHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnJlZnJlc2hfaXNzdWVzGAQgASgIIjwKE0dldEluc2lnaHRzUmVzcG9uc2USJQoIaW5zaWdodHMYASABKAsyEy51cHRha2UudjEuSW5zaWdodHMiTwoLSXNzdWVGaWx0ZXISJQoGc3RhdGVzGAEgAygOMhUudXB0YWtlLnYxLklzc3VlU3RhdGUSGQoRbWluaW11bV9mcmVxdWVuY3kYAiABKAMi0QEKEUxpc3RJc3N1ZXNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSJgoGZmlsdGVyGAIgASgLMhYudXB0YWtlLnYxLklzc3VlRmlsdGVyEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwYWdlX3NpemUYBSABKAUSEgoKcGFnZV90b2tlbhgGIAEoCSJPChJMaXN0SXNzdWVzUmVzcG9uc2USIAoGaXNzdWVzGAEgAygLMhAudXB0YWtlLnYxLklzc3VlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIuCg9HZXRJc3N1ZVJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIKCgJpZBgCIAEoCSJMChBHZXRJc3N1ZVJlc3BvbnNlEh8KBWlzc3VlGAEgASgLMhAudXB0YWtlLnYxLklzc3VlEhcKD2RhaWx5X2ZyZXF1ZW5jeRgCIAMoAyK3AQoSVXBkYXRlSXNzdWVSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCgoCaWQYAiABKAkSHwoFaXNzdWUYAyABKAsyEC51cHRha2UudjEuSXNzdWUSLwoLdXBkYXRlX21hc2sYBCABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhAKCHJldmlld2VyGAUgASgJEhIKCnJlcXVlc3RfaWQYBiABKAkSDAoEZXRhZxgHIAEoCSI2ChNVcGRhdGVJc3N1ZVJlc3BvbnNlEh8KBWlzc3VlGAEgASgLMhAudXB0YWtlLnYxLklzc3VlInkKEk1lcmdlSXNzdWVzUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgoKAmlkGAIgASgJEhIKCm1lcmdlZF9pZHMYAyADKAkSEAoIcmV2aWV3ZXIYBCABKAkSEgoKcmVxdWVzdF9pZBgFIAEoCRIMCgRldGFnGAYgASgJIjYKE01lcmdlSXNzdWVzUmVzcG9uc2USHwoFaXNzdWUYASABKAsyEC51cHRha2UudjEuSXNzdWUiiQEKEVNwbGl0SXNzdWVSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCgoCaWQYAiABKAkSFAoMZmVlZGJhY2tfaWRzGAMgAygJEg0KBXRpdGxlGAQgASgJEhAKCHJldmlld2VyGAUgASgJEhIKCnJlcXVlc3RfaWQYBiABKAkSDAoEZXRhZxgHIAEoCSJaChJTcGxpdElzc3VlUmVzcG9uc2USHwoFaXNzdWUYASABKAsyEC51cHRha2UudjEuSXNzdWUSIwoJbmV3X2lzc3VlGAIgASgLMhAudXB0YWtlLnYxLklzc3VlItgBChNRdWVyeU1ldHJpY3NSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGludGVydmFsGAQgASgOMhkudXB0YWtlLnYxLk1ldHJpY0ludGVydmFsEiUKBWdyb3VwGAUgASgOMhYudXB0YWtlLnYxLk1ldHJpY0dyb3VwIkYKFFF1ZXJ5TWV0cmljc1Jlc3BvbnNlEi4KDW1ldHJpY19zZXJpZXMYASADKAsyFy51cHRha2UudjEuTWV0cmljU2VyaWVzIksKDE1ldHJpY1NlcmllcxITCgtncm91cF92YWx1ZRgBIAEoCRImCgZwb2ludHMYAiADKAsyFi51cHRha2UudjEuTWV0cmljUG9pbnQioAEKC01ldHJpY1BvaW50EiMKB21ldHJpY3MYASABKAsyEi51cHRha2UudjEuTWV0cmljcxIZChFuZWdhdGl2ZV9yYXRlX2xvdxgCIAEoARIaChJuZWdhdGl2ZV9yYXRlX2hpZ2gYAyABKAESGQoRcG9zaXRpdmVfcmF0ZV9sb3cYBCABKAESGgoScG9zaXRpdmVfcmF0ZV9oaWdoGAUgASgBImYKC0V2ZW50RmlsdGVyEiMKBWtpbmRzGAEgAygOMhQudXB0YWtlLnYxLkV2ZW50S2luZBIyChBtaW5pbXVtX3NldmVyaXR5GAIgASgOMhgudXB0YWtlLnYxLkV2ZW50U2V2ZXJpdHkioQEKGFN1YnNjcmliZUluc2lnaHRzUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEiYKBmZpbHRlchgCIAEoCzIWLnVwdGFrZS52MS5FdmVudEZpbHRlchIUCgxyZXN1bWVfdG9rZW4YAyABKAkSNgoTY2hlY2twb2ludF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKAAgoZU3Vic2NyaWJlSW5zaWdodHNSZXNwb25zZRIUCgxyZXN1bWVfdG9rZW4YASABKAkSJwoIc25hcHNob3QYAiABKAsyEy51cHRha2UudjEuSW5zaWdodHNIABIlCgdtZXRyaWNzGAMgASgLMhIudXB0YWtlLnYxLk1ldHJpY3NIABIhCgVldmVudBgEIAEoCzIQLnVwdGFrZS52MS5FdmVudEgAEisKCmNoZWNrcG9pbnQYBSABKAsyFS51cHRha2UudjEuQ2hlY2twb2ludEgAEiMKA2VuZBgGIAEoCzIULnVwdGFrZS52MS5TdHJlYW1FbmRIAEIICgZ1cGRhdGUqfgoOTWV0cmljSW50ZXJ2YWwSHwobTUVUUklDX0lOVEVSVkFMX1VOU1BFQ0lGSUVEEAASGAoUTUVUUklDX0lOVEVSVkFMX0hPVVIQARIXChNNRVRSSUNfSU5URVJWQUxfREFZEAISGAoUTUVUUklDX0lOVEVSVkFMX1dFRUsQAyqNAQoLTWV0cmljR3JvdXASHAoYTUVUUklDX0dST1VQX1VOU1BFQ0lGSUVEEAASFQoRTUVUUklDX0dST1VQX1RZUEUQARIWChJNRVRSSUNfR1JPVVBfTU9ERUwQAhIXChNNRVRSSUNfR1JPVVBfU09VUkNFEAMSGAoUTUVUUklDX0dST1VQX1BBVFRFUk4QBDKIBQoOSW5zaWdodFNlcnZpY2USTAoLR2V0SW5zaWdodHMSHS51cHRha2UudjEuR2V0SW5zaWdodHNSZXF1ZXN0Gh4udXB0YWtlLnYxLkdldEluc2lnaHRzUmVzcG9uc2USSQoKTGlzdElzc3VlcxIcLnVwdGFrZS52MS5MaXN0SXNzdWVzUmVxdWVzdBodLnVwdGFrZS52MS5MaXN0SXNzdWVzUmVzcG9uc2USQwoIR2V0SXNzdWUSGi51cHRha2UudjEuR2V0SXNzdWVSZXF1ZXN0GhsudXB0YWtlLnYxLkdldElzc3VlUmVzcG9uc2USTAoLVXBkYXRlSXNzdWUSHS51cHRha2UudjEuVXBkYXRlSXNzdWVSZXF1ZXN0Gh4udXB0YWtlLnYxLlVwZGF0ZUlzc3VlUmVzcG9uc2USTAoLTWVyZ2VJc3N1ZXMSHS51cHRha2UudjEuTWVyZ2VJc3N1ZXNSZXF1ZXN0Gh4udXB0YWtlLnYxLk1lcmdlSXNzdWVzUmVzcG9uc2USSQoKU3BsaXRJc3N1ZRIcLnVwdGFrZS52MS5TcGxpdElzc3VlUmVxdWVzdBodLnVwdGFrZS52MS5TcGxpdElzc3VlUmVzcG9uc2USTwoMUXVlcnlNZXRyaWNzEh4udXB0YWtlLnYxLlF1ZXJ5TWV0cmljc1JlcXVlc3QaHy51cHRha2UudjEuUXVlcnlNZXRyaWNzUmVzcG9uc2USYAoRU3Vic2NyaWJlSW5zaWdodHMSIy51cHRha2UudjEuU3Vic2NyaWJlSW5zaWdodHNSZXF1ZXN0GiQudXB0YWtlLnYxLlN1YnNjcmliZUluc2lnaHRzUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_uptake_v1_correction, file_uptake_v1_event, file_uptake_v1_feedback, file_uptake_v1_issue, file_uptake_v1_stream]);
 
 /**
  * TypeCount is how much feedback of one type there is.
@@ -174,6 +176,13 @@ export type Insights = Message<"uptake.v1.Insights"> & {
    * @generated from field: int64 active_review_count = 6;
    */
   activeReviewCount: bigint;
+
+  /**
+   * The newest corrections that were applied in the window, up to 20, and whether they worked.
+   *
+   * @generated from field: repeated uptake.v1.MeasuredCorrection measured_corrections = 7;
+   */
+  measuredCorrections: MeasuredCorrection[];
 };
 
 /**
@@ -311,6 +320,69 @@ export const UserCorrectionSchema: GenMessage<UserCorrection> = /*@__PURE__*/
   messageDesc(file_uptake_v1_insight, 4);
 
 /**
+ * MeasuredCorrection is a correction that was applied, and whether it worked.
+ *
+ * @generated from message uptake.v1.MeasuredCorrection
+ */
+export type MeasuredCorrection = Message<"uptake.v1.MeasuredCorrection"> & {
+  /**
+   * The correction.
+   *
+   * @generated from field: string correction_id = 1;
+   */
+  correctionId: string;
+
+  /**
+   * What kind of thing it changed.
+   *
+   * @generated from field: uptake.v1.CorrectionKind kind = 2;
+   */
+  kind: CorrectionKind;
+
+  /**
+   * The knowledge entry's key or the instructions' name.
+   *
+   * @generated from field: string target = 3;
+   */
+  target: string;
+
+  /**
+   * Whether it is in force.
+   *
+   * @generated from field: uptake.v1.CorrectionState state = 4;
+   */
+  state: CorrectionState;
+
+  /**
+   * The pattern that measures it; empty if none does.
+   *
+   * @generated from field: string pattern_id = 5;
+   */
+  patternId: string;
+
+  /**
+   * Whether it worked.
+   *
+   * @generated from field: uptake.v1.VerdictReport verdict = 6;
+   */
+  verdict?: VerdictReport | undefined;
+
+  /**
+   * When it was applied.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 7;
+   */
+  createTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message uptake.v1.MeasuredCorrection.
+ * Use `create(MeasuredCorrectionSchema)` to create a new message.
+ */
+export const MeasuredCorrectionSchema: GenMessage<MeasuredCorrection> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_insight, 5);
+
+/**
  * GetInsightsRequest is the request of GetInsights.
  *
  * @generated from message uptake.v1.GetInsightsRequest
@@ -350,7 +422,7 @@ export type GetInsightsRequest = Message<"uptake.v1.GetInsightsRequest"> & {
  * Use `create(GetInsightsRequestSchema)` to create a new message.
  */
 export const GetInsightsRequestSchema: GenMessage<GetInsightsRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 5);
+  messageDesc(file_uptake_v1_insight, 6);
 
 /**
  * GetInsightsResponse is the response of GetInsights.
@@ -371,7 +443,7 @@ export type GetInsightsResponse = Message<"uptake.v1.GetInsightsResponse"> & {
  * Use `create(GetInsightsResponseSchema)` to create a new message.
  */
 export const GetInsightsResponseSchema: GenMessage<GetInsightsResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 6);
+  messageDesc(file_uptake_v1_insight, 7);
 
 /**
  * IssueFilter narrows a list of issues. Every set field must match.
@@ -399,7 +471,7 @@ export type IssueFilter = Message<"uptake.v1.IssueFilter"> & {
  * Use `create(IssueFilterSchema)` to create a new message.
  */
 export const IssueFilterSchema: GenMessage<IssueFilter> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 7);
+  messageDesc(file_uptake_v1_insight, 8);
 
 /**
  * ListIssuesRequest is the request of ListIssues.
@@ -455,7 +527,7 @@ export type ListIssuesRequest = Message<"uptake.v1.ListIssuesRequest"> & {
  * Use `create(ListIssuesRequestSchema)` to create a new message.
  */
 export const ListIssuesRequestSchema: GenMessage<ListIssuesRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 8);
+  messageDesc(file_uptake_v1_insight, 9);
 
 /**
  * ListIssuesResponse is the response of ListIssues.
@@ -483,7 +555,7 @@ export type ListIssuesResponse = Message<"uptake.v1.ListIssuesResponse"> & {
  * Use `create(ListIssuesResponseSchema)` to create a new message.
  */
 export const ListIssuesResponseSchema: GenMessage<ListIssuesResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 9);
+  messageDesc(file_uptake_v1_insight, 10);
 
 /**
  * GetIssueRequest is the request of GetIssue.
@@ -511,7 +583,7 @@ export type GetIssueRequest = Message<"uptake.v1.GetIssueRequest"> & {
  * Use `create(GetIssueRequestSchema)` to create a new message.
  */
 export const GetIssueRequestSchema: GenMessage<GetIssueRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 10);
+  messageDesc(file_uptake_v1_insight, 11);
 
 /**
  * GetIssueResponse is the response of GetIssue.
@@ -539,7 +611,7 @@ export type GetIssueResponse = Message<"uptake.v1.GetIssueResponse"> & {
  * Use `create(GetIssueResponseSchema)` to create a new message.
  */
 export const GetIssueResponseSchema: GenMessage<GetIssueResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 11);
+  messageDesc(file_uptake_v1_insight, 12);
 
 /**
  * UpdateIssueRequest is the request of UpdateIssue.
@@ -602,7 +674,7 @@ export type UpdateIssueRequest = Message<"uptake.v1.UpdateIssueRequest"> & {
  * Use `create(UpdateIssueRequestSchema)` to create a new message.
  */
 export const UpdateIssueRequestSchema: GenMessage<UpdateIssueRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 12);
+  messageDesc(file_uptake_v1_insight, 13);
 
 /**
  * UpdateIssueResponse is the response of UpdateIssue.
@@ -623,7 +695,7 @@ export type UpdateIssueResponse = Message<"uptake.v1.UpdateIssueResponse"> & {
  * Use `create(UpdateIssueResponseSchema)` to create a new message.
  */
 export const UpdateIssueResponseSchema: GenMessage<UpdateIssueResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 13);
+  messageDesc(file_uptake_v1_insight, 14);
 
 /**
  * MergeIssuesRequest is the request of MergeIssues.
@@ -679,7 +751,7 @@ export type MergeIssuesRequest = Message<"uptake.v1.MergeIssuesRequest"> & {
  * Use `create(MergeIssuesRequestSchema)` to create a new message.
  */
 export const MergeIssuesRequestSchema: GenMessage<MergeIssuesRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 14);
+  messageDesc(file_uptake_v1_insight, 15);
 
 /**
  * MergeIssuesResponse is the response of MergeIssues.
@@ -700,7 +772,7 @@ export type MergeIssuesResponse = Message<"uptake.v1.MergeIssuesResponse"> & {
  * Use `create(MergeIssuesResponseSchema)` to create a new message.
  */
 export const MergeIssuesResponseSchema: GenMessage<MergeIssuesResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 15);
+  messageDesc(file_uptake_v1_insight, 16);
 
 /**
  * SplitIssueRequest is the request of SplitIssue.
@@ -763,7 +835,7 @@ export type SplitIssueRequest = Message<"uptake.v1.SplitIssueRequest"> & {
  * Use `create(SplitIssueRequestSchema)` to create a new message.
  */
 export const SplitIssueRequestSchema: GenMessage<SplitIssueRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 16);
+  messageDesc(file_uptake_v1_insight, 17);
 
 /**
  * SplitIssueResponse is the response of SplitIssue.
@@ -791,7 +863,7 @@ export type SplitIssueResponse = Message<"uptake.v1.SplitIssueResponse"> & {
  * Use `create(SplitIssueResponseSchema)` to create a new message.
  */
 export const SplitIssueResponseSchema: GenMessage<SplitIssueResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 17);
+  messageDesc(file_uptake_v1_insight, 18);
 
 /**
  * QueryMetricsRequest is the request of QueryMetrics.
@@ -840,7 +912,7 @@ export type QueryMetricsRequest = Message<"uptake.v1.QueryMetricsRequest"> & {
  * Use `create(QueryMetricsRequestSchema)` to create a new message.
  */
 export const QueryMetricsRequestSchema: GenMessage<QueryMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 18);
+  messageDesc(file_uptake_v1_insight, 19);
 
 /**
  * QueryMetricsResponse is the response of QueryMetrics.
@@ -861,7 +933,7 @@ export type QueryMetricsResponse = Message<"uptake.v1.QueryMetricsResponse"> & {
  * Use `create(QueryMetricsResponseSchema)` to create a new message.
  */
 export const QueryMetricsResponseSchema: GenMessage<QueryMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 19);
+  messageDesc(file_uptake_v1_insight, 20);
 
 /**
  * MetricSeries is one time series.
@@ -891,7 +963,7 @@ export type MetricSeries = Message<"uptake.v1.MetricSeries"> & {
  * Use `create(MetricSeriesSchema)` to create a new message.
  */
 export const MetricSeriesSchema: GenMessage<MetricSeries> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 20);
+  messageDesc(file_uptake_v1_insight, 21);
 
 /**
  * MetricPoint is one point of a time series, with 95% intervals of its rates (Wilson 1927): the less feedback, the wider.
@@ -941,7 +1013,7 @@ export type MetricPoint = Message<"uptake.v1.MetricPoint"> & {
  * Use `create(MetricPointSchema)` to create a new message.
  */
 export const MetricPointSchema: GenMessage<MetricPoint> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 21);
+  messageDesc(file_uptake_v1_insight, 22);
 
 /**
  * EventFilter narrows a subscription. Every set field must match.
@@ -969,7 +1041,7 @@ export type EventFilter = Message<"uptake.v1.EventFilter"> & {
  * Use `create(EventFilterSchema)` to create a new message.
  */
 export const EventFilterSchema: GenMessage<EventFilter> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 22);
+  messageDesc(file_uptake_v1_insight, 23);
 
 /**
  * SubscribeInsightsRequest is the request of SubscribeInsights.
@@ -1011,7 +1083,7 @@ export type SubscribeInsightsRequest = Message<"uptake.v1.SubscribeInsightsReque
  * Use `create(SubscribeInsightsRequestSchema)` to create a new message.
  */
 export const SubscribeInsightsRequestSchema: GenMessage<SubscribeInsightsRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 23);
+  messageDesc(file_uptake_v1_insight, 24);
 
 /**
  * SubscribeInsightsResponse is one message of SubscribeInsights.
@@ -1079,7 +1151,7 @@ export type SubscribeInsightsResponse = Message<"uptake.v1.SubscribeInsightsResp
  * Use `create(SubscribeInsightsResponseSchema)` to create a new message.
  */
 export const SubscribeInsightsResponseSchema: GenMessage<SubscribeInsightsResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 24);
+  messageDesc(file_uptake_v1_insight, 25);
 
 /**
  * MetricInterval is the width of a time series' points.
