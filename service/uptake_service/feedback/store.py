@@ -153,15 +153,23 @@ class FeedbackStore:
         return found
 
     async def newest_of_pattern(
-        self, pattern_id: str, limit: int, *, session: Session | None = None
+        self, pattern_id: str, limit: int, *, width: timedelta, session: Session | None = None
     ) -> list[StoredFeedback]:
-        """The newest active feedback of a pattern, newest first."""
+        """The newest active feedback of a pattern, newest first, without the answers that it is about.
+
+        Args:
+            pattern_id: The pattern.
+            limit: How much at most.
+            width: In how much of the newest time it is looked for first.
+            session: The transaction to read in.
+        """
         documents = await self._feedback.find_newest(
             {"pattern_id": pattern_id},
             "occur_time",
             rest={"state": FeedbackState.ACTIVE.value},
             near=self._clock.now(),
-            projection={"vector": 0},
+            width=width,
+            projection={"vector": 0, "interaction.response": 0},
             limit=limit,
             session=session,
         )

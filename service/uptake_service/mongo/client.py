@@ -166,6 +166,7 @@ class Collection:
         least: datetime | None = None,
         most: datetime | None = None,
         near: datetime,
+        width: timedelta = timedelta(seconds=10),
         projection: Filter | None = None,
         limit: int,
         session: Session | None = None,
@@ -182,6 +183,7 @@ class Collection:
             least: No documents before this time.
             most: No documents after this time.
             near: Where the newest documents are expected: the time from which windows are counted without `most`.
+            width: How wide the first window is.
             projection: What to leave out.
             limit: How many at most.
             session: The transaction to read in.
@@ -189,7 +191,7 @@ class Collection:
         found: list[Document] = []
         # Without `most` the newest window has no end: a clock may have been ahead.
         end = {"$lte": most} if most else {}
-        older, width = most or near, timedelta(seconds=10)
+        older = most or near
         first = max(least or _EARLIEST, _EARLIEST)
         while len(found) < limit:
             # Past two years everything older is one window.

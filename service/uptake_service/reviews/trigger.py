@@ -31,6 +31,10 @@ _log = logging.getLogger(__name__)
 _RACE_TRIES = 4
 _LEFT_AT_ONCE = 50
 
+_LOOK_BACK = timedelta(seconds=10)
+"""In how much of the newest time a pattern's feedback is looked for first, divided by what one batch brought of it:
+what is popular has a page of feedback in a moment, and all of a window is read."""
+
 
 class _SomeAreCleared(Exception):
     """Another process judged some of the marks, but it is not known which."""
@@ -177,7 +181,9 @@ class Trigger:
         fix = review.fix if review else None
         if fix is None:
             # More than there is would be looked for through all time.
-            return await self._feedback.newest_of_pattern(mark.pattern_id, min(wanted, total), session=session)
+            return await self._feedback.newest_of_pattern(
+                mark.pattern_id, min(wanted, total), width=_LOOK_BACK / mark.touched, session=session
+            )
         found: list[StoredFeedback] = []
         async for feedback in self._feedback.of_pattern_since(mark.pattern_id, fix.time, session=session):
             if answered_after(feedback, fix):
