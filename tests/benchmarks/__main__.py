@@ -6,7 +6,7 @@ All figures go to bench.json too: `machine`, and for each benchmark its rows by 
 import json
 from pathlib import Path
 
-from tests.benchmarks import data_sets, issues_quality, live_latency, machine, patterns_quality, verdicts
+from tests.benchmarks import data_sets, intake, issues_quality, live_latency, machine, patterns_quality, verdicts
 
 RESULTS = Path("bench.json")
 

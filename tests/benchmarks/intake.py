@@ -1,0 +1,179 @@
+"""How much feedback is taken in, beside a bare gRPC echo of the same messages and the driver's own inserts.
+
+Load generator, service, echo and embedded database share the machine. The baselines run right before and after each
+measurement, on the same database with the same write concern. `echo`, `insert_one` and `insert_many` in the table are
+the feedback taken in, divided by what the baseline did in the same time; processor times are for each piece.
+"""
+
+import asyncio
+import itertools
+import statistics
+import sys
+import tempfile
+import uuid
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from pymongo import WriteConcern
+from uptake.v1 import feedback_pb2 as pb
+from uptake.v1 import feedback_pb2_grpc
+
+from tests.benchmarks import traffic
+from tests.benchmarks.load import Load, ProcessorTime, closed_loop
+from tests.processes import ServiceProcess, serving
+
+IN_FLIGHT = (1, 16, 64, 256)
+SECONDS = 4.0
+ROUNDS = 3
+
+_MADE = 20_000
+"""More feedback than is sent in one round."""
+
+_COLLECT = "/uptake.v1.FeedbackService/CollectFeedback"
+_BATCH = "/uptake.v1.FeedbackService/BatchCollectFeedback"
+
+
+def run(data_dir: Path) -> dict[str, dict[str, float]]:
+    """Measures and prints a table; `data_dir` is not needed."""
+    return asyncio.run(_run())
+
+
+async def _run() -> dict[str, dict[str, float]]:
+    results: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory(prefix="uptake-bench-") as folder:
+        async with serving(Path(folder) / "data") as service, _echo() as echo_address:
+            bench = _Bench(service, echo_address)
+            await bench.warm_up()
+            for in_flight in IN_FLIGHT:
+                results[f"CollectFeedback, {in_flight} in flight"] = await bench.single(in_flight)
+            for size in (100, 1000):
+                results[f"BatchCollectFeedback of {size:,}"] = await bench.batches(size)
+            await bench.close()
+    _print(results)
+    return results
+
+
+class _Bench:
+    def __init__(self, service: ServiceProcess, echo_address: str) -> None:
+        self._service = service
+        self._channel = grpc.aio.insecure_channel(service.address)
+        self._echo_channel = grpc.aio.insecure_channel(echo_address)
+        self._motor: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(service.database_uri)
+        self._traffic = traffic.requests(1)
+        self._stored: list[dict[str, Any]] = []
+
+    async def close(self) -> None:
+        await self._channel.close()
+        await self._echo_channel.close()
+        self._motor.close()
+
+    async def warm_up(self) -> None:
+        await closed_loop(self._channel.unary_unary(_COLLECT), self._messages(1), 64, SECONDS)
+        self._stored = await self._motor["uptake"]["feedback"].find(limit=1000).to_list(None)
+
+    async def single(self, in_flight: int) -> dict[str, float]:
+        """CollectFeedback beside the echo and insert_one."""
+
+        async def echo() -> Load:
+            return await closed_loop(self._echo_channel.unary_unary(_COLLECT), self._messages(1), in_flight, SECONDS)
+
+        async def insert() -> Load:
+            plain = await self._plain()
+            return await closed_loop(plain.insert_one, self._copies(), in_flight, SECONDS)
+
+        return await self._beside(_COLLECT, 1, in_flight, {"of_echo": echo, "of_insert_one": insert})
+
+    async def batches(self, size: int) -> dict[str, float]:
+        """BatchCollectFeedback, two in flight, beside insert_many of 1,000."""
+
+        async def insert() -> Load:
+            plain, copies = await self._plain(), self._copies()
+            batches = (list(itertools.islice(copies, 1000)) for _ in itertools.count())
+            return await closed_loop(plain.insert_many, batches, 2, SECONDS, size=1000)
+
+        return await self._beside(_BATCH, size, 2, {"of_insert_many": insert})
+
+    async def _beside(
+        self, method: str, size: int, in_flight: int, baselines: dict[str, Callable[[], Awaitable[Load]]]
+    ) -> dict[str, float]:
+        rounds: list[dict[str, float]] = []
+        for _ in range(ROUNDS):
+            beside = {name: (await measure()).a_second for name, measure in baselines.items()}
+            messages = self._messages(size)
+            time = ProcessorTime(service=self._service.process.pid, database=self._service.database_pid)
+            load = await closed_loop(self._channel.unary_unary(method), messages, in_flight, SECONDS, size=size)
+            used = {f"{name}_cpu_ms": seconds * 1000 / load.answered for name, seconds in time.used().items()}
+            ratios = {name: load.a_second / a_second for name, a_second in beside.items()}
+            rounds.append({"a_second": load.a_second, "p50_ms": load.p50_ms, "p99_ms": load.p99_ms} | ratios | used)
+        return {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+
+    def _messages(self, size: int) -> Iterator[bytes]:
+        """Serialised beforehand: making them is not what is measured."""
+        if size == 1:
+            return iter([each.SerializeToString() for each in itertools.islice(self._traffic, _MADE)])
+        batches = (list(itertools.islice(self._traffic, size)) for _ in range(_MADE // size))
+        return iter([pb.BatchCollectFeedbackRequest(requests=batch).SerializeToString() for batch in batches])
+
+    async def _plain(self) -> "AsyncIOMotorCollection[dict[str, Any]]":
+        """An empty collection without indexes, written to as the service writes: to a majority, journaled."""
+        await self._motor.drop_database("plain")
+        return self._motor["plain"].get_collection("feedback", write_concern=WriteConcern("majority", j=True))
+
+    def _copies(self) -> Iterator[dict[str, Any]]:
+        """What the service stored, under new ids."""
+        for number in itertools.count():
+            yield self._stored[number % len(self._stored)] | {"_id": uuid.uuid4().hex}
+
+
+def _print(results: dict[str, dict[str, float]]) -> None:
+    print(
+        f"{'feedback taken in':<32} {'a second':>9} {'p50 ms':>8} {'p99 ms':>8} {'echo':>6} {'insert_one':>11} "
+        f"{'insert_many':>12} {'service ms':>11} {'database ms':>12}"
+    )
+    for name, row in results.items():
+        echo, one, many = (
+            f"{row[ratio]:.2f}" if ratio in row else "-" for ratio in ("of_echo", "of_insert_one", "of_insert_many")
+        )
+        print(
+            f"{name:<32} {row['a_second']:9.0f} {row['p50_ms']:8.1f} {row['p99_ms']:8.1f} {echo:>6} {one:>11} "
+            f"{many:>12} {row['service_cpu_ms']:11.2f} {row['database_cpu_ms']:12.2f}"
+        )
+
+
+@asynccontextmanager
+async def _echo() -> AsyncIterator[str]:
+    """A process that answers CollectFeedback with the feedback sent, and does nothing else; gives its address."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.benchmarks.intake", stdin=PIPE, stdout=PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield f"localhost:{int(await process.stdout.readline())}"
+    finally:
+        process.kill()
+        await process.wait()
+
+
+class _EchoServicer(feedback_pb2_grpc.FeedbackServiceServicer):
+    async def CollectFeedback(  # noqa: N802  The name is the contract's.
+        self, request: pb.CollectFeedbackRequest, context: object
+    ) -> pb.CollectFeedbackResponse:
+        return pb.CollectFeedbackResponse(feedback=request.feedback)
+
+
+async def _serve_echo() -> None:
+    server = grpc.aio.server()
+    feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(_EchoServicer(), server)
+    port = server.add_insecure_port("localhost:0")
+    await server.start()
+    print(port, flush=True)
+    await server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve_echo())
