@@ -14,7 +14,7 @@ RESULTS = Path("bench.json")
 if __name__ == "__main__":
     measured = {
         module.__name__.rpartition(".")[2]: module.run(data_sets.FOLDER)
-        for module in (patterns_quality, issues_quality, verdicts, live_latency)
+        for module in (patterns_quality, issues_quality, verdicts, intake, live_latency)
     }
     RESULTS.write_text(json.dumps({"machine": machine.description(), **measured}, indent=1) + "\n", encoding="utf-8")
     print(f"all figures: {RESULTS.resolve()}")
