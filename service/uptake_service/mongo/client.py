@@ -11,7 +11,7 @@ from typing import Any
 
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection
-from pymongo import DeleteOne, UpdateOne, WriteConcern
+from pymongo import DeleteOne, ReturnDocument, UpdateOne, WriteConcern
 from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
@@ -261,6 +261,16 @@ class Collection:
         """Updates one document; tells whether there was one."""
         with translated():
             return (await self._collection.update_one(filter, update, session=session)).matched_count > 0
+
+    async def update_and_get(
+        self, filter: Filter, update: Sequence[Mapping[str, Any]], *, session: Session | None = None
+    ) -> Document | None:
+        """Updates one document by the stages of a pipeline, which know $$NOW; returns what it is then, None without."""
+        with translated():
+            found: Document | None = await self._collection.find_one_and_update(
+                filter, list(update), return_document=ReturnDocument.AFTER, session=session
+            )
+            return found
 
     async def update_each(
         self,

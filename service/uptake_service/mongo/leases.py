@@ -114,17 +114,8 @@ class WriterSlot:
         Raises:
             SlotLost: The slot is another's now.
         """
-        for slot in await self._writers.find_with_now({"_id": self.number}, session=session):
-            if slot["holder"] != self._holder:
-                break
-            revision = int(slot["revision"]) + 1
-            await self._writers.update(
-                {"_id": self.number, "holder": self._holder},
-                {"$set": {"revision": revision, "expire_time": slot["now"] + self._lease}},
-                session=session,
-            )
-            return Advance(revision, cut(slot["now"]))
-        raise SlotLost
+        slot = await self._keep({"revision": {"$add": ["$revision", 1]}}, session)
+        return Advance(int(slot["revision"]), cut(slot["expire_time"] - self._lease))
 
     async def renew(self) -> None:
         """Keeps the slot while there is nothing to write.
@@ -132,17 +123,22 @@ class WriterSlot:
         Raises:
             SlotLost: The slot is another's now.
         """
-        for slot in await self._writers.find_with_now({"_id": self.number}):
-            if await self._writers.update(
-                {"_id": self.number, "holder": self._holder},
-                {"$set": {"expire_time": slot["now"] + self._lease}},
-            ):
-                return
-        raise SlotLost
+        await self._keep({}, None)
 
     async def release(self) -> None:
         """Frees the slot for the next process."""
         await self._writers.update({"_id": self.number, "holder": self._holder}, {"$set": {"expire_time": _LONG_AGO}})
+
+    async def _keep(self, changes: Document, session: Session | None) -> Document:
+        expire_time = {"$add": ["$$NOW", self._lease // timedelta(milliseconds=1)]}
+        slot = await self._writers.update_and_get(
+            {"_id": self.number, "holder": self._holder},
+            [{"$set": changes | {"expire_time": expire_time}}],
+            session=session,
+        )
+        if slot is None:
+            raise SlotLost
+        return slot
 
 
 async def _insert_if_new(collection: Collection, document: Document) -> None:

@@ -182,7 +182,7 @@ class Trigger:
         if fix is None:
             # More than there is would be looked for through all time.
             return await self._feedback.newest_of_pattern(
-                mark.pattern_id, min(wanted, total), width=_LOOK_BACK / mark.touched, session=session
+                mark.pattern_id, min(wanted, total), width=_LOOK_BACK / max(mark.touched, 1), session=session
             )
         found: list[StoredFeedback] = []
         async for feedback in self._feedback.of_pattern_since(mark.pattern_id, fix.time, session=session):
