@@ -64,6 +64,7 @@ from uptake_service.patterns.store import Patterns
 from uptake_service.projects.servicer import ProjectServicer
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.marks import Marks
+from uptake_service.reviews.recent import RecentFeedback
 from uptake_service.reviews.servicer import ReviewServicer
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
@@ -100,6 +101,7 @@ class App:
         self.mongo: Mongo
         self.feeds: Feeds
         self.measuring: Measuring
+        self.recent: RecentFeedback
         self.port = 0
 
     async def start(self) -> None:
@@ -173,7 +175,8 @@ class App:
             event_retention_days=settings.event_retention_days,
             request_retention_days=settings.request_retention_days,
         )
-        trigger = Trigger(mongo, clock, feedback, patterns, projects, marks, reviews, events)
+        recent = self.recent = RecentFeedback(mongo, feedback, patterns)
+        trigger = Trigger(mongo, clock, feedback, recent, patterns, projects, marks, reviews, events)
         intake = Intake(
             mongo,
             slot,
@@ -183,6 +186,7 @@ class App:
             requests,
             projects,
             marks,
+            recent,
             reviews,
             joining,
             trigger,

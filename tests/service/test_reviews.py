@@ -20,6 +20,7 @@ from uptake_service.patterns.embed import WordLlamaEmbedder
 from uptake_service.patterns.store import Patterns
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.marks import Mark, Marks
+from uptake_service.reviews.recent import RecentFeedback
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
 
@@ -496,11 +497,13 @@ async def test_a_mark_that_another_process_judged_is_not_judged_again(service: S
     ]
     marks, events, requests = Marks(mongo), EventLog(mongo, 1), RequestRecords(mongo)
     await transaction(mongo, lambda session: marks.add(of_batch[1:], Clock().now(), session))
+    feedback, stored_patterns = FeedbackStore(mongo, Clock()), Patterns(mongo, WordLlamaEmbedder(), None)
     trigger = Trigger(
         mongo,
         Clock(),
-        FeedbackStore(mongo, Clock()),
-        Patterns(mongo, WordLlamaEmbedder(), None),
+        feedback,
+        RecentFeedback(mongo, feedback, stored_patterns),
+        stored_patterns,
         ProjectStore(mongo, Clock(), requests, 1),
         marks,
         ReviewStore(mongo, Clock(), events, requests, 1),

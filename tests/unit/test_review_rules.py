@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from uptake_service.errors import DomainError
 from uptake_service.feedback.model import (
     Content,
+    Evidence,
     FeedbackState,
     FeedbackType,
     Interaction,
@@ -74,11 +75,15 @@ def stored(
     )
 
 
-def newest_first(feedback: list[StoredFeedback]) -> list[StoredFeedback]:
-    return sorted(feedback, key=lambda item: (item.occur_time, item.id), reverse=True)
+def evidence(number: int, kind: str = "down", *, revision: int = 1, minute: int | None = None) -> Evidence:
+    return Evidence.of(stored(number, kind, revision=revision, minute=minute))
 
 
-def mark_of(feedback: list[StoredFeedback], due: list[StoredFeedback]) -> Mark:
+def newest_first(feedback: list[Evidence]) -> list[Evidence]:
+    return sorted(feedback, key=lambda item: item.order, reverse=True)
+
+
+def mark_of(feedback: list[Evidence], due: list[Evidence]) -> Mark:
     return Mark(
         project="default",
         pattern_id="p",
@@ -90,7 +95,7 @@ def mark_of(feedback: list[StoredFeedback], due: list[StoredFeedback]) -> Mark:
 
 
 def ended(state: ReviewState, negatives: int, fix: Fix | None = None) -> Review:
-    examined = examine([stored(number) for number in range(negatives)], ReviewPolicy(minimum_sample=1))
+    examined = examine([evidence(number) for number in range(negatives)], ReviewPolicy(minimum_sample=1))
     assert examined is not None
     return Review(
         id="r",
@@ -118,7 +123,7 @@ def policies(draw: st.DrawFn) -> ReviewPolicy:
 
 @given(st.lists(KINDS, max_size=25), policies())
 def test_what_is_examined_follows_the_policy(kinds: list[str], policy: ReviewPolicy) -> None:
-    feedback = newest_first([stored(number, kind) for number, kind in enumerate(kinds)])
+    feedback = newest_first([evidence(number, kind) for number, kind in enumerate(kinds)])
     window = feedback[: policy.window_size]
     examined = examine(feedback, policy)
     negative = sum(item.sentiment is Sentiment.NEGATIVE for item in window)
@@ -129,15 +134,15 @@ def test_what_is_examined_follows_the_policy(kinds: list[str], policy: ReviewPol
     assert [related.feedback_id for related in examined.related] == [item.id for item in window]
     assert examined.negative_rate == negative / len(window)
     assert (examined.priority is ReviewPriority.HIGH) == (len(window) > policy.high_priority_above)
-    corrected = any(item.content.type is FeedbackType.CORRECTION for item in window)
+    corrected = any(item.type is FeedbackType.CORRECTION for item in window)
     assert examined.suggested_action == (UPDATE_KNOWLEDGE if corrected else UPDATE_INSTRUCTIONS)
 
 
 @given(st.lists(KINDS, max_size=25), st.lists(KINDS, max_size=25), policies())
 def test_what_fell_out_of_the_window_changes_nothing(kinds: list[str], older: list[str], policy: ReviewPolicy) -> None:
-    window = [stored(100 + number, kind) for number, kind in enumerate(kinds)]
+    window = [evidence(100 + number, kind) for number, kind in enumerate(kinds)]
     if len(window) >= policy.window_size:
-        past = [stored(number, kind) for number, kind in enumerate(older)]
+        past = [evidence(number, kind) for number, kind in enumerate(older)]
         assert examine(newest_first([*past, *window]), policy) == examine(newest_first(window), policy)
 
 
@@ -150,8 +155,8 @@ def test_what_fell_out_of_the_window_changes_nothing(kinds: list[str], older: li
 def test_a_batch_equals_its_items_one_by_one_at_equal_times_under_any_policy_and_after_a_dismissal(
     before: list[tuple[str, int]], batch: list[tuple[str, int]], policy: ReviewPolicy, loud_after: int
 ) -> None:
-    old = [stored(number, kind, minute=minute) for number, (kind, minute) in enumerate(before)]
-    new = [stored(100 + number, kind, minute=minute, revision=2) for number, (kind, minute) in enumerate(batch)]
+    old = [evidence(number, kind, minute=minute) for number, (kind, minute) in enumerate(before)]
+    new = [evidence(100 + number, kind, minute=minute, revision=2) for number, (kind, minute) in enumerate(batch)]
     new = newest_first(new)[::-1]
     due = [item for item in new if item.sentiment is Sentiment.NEGATIVE]
 
@@ -175,7 +180,7 @@ def test_a_batch_equals_its_items_one_by_one_at_equal_times_under_any_policy_and
 
 @given(st.lists(KINDS, max_size=15), policies())
 def test_a_mark_without_feedback_judges_the_pattern_as_it_stands(kinds: list[str], policy: ReviewPolicy) -> None:
-    feedback = newest_first([stored(number, kind) for number, kind in enumerate(kinds)])
+    feedback = newest_first([evidence(number, kind) for number, kind in enumerate(kinds)])
     examined = examine(feedback, policy)
     found = judge(feedback, mark_of([], []), policy)
     assert found == (None if examined is None else (feedback[0].id, examined))

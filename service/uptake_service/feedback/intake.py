@@ -34,6 +34,7 @@ from uptake_service.patterns.store import Assignment, Patterns, ShareChange, Tex
 from uptake_service.projects.model import Project
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.marks import Mark, Marks
+from uptake_service.reviews.recent import RecentFeedback
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
 
@@ -103,6 +104,7 @@ class Intake:
         requests: RequestRecords,
         projects: ProjectStore,
         marks: Marks,
+        recent: RecentFeedback,
         reviews: ReviewStore,
         joining: Joining,
         trigger: Trigger,
@@ -119,6 +121,7 @@ class Intake:
         self._requests = requests
         self._projects = projects
         self._marks = marks
+        self._recent = recent
         self._reviews = reviews
         self._joining = joining
         self._trigger = trigger
@@ -339,6 +342,7 @@ class Intake:
                 self._slot_certain = False
                 raise
             self._slot.revision = attempt.revision
+            self._recent.committed(attempt.changes, self._slot.number, attempt.revision)
             await self._patterns.committed(attempt.shares, self._slot.number, attempt.revision)
             return outcome
         raise Conflict
@@ -370,6 +374,7 @@ class _Attempt:
         self._items = items
         self._assignments = assignments
         self._projects = projects
+        self.changes: list[tuple[StoredFeedback | None, StoredFeedback]] = []
         self.shares: dict[str, ShareChange] = {}
         self.revision = 0
         self._outcome: _Outcome | None = None
@@ -408,12 +413,13 @@ class _Attempt:
                 made[item.key.document_id] = (item.key, result.id)
         after_fix = await intake._reviews.short_of_sample(plan.gaining, session)
         marks = plan.marks(intake._patterns.known_total, after_fix)
+        self.changes = plan.changes()
         self.shares = plan.shares()
         await intake._feedback.write(plan.added, plan.changed, session)
         await intake._requests.add(list(made.values()), session=session)
         await intake._rollups.write(plan.rollups(), plan.writer, session)
         await intake._patterns.write(plan.started, self.shares, plan.writer, self.revision, session)
-        await intake._joining.write(plan.changes(), plan.writer, self.revision, session)
+        await intake._joining.write(self.changes, plan.writer, self.revision, session)
         await intake._marks.add(marks, plan.now, session)
         for project in self._projects.values():
             models, sources = plan.new_models.get(project.id, set()), plan.new_sources.get(project.id, set())

@@ -1,6 +1,7 @@
 """Feedback as the service knows it, and the rules that need nothing else."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -127,6 +128,36 @@ class StoredFeedback(Feedback):
     vote: str
     writer: int
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What of a piece of feedback the trigger judges its pattern by. `writer` and `revision` name its last write."""
+
+    id: str
+    type: FeedbackType
+    sentiment: Sentiment
+    occur_time: datetime
+    create_time: datetime
+    writer: int
+    revision: int
+
+    @classmethod
+    def of(cls, feedback: StoredFeedback) -> "Evidence":
+        return cls(
+            feedback.id,
+            feedback.content.type,
+            feedback.sentiment,
+            feedback.occur_time,
+            feedback.create_time,
+            feedback.writer,
+            feedback.revision,
+        )
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """What it is ordered by: oldest first."""
+        return self.occur_time, self.id
 
 
 class FeedbackFilter(Model):

@@ -14,6 +14,7 @@ from uptake_service.feedback.model import (
     VOTES,
     Content,
     CorrectionValue,
+    Evidence,
     FeedbackFilter,
     FeedbackState,
     FeedbackType,
@@ -66,6 +67,8 @@ _SPAN_VOTES = 300
 # Apart from pattern and time: with one more condition beside them the embedded database leaves the index.
 _VOTES: Document = {"state": FeedbackState.ACTIVE.value, "type": {"$in": [type.value for type in VOTES]}}
 _VOTE_FIELDS = {"occur_time": 1, "sentiment": 1, "interaction.versions": 1, "interaction.create_time": 1}
+
+_EVIDENCE_FIELDS = dict.fromkeys(("type", "sentiment", "occur_time", "create_time", "writer", "revision"), 1)
 
 _VERSIONS_FROM = 1000
 """From how much of a pattern's newest feedback the versions before a fix are taken."""
@@ -154,8 +157,8 @@ class FeedbackStore:
 
     async def newest_of_pattern(
         self, pattern_id: str, limit: int, *, width: timedelta, session: Session | None = None
-    ) -> list[StoredFeedback]:
-        """The newest active feedback of a pattern, newest first, without the answers that it is about.
+    ) -> list[Evidence]:
+        """The newest active feedback of a pattern, newest first.
 
         Args:
             pattern_id: The pattern.
@@ -169,11 +172,22 @@ class FeedbackStore:
             rest={"state": FeedbackState.ACTIVE.value},
             near=self._clock.now(),
             width=width,
-            projection={"vector": 0, "interaction.response": 0},
+            projection=_EVIDENCE_FIELDS,
             limit=limit,
             session=session,
         )
-        return [to_feedback(document) for document in documents]
+        return [
+            Evidence(
+                id=document["_id"],
+                type=FeedbackType(document["type"]),
+                sentiment=Sentiment(document["sentiment"]),
+                occur_time=document["occur_time"],
+                create_time=document["create_time"],
+                writer=document["writer"],
+                revision=document["revision"],
+            )
+            for document in documents
+        ]
 
     async def of_pattern_since(
         self, pattern_id: str, time: datetime, *, session: Session | None = None

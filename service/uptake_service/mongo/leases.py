@@ -154,6 +154,6 @@ class Writers:
     def __init__(self, mongo: Mongo) -> None:
         self._writers = mongo.collection("writers")
 
-    async def revisions(self) -> dict[int, int]:
+    async def revisions(self, session: Session | None = None) -> dict[int, int]:
         """For each slot how many commits were made under it; equal ones mean that nothing was written between."""
-        return {slot["_id"]: slot["revision"] for slot in await self._writers.find({})}
+        return {slot["_id"]: slot["revision"] for slot in await self._writers.find({}, session=session)}

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from uptake_service.feedback.model import Content, FeedbackState, Interaction, Sentiment, StoredFeedback
+from uptake_service.feedback.model import Evidence, FeedbackState, Sentiment, StoredFeedback
 from uptake_service.projects.model import Project
 from uptake_service.reviews.marks import Mark
 from uptake_service.reviews.model import Review, ReviewState
@@ -37,7 +37,7 @@ class TriggerRecount:
         self._review = max(reviews, key=lambda review: (review.active, review.create_time), default=None)
         self._fix = self._review.fix if self._review else None
         self._end = self._review.resolution.end_time if self._review and self._review.resolution else None
-        self._window: deque[StoredFeedback] = deque(maxlen=self._policy.window_size)
+        self._window: deque[Evidence] = deque(maxlen=self._policy.window_size)
         self._negatives_since_end = 0
         self._last_change: datetime | None = None
         self._last_due: datetime | None = None
@@ -56,7 +56,7 @@ class TriggerRecount:
         fix = self._fix
         # As the trigger reads it: what occurred before the fix is not looked at, whatever its versions.
         if fix is None or (feedback.occur_time >= fix.time and answered_after(feedback, fix)):
-            self._window.append(_without_words(feedback))
+            self._window.append(Evidence.of(feedback))
 
     def differences(self) -> Iterator[str]:
         """Names what is wrong, once all feedback of the pattern went by."""
@@ -112,14 +112,3 @@ class _MarkRecount:
 
 def _later(known: datetime | None, time: datetime) -> datetime:
     return time if known is None else max(known, time)
-
-
-def _without_words(feedback: StoredFeedback) -> StoredFeedback:
-    """What of feedback the trigger examines; its texts may be long."""
-    return feedback.model_copy(
-        update={
-            "interaction": Interaction(id=feedback.interaction.id),
-            "content": Content(type=feedback.content.type),
-            "vector": b"",
-        }
-    )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from uptake_service.feedback.model import Feedback, FeedbackType, Sentiment, StoredFeedback
+from uptake_service.feedback.model import Evidence, Feedback, FeedbackType, Sentiment
 from uptake_service.projects.model import ReviewPolicy
 from uptake_service.reviews.marks import Mark
 from uptake_service.reviews.model import (
@@ -18,7 +18,7 @@ from uptake_service.reviews.model import (
 )
 
 
-def examine(newest_first: Sequence[Feedback], policy: ReviewPolicy) -> Examined | None:
+def examine(newest_first: Sequence[Evidence], policy: ReviewPolicy) -> Examined | None:
     """Looks at the newest feedback of a pattern.
 
     Returns:
@@ -32,12 +32,12 @@ def examine(newest_first: Sequence[Feedback], policy: ReviewPolicy) -> Examined 
     rate = negative / len(window)
     if rate <= policy.negative_rate_threshold:
         return None
-    corrected = any(feedback.content.type is FeedbackType.CORRECTION for feedback in window)
+    corrected = any(feedback.type is FeedbackType.CORRECTION for feedback in window)
     return Examined(
         related=tuple(
             RelatedFeedback(
                 feedback_id=feedback.id,
-                type=feedback.content.type,
+                type=feedback.type,
                 sentiment=feedback.sentiment,
                 occur_time=feedback.occur_time,
             )
@@ -50,10 +50,10 @@ def examine(newest_first: Sequence[Feedback], policy: ReviewPolicy) -> Examined 
 
 
 def judge(
-    newest_first: Sequence[StoredFeedback],
+    newest_first: Sequence[Evidence],
     mark: Mark,
     policy: ReviewPolicy,
-    quiet_before: Callable[[Sequence[StoredFeedback]], bool] = lambda later: False,
+    quiet_before: Callable[[Sequence[Evidence]], bool] = lambda later: False,
 ) -> tuple[str, Examined] | None:
     """Judges a pattern at each piece of feedback of a mark, oldest first, as if they had come one by one.
 
@@ -77,18 +77,11 @@ def judge(
     trigger = ""
     last: Examined | None = None
     for point in points:
-        order = (point.occur_time, point.id)
-        seen = [
-            feedback
-            for feedback in newest_first
-            if feedback.id not in same_batch or (feedback.occur_time, feedback.id) <= order
-        ]
+        seen = [feedback for feedback in newest_first if feedback.id not in same_batch or feedback.order <= point.order]
         examined = examine(seen, policy)
         if examined is not None:
             later = [
-                feedback
-                for feedback in newest_first
-                if feedback.id in same_batch and (feedback.occur_time, feedback.id) > order
+                feedback for feedback in newest_first if feedback.id in same_batch and feedback.order > point.order
             ]
             if quiet_before(later):
                 continue

@@ -6,13 +6,13 @@ happens a mark is judged at least once, and twice does no harm.
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
 from uptake_service.clock import Clock
 from uptake_service.errors import DuplicateKey
-from uptake_service.feedback.model import Sentiment, StoredFeedback
+from uptake_service.feedback.model import Evidence, Sentiment
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.ids import new_id
 from uptake_service.mongo.client import Mongo, Session
@@ -22,7 +22,8 @@ from uptake_service.patterns.store import Patterns
 from uptake_service.projects.model import ReviewPolicy
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.marks import Mark, Marks
-from uptake_service.reviews.model import Review, ReviewAction, ReviewChange, ReviewState
+from uptake_service.reviews.model import Fix, Review, ReviewAction, ReviewChange, ReviewState
+from uptake_service.reviews.recent import RecentFeedback
 from uptake_service.reviews.rules import answered_after, is_quiet, judge
 from uptake_service.reviews.store import ReviewStore
 
@@ -30,10 +31,6 @@ _log = logging.getLogger(__name__)
 
 _RACE_TRIES = 4
 _LEFT_AT_ONCE = 50
-
-_LOOK_BACK = timedelta(seconds=10)
-"""In how much of the newest time a pattern's feedback is looked for first, divided by what one batch brought of it:
-what is popular has a page of feedback in a moment, and all of a window is read."""
 
 
 class _SomeAreCleared(Exception):
@@ -46,6 +43,7 @@ class Trigger:
         mongo: Mongo,
         clock: Clock,
         feedback: FeedbackStore,
+        recent: RecentFeedback,
         patterns: Patterns,
         projects: ProjectStore,
         marks: Marks,
@@ -55,6 +53,7 @@ class Trigger:
         self._mongo = mongo
         self._clock = clock
         self._feedback = feedback
+        self._recent = recent
         self._patterns = patterns
         self._projects = projects
         self._marks = marks
@@ -98,19 +97,23 @@ class Trigger:
         return judged
 
     async def _judge_all(self, marks: Sequence[Mark], policies: dict[str, ReviewPolicy], session: Session) -> None:
+        self._recent.begin()
         cleared = await self._marks.clear(marks, session)
         if cleared == 0:
             return
         if cleared < len(marks):
             raise _SomeAreCleared
-        totals = await self._patterns.totals([mark.pattern_id for mark in marks], session=session)
-        enough = [mark for mark in marks if totals[mark.pattern_id][0] >= policies[mark.project].minimum_sample]
+        touched: Counter[str] = Counter()
+        for mark in marks:
+            touched[mark.pattern_id] += mark.touched
+        wanted = {mark.pattern_id: policies[mark.project].window_size + touched[mark.pattern_id] for mark in marks}
+        newest = await self._recent.newest(wanted, touched, session)
+        enough = [mark for mark in marks if len(newest[mark.pattern_id]) >= policies[mark.project].minimum_sample]
         reviews = await self._reviews.newest_of_patterns([mark.pattern_id for mark in enough], session)
         events: defaultdict[str, list[NewEvent]] = defaultdict(list)
         for mark in enough:
             review = reviews.get(mark.pattern_id)
-            total = totals[mark.pattern_id][0]
-            changed = await self._judge(mark, policies[mark.project], review, total, session)
+            changed = await self._judge(mark, newest[mark.pattern_id], policies[mark.project], review, session)
             if changed is not None:
                 review, action = changed
                 reviews[mark.pattern_id] = review
@@ -119,10 +122,10 @@ class Trigger:
             await self._events.append(project, events[project], session)
 
     async def _judge(
-        self, mark: Mark, policy: ReviewPolicy, review: Review | None, total: int, session: Session
+        self, mark: Mark, newest: list[Evidence], policy: ReviewPolicy, review: Review | None, session: Session
     ) -> tuple[Review, ReviewAction] | None:
-        newest = await self._newest(mark, policy, review, total, session)
         if review is not None and review.fix is not None:
+            newest = await self._newest_after(review.fix, mark, policy, session)
             sampled = len(newest) >= policy.minimum_sample
             if sampled is not review.fix_sampled:
                 review = review.model_copy(update={"fix_sampled": sampled})
@@ -130,7 +133,7 @@ class Trigger:
         now = self._clock.now()
         negatives = await self._negatives_since(mark, review, session)
 
-        def quiet_before(later: Sequence[StoredFeedback]) -> bool:
+        def quiet_before(later: Sequence[Evidence]) -> bool:
             return is_quiet(review, policy, negatives - _negatives_among(later, review), now)
 
         found = judge(newest, mark, policy, quiet_before)
@@ -173,21 +176,13 @@ class Trigger:
         await self._reviews.write_examined(updated, session, reopened=action is ReviewAction.REOPENED)
         return updated, action
 
-    async def _newest(
-        self, mark: Mark, policy: ReviewPolicy, review: Review | None, total: int, session: Session
-    ) -> list[StoredFeedback]:
-        """What there is to judge: the pattern's newest feedback; after a fix only that on later answers."""
+    async def _newest_after(self, fix: Fix, mark: Mark, policy: ReviewPolicy, session: Session) -> list[Evidence]:
+        """The pattern's newest feedback on answers after its fix, newest first."""
         wanted = policy.window_size + mark.touched
-        fix = review.fix if review else None
-        if fix is None:
-            # More than there is would be looked for through all time.
-            return await self._feedback.newest_of_pattern(
-                mark.pattern_id, min(wanted, total), width=_LOOK_BACK / max(mark.touched, 1), session=session
-            )
-        found: list[StoredFeedback] = []
+        found: list[Evidence] = []
         async for feedback in self._feedback.of_pattern_since(mark.pattern_id, fix.time, session=session):
             if answered_after(feedback, fix):
-                found.append(feedback)
+                found.append(Evidence.of(feedback))
                 if len(found) == wanted:
                     break
         return found
@@ -198,7 +193,7 @@ class Trigger:
         return await self._feedback.count_negative_since(mark.pattern_id, review.resolution.end_time, session=session)
 
 
-def _negatives_among(feedback: Sequence[StoredFeedback], review: Review | None) -> int:
+def _negatives_among(feedback: Sequence[Evidence], review: Review | None) -> int:
     """How many of these count as negatives that came in after the review's end."""
     if review is None or review.resolution is None:
         return 0

@@ -1,0 +1,131 @@
+"""The newest feedback of patterns, remembered for the trigger.
+
+What a window holds is certain: this process's commits are put into it, and a pattern that another process wrote to is
+forgotten. To know of those, the revisions of the writers' slots are read in the transaction that judges.
+"""
+
+from bisect import insort
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from uptake_service.feedback.model import Evidence, FeedbackState, StoredFeedback
+from uptake_service.feedback.store import FeedbackStore
+from uptake_service.mongo.client import Mongo, Session
+from uptake_service.mongo.leases import Writers
+from uptake_service.patterns.store import Patterns, changed_since
+
+_PATTERNS = 2_000
+"""How many patterns are remembered; those least lately judged are forgotten."""
+
+_SPARE = 30
+"""How much more of a pattern is read than is asked for, so that a larger batch is served too."""
+
+_LOOK_BACK = timedelta(seconds=10)
+"""In how much of the newest time a pattern's feedback is looked for first, divided by what one batch brought of it:
+what is popular has a page of feedback in a moment, and all of a window is read."""
+
+
+@dataclass
+class _Window:
+    """The newest feedback of a pattern, oldest first; all of the pattern if `whole`."""
+
+    evidence: list[Evidence]
+    whole: bool
+
+    def serves(self, number: int) -> bool:
+        return self.whole or len(self.evidence) >= number
+
+    def put(self, added: Evidence) -> None:
+        if self.whole or added.order > self.evidence[0].order:
+            insort(self.evidence, added, key=lambda evidence: evidence.order)
+
+    def cut(self, most: int) -> None:
+        if len(self.evidence) > most:
+            del self.evidence[:-most]
+            self.whole = False
+
+
+class RecentFeedback:
+    """The newest feedback of the patterns that were judged lately."""
+
+    def __init__(self, mongo: Mongo, feedback: FeedbackStore, patterns: Patterns) -> None:
+        self._mongo = mongo
+        self._feedback = feedback
+        self._patterns = patterns
+        self._writers = Writers(mongo)
+        self._windows: OrderedDict[str, _Window] = OrderedDict()
+        self._revisions: dict[int, int] = {}
+        self._written: set[str] = set()
+        """Patterns written to since the transaction began that looks now: what it reads of them may be old."""
+
+    def begin(self) -> None:
+        """Tells that a transaction begins in which `newest` will be asked."""
+        self._written.clear()
+
+    def committed(
+        self, changes: Sequence[tuple[StoredFeedback | None, StoredFeedback]], writer: int, revision: int
+    ) -> None:
+        """Brings the windows up to what this process has just committed.
+
+        Args:
+            changes: Feedback before (None for new) and after.
+            writer: This process's slot.
+            revision: The slot's revision that the commit made.
+        """
+        known = self._revisions.get(writer, 0)
+        if revision <= known:
+            return  # A transaction saw the commit before its answer came; the patterns are forgotten or read since.
+        if revision == known + 1:
+            self._revisions[writer] = revision
+        for before, after in changes:
+            self._written.add(after.pattern_id)
+            window = self._windows.get(after.pattern_id)
+            if window is None:
+                continue
+            if before is None and after.state is FeedbackState.ACTIVE:
+                window.put(Evidence.of(after))
+            else:
+                del self._windows[after.pattern_id]
+
+    async def newest(
+        self, wanted: Mapping[str, int], touched: Mapping[str, int], session: Session
+    ) -> dict[str, list[Evidence]]:
+        """The newest active feedback of patterns, newest first.
+
+        Args:
+            wanted: For each pattern how much of it, at least; there may be less.
+            touched: For each pattern how much a batch brought of it.
+            session: The transaction.
+        """
+        await self._forget_changed(session)
+        found: dict[str, list[Evidence]] = {}
+        for id, number in wanted.items():
+            window = self._windows.get(id)
+            if window is not None and window.serves(number):
+                window.cut(number + 2 * _SPARE)
+                self._windows.move_to_end(id)
+                found[id] = window.evidence[::-1]
+        missing = [id for id in wanted if id not in found]
+        # More than there is would be looked for through all time.
+        totals = await self._patterns.totals(missing, session=session) if missing else {}
+        for id in missing:
+            number = wanted[id] + _SPARE
+            found[id] = await self._feedback.newest_of_pattern(
+                id, min(number, totals[id][0]), width=_LOOK_BACK / max(touched[id], 1), session=session
+            )
+            if id not in self._written:
+                self._windows[id] = _Window(found[id][::-1], whole=len(found[id]) < number)
+        while len(self._windows) > _PATTERNS:
+            self._windows.popitem(last=False)
+        return found
+
+    async def _forget_changed(self, session: Session) -> None:
+        revisions = await self._writers.revisions(session)
+        if any(revision > self._revisions.get(writer, 0) for writer, revision in revisions.items()):
+            if self._windows:
+                for id in await changed_since(self._mongo, self._revisions, session):
+                    self._windows.pop(id, None)
+            for writer, revision in revisions.items():
+                self._revisions[writer] = max(revision, self._revisions.get(writer, 0))
