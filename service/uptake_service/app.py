@@ -34,6 +34,7 @@ from uptake_service.corrections.measuring import Measuring
 from uptake_service.corrections.servicer import CorrectionServicer
 from uptake_service.corrections.store import CorrectionStore
 from uptake_service.errors import DatabaseUnavailable, StartupError, WriteRefused
+from uptake_service.feedback.folding import Folding
 from uptake_service.feedback.intake import Intake
 from uptake_service.feedback.model import CorrectionKind
 from uptake_service.feedback.servicer import FeedbackServicer
@@ -57,6 +58,7 @@ from uptake_service.live.shutdown import Shutdown
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.embedded import EmbeddedDatabase, EmbeddedDatabaseError
 from uptake_service.mongo.events import EventLog
+from uptake_service.mongo.journal import Journal
 from uptake_service.mongo.leases import Leases, Writers, WriterSlot
 from uptake_service.mongo.requests import RequestRecords
 from uptake_service.patterns.embed import WordLlamaEmbedder
@@ -87,6 +89,7 @@ SERVICES = tuple(
 _SWEEP_JOB = "sweep"
 _MEASURE_JOB = "verdicts"
 _SWEEP_AT_ONCE = 200
+_FOLD_SECONDS = 0.5
 _HEALTH_SECONDS = 2.0
 
 
@@ -102,6 +105,7 @@ class App:
         self.feeds: Feeds
         self.measuring: Measuring
         self.recent: RecentFeedback
+        self.folding: Folding
         self.port = 0
 
     async def start(self) -> None:
@@ -159,6 +163,7 @@ class App:
             await asyncio.gather(*(store.open() for store in (patterns, knowledge, instructions, corrections)))
         except (DatabaseUnavailable, WriteRefused) as error:
             raise StartupError(f"the database cannot be used: {error}") from error
+        folding = self.folding = Folding(mongo, Journal(mongo), rollups, patterns)
         slot = WriterSlot(mongo, settings.writer_lease_seconds)
         leases = Leases(mongo)
         joining = Joining(mongo, issues, members, feedback, embedder)
@@ -182,7 +187,7 @@ class App:
             slot,
             feedback,
             patterns,
-            rollups,
+            folding,
             requests,
             projects,
             marks,
@@ -277,7 +282,8 @@ class App:
 
         intake.start()
         self._cleanup.push_async_callback(intake.stop)
-        jobs.every(settings.pattern_refresh_seconds, "pattern refresh", lambda: patterns.refresh(own=slot.number))
+        jobs.every(settings.pattern_refresh_seconds, "pattern refresh", patterns.refresh)
+        jobs.every(_FOLD_SECONDS, "fold", folding.run_due)
         jobs.every(settings.trigger_interval_seconds, "sweep", sweep)
         jobs.every(settings.verdict_interval_seconds, "verdicts", measure)
         jobs.every(settings.issue_interval_seconds, "issues", runner.run_due)

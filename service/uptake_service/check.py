@@ -25,6 +25,7 @@ from uptake_service.insights.issues.store import IssueStore
 from uptake_service.insights.rollups import Counts, RollupDeltas, RollupKey, RollupStore
 from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.mongo.events import EventLog
+from uptake_service.mongo.journal import Journal
 from uptake_service.mongo.requests import RequestRecord, RequestRecords
 from uptake_service.mongo.transactions import snapshot
 from uptake_service.patterns.store import changed_since
@@ -175,7 +176,8 @@ async def _read(mongo: Mongo, clock: Clock, session: Session) -> _Snapshot:
         measured_by[correction.yardstick.pattern_id].append(correction)
     patterns = await mongo.collection("patterns").find({}, projection={"review_id": 1}, session=session)
     shares: dict[str, Document] = {}
-    async for share in mongo.collection("pattern_shares").stream({}, session=session):
+    in_journal = await Journal(mongo).shares(session)
+    for share in (*await mongo.collection("pattern_shares").find({}, session=session), *in_journal):
         vector = np.frombuffer(share["vector_sum"], dtype="<i4").astype(np.int64)
         total = shares.setdefault(share["pattern"], {"total": 0, "negative": 0, "vector_sum": np.zeros_like(vector)})
         total["total"] += share["total"]

@@ -273,6 +273,7 @@ async def test_check_names_exactly_what_was_altered(service: Service) -> None:
     await client.collect(thumbs_up("other", query="Where is my parcel now?"))
     assert await check(mongo, Clock()) == []
     review = (await client.reviews.list().page("")).reviews[0]
+    await service.app.folding.run()
     share = (await mongo.collection("pattern_shares").find({"total": 1}))[0]
     await mongo.collection("rollups").update({"dimension": "all"}, {"$inc": {"negative": 1}})
     await mongo.collection("pattern_shares").update({"_id": share["_id"]}, {"$inc": {"total": 1}})

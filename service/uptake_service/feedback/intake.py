@@ -20,12 +20,13 @@ from uptake_service.errors import (
     Reason,
     WriteRefused,
 )
+from uptake_service.feedback.folding import Folding
 from uptake_service.feedback.model import Feedback, StoredFeedback
 from uptake_service.feedback.plan import Amend, Change, Collect, Plan, Retract, is_vote
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.ids import new_id
 from uptake_service.insights.issues.joining import Joining
-from uptake_service.insights.rollups import RollupStore
+from uptake_service.insights.rollups import RollupDeltas
 from uptake_service.mongo.client import Mongo, Session
 from uptake_service.mongo.leases import SlotLost, WriterSlot
 from uptake_service.mongo.requests import RequestKey, RequestRecords, reused
@@ -100,7 +101,7 @@ class Intake:
         slot: WriterSlot,
         feedback: FeedbackStore,
         patterns: Patterns,
-        rollups: RollupStore,
+        folding: Folding,
         requests: RequestRecords,
         projects: ProjectStore,
         marks: Marks,
@@ -117,7 +118,7 @@ class Intake:
         self._slot = slot
         self._feedback = feedback
         self._patterns = patterns
-        self._rollups = rollups
+        self._folding = folding
         self._requests = requests
         self._projects = projects
         self._marks = marks
@@ -149,6 +150,9 @@ class Intake:
             await self._running
         while self._finishing:
             await asyncio.wait(set(self._finishing))
+        # What is left in the journal counts there too.
+        with contextlib.suppress(DomainError, WriteRefused):
+            await self._folding.run()
         with contextlib.suppress(DatabaseUnavailable):
             await self._slot.release()
 
@@ -342,6 +346,7 @@ class Intake:
                 self._slot_certain = False
                 raise
             self._slot.revision = attempt.revision
+            self._folding.committed(attempt.rollups, attempt.shares, attempt.revision)
             self._recent.committed(attempt.changes, self._slot.number, attempt.revision)
             await self._patterns.committed(attempt.shares, self._slot.number, attempt.revision)
             return outcome
@@ -350,6 +355,7 @@ class Intake:
     async def _hold_slot(self) -> None:
         if not self._slot_certain:
             await self._slot.acquire()
+            await self._folding.take_over(self._slot.number)
             await self._patterns.reread(self._slot.number)
             self._slot_certain = True
 
@@ -375,6 +381,7 @@ class _Attempt:
         self._assignments = assignments
         self._projects = projects
         self.changes: list[tuple[StoredFeedback | None, StoredFeedback]] = []
+        self.rollups = RollupDeltas()
         self.shares: dict[str, ShareChange] = {}
         self.revision = 0
         self._outcome: _Outcome | None = None
@@ -414,11 +421,11 @@ class _Attempt:
         after_fix = await intake._reviews.short_of_sample(plan.gaining, session)
         marks = plan.marks(intake._patterns.known_total, after_fix)
         self.changes = plan.changes()
-        self.shares = plan.shares()
+        self.rollups, self.shares = plan.rollups(), plan.shares()
         await intake._feedback.write(plan.added, plan.changed, session)
         await intake._requests.add(list(made.values()), session=session)
-        await intake._rollups.write(plan.rollups(), plan.writer, session)
-        await intake._patterns.write(plan.started, self.shares, plan.writer, self.revision, session)
+        await intake._folding.write(self.rollups, self.shares, plan.writer, self.revision, session)
+        await intake._patterns.write(plan.started, session)
         await intake._joining.write(self.changes, plan.writer, self.revision, session)
         await intake._marks.add(marks, plan.now, session)
         for project in self._projects.values():

@@ -5,7 +5,7 @@ whole numbers, so that a recount gives the very same.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -13,6 +13,7 @@ from typing import Literal
 from uptake_service.clock import hour_of
 from uptake_service.feedback.model import Content, FeedbackState, FeedbackType, Sentiment, StoredFeedback
 from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.mongo.journal import Journal
 from uptake_service.mongo.transactions import snapshot
 
 Dimension = Literal["all", "model", "source", "pattern"]
@@ -58,6 +59,31 @@ class RollupDeltas:
             counts = self.by_key[RollupKey(feedback.project, hour, dimension, value)]
             for name, number in share.items():
                 counts[name] = counts.get(name, 0) + sign * number
+
+    @classmethod
+    def of(cls, documents: Iterable[Document]) -> "RollupDeltas":
+        """The changes that `documents` gave."""
+        deltas = cls()
+        for document in documents:
+            add(deltas.by_key[_key_of(document)], document["counts"])
+        return deltas
+
+    def merge(self, other: "RollupDeltas") -> None:
+        for key, counts in other.by_key.items():
+            add(self.by_key[key], counts)
+
+    def documents(self) -> list[Document]:
+        """What changed, as the journal holds it: {project, hour, dimension, value, counts}."""
+        return [
+            {
+                "project": key.project,
+                "hour": key.hour,
+                "dimension": key.dimension,
+                "value": key.value,
+                "counts": counts,
+            }
+            for key, counts in self.changes().items()
+        ]
 
     def changes(self) -> dict[RollupKey, Counts]:
         """What changed, without what cancelled out."""
@@ -106,10 +132,14 @@ def add(total: Counts, counts: Mapping[str, int]) -> None:
 
 
 class RollupStore:
-    """The collection `rollups`: {_id, project, hour, dimension, value, writer, total, positive, ...}."""
+    """The collection `rollups`: {_id, project, hour, dimension, value, writer, total, positive, ...}.
+
+    Readers add what the journal holds.
+    """
 
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
+        self._journal = Journal(mongo)
         self._rollups = mongo.collection("rollups")
 
     async def open(self) -> None:
@@ -159,6 +189,9 @@ class RollupStore:
                 {"project": project, "dimension": dimension, "hour": {"$gte": start, "$lt": end}}, session=session
             ):
                 add(totals[start_of(document["hour"]), document["value"]], document)
+            for change in await self._journal.rollups(session):
+                if (change["project"], change["dimension"]) == (project, dimension) and start <= change["hour"] < end:
+                    add(totals[start_of(change["hour"]), change["value"]], change["counts"])
         return dict(totals)
 
     async def by_value(self, project: str, dimension: Dimension, start: datetime, end: datetime) -> dict[str, Counts]:
@@ -178,8 +211,9 @@ class RollupStore:
         """Every rollup of every project, the writers added up: what a recount is held against."""
         totals: defaultdict[RollupKey, Counts] = defaultdict(dict)
         async for document in self._rollups.stream({}, session=session):
-            key = RollupKey(document["project"], document["hour"], document["dimension"], document["value"])
-            add(totals[key], document)
+            add(totals[_key_of(document)], document)
+        for change in await self._journal.rollups(session):
+            add(totals[_key_of(change)], change["counts"])
         return dict(totals)
 
     async def _total(self, condition: Document, start: datetime, end: datetime, session: Session) -> Counts:
@@ -187,4 +221,11 @@ class RollupStore:
         hours = {"hour": {"$gte": start, "$lt": end}}
         for document in await self._rollups.find(condition | hours, session=session):
             add(total, document)
+        for change in await self._journal.rollups(session):
+            if start <= change["hour"] < end and all(change[name] == value for name, value in condition.items()):
+                add(total, change["counts"])
         return total
+
+
+def _key_of(document: Document) -> RollupKey:
+    return RollupKey(document["project"], document["hour"], document["dimension"], document["value"])

@@ -2,14 +2,15 @@
 
 Two collections. `patterns` holds what a pattern is: {_id, project, representative_query, embedder, create_time,
 review_id}. `pattern_shares` holds what one writer put into it: {_id, pattern, writer, project, total, negative,
-vector_sum, revision}; a pattern's numbers are the sum of its shares, so that replicas never contend for them. The
-index in memory changes only after a commit, and follows other writers by their revisions.
+vector_sum, revision}; a pattern's numbers are the sum of its shares and of what the journal holds of them, so that
+replicas never contend for them. The index in memory changes only after a commit, and follows other writers by their
+revisions.
 """
 
 import asyncio
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 from uptake_service.feedback.model import FeedbackState, Sentiment, StoredFeedback
 from uptake_service.model import Model
 from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.mongo.journal import Journal
+from uptake_service.mongo.leases import Writers
+from uptake_service.mongo.transactions import snapshot
 from uptake_service.patterns.embed import Embedder, normalise_query, quantise
 from uptake_service.patterns.index import JOIN_THRESHOLD, PatternIndex
 
@@ -96,6 +100,16 @@ class ShareChange:
             share.vector_sum + self.vector_sum,
         )
 
+    def document(self, pattern_id: str) -> Document:
+        """The change as the journal holds it."""
+        return {
+            "pattern": pattern_id,
+            "project": self.project,
+            "total": self.total,
+            "negative": self.negative,
+            "vector_sum": _packed(self.vector_sum),
+        }
+
     @property
     def empty(self) -> bool:
         return not (self.total or self.negative or self.vector_sum.any())
@@ -115,10 +129,13 @@ class Patterns:
     def __init__(self, mongo: Mongo, embedder: Embedder, threshold: float | None) -> None:
         self._patterns = mongo.collection("patterns")
         self._shares = mongo.collection("pattern_shares")
-        self._writers_collection = mongo.collection("writers")
+        self._mongo = mongo
+        self._slots = Writers(mongo)
+        self._journal = Journal(mongo)
         self._embedder = embedder
         self._threshold = JOIN_THRESHOLD if threshold is None else threshold
         self._writers: defaultdict[int, _Writer] = defaultdict(_Writer)
+        self._own: int | None = None
         self._indexes: dict[str, PatternIndex] = {}
         # The index is read in threads; whoever changes it must wait for them.
         self._lock = asyncio.Lock()
@@ -158,47 +175,42 @@ class Patterns:
         if not wanted:
             return {}
         documents = await self._patterns.find({"_id": {"$in": wanted}})
-        totals = await self.totals(wanted)
+        await self.refresh()
         return {
             document["_id"]: Pattern(
                 id=document["_id"],
                 project=document["project"],
                 representative_query=document["representative_query"],
                 create_time=document["create_time"],
-                total=totals[document["_id"]][0],
-                negative=totals[document["_id"]][1],
+                total=sum(share.total for share in self._known_shares(document["_id"])),
+                negative=sum(share.negative for share in self._known_shares(document["_id"])),
             )
             for document in documents
         }
 
-    async def totals(self, ids: Sequence[str], *, session: Session | None = None) -> defaultdict[str, tuple[int, int]]:
-        """How much feedback each pattern has and how much of it is negative, as committed; (0, 0) if none."""
+    async def totals(self, ids: Sequence[str], session: Session) -> Counter[str]:
+        """How much feedback each pattern has, as committed."""
         shares = await self._shares.find(
-            {"pattern": {"$in": list(ids)}}, projection={"pattern": 1, "total": 1, "negative": 1}, session=session
+            {"pattern": {"$in": list(ids)}}, projection={"pattern": 1, "total": 1}, session=session
         )
-        totals: defaultdict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
-        for share in shares:
-            total, negative = totals[share["pattern"]]
-            totals[share["pattern"]] = total + share["total"], negative + share["negative"]
+        totals: Counter[str] = Counter()
+        for share in (*shares, *await self._journal.shares(session)):
+            totals[share["pattern"]] += share["total"]
         return totals
 
     def known_total(self, pattern_id: str) -> int:
         """How much feedback a pattern has, as far as this process knows."""
-        return sum(writer.shares[pattern_id].total for writer in self._writers.values() if pattern_id in writer.shares)
+        return sum(share.total for share in self._known_shares(pattern_id))
+
+    def _known_shares(self, pattern_id: str) -> list[Share]:
+        return [writer.shares[pattern_id] for writer in self._writers.values() if pattern_id in writer.shares]
 
     async def set_review(self, pattern_id: str, review_id: str, session: Session) -> None:
         """Notes the review that the trigger opened for a pattern last."""
         await self._patterns.update({"_id": pattern_id}, {"$set": {"review_id": review_id}}, session=session)
 
-    async def write(
-        self,
-        started: Sequence[StoredFeedback],
-        changes: dict[str, ShareChange],
-        writer: int,
-        revision: int,
-        session: Session,
-    ) -> None:
-        """Writes new patterns, by the feedback that started each, and this writer's changed shares."""
+    async def write(self, started: Sequence[StoredFeedback], session: Session) -> None:
+        """Writes new patterns, by the feedback that started each."""
         await self._patterns.update_each(
             [
                 (
@@ -218,11 +230,26 @@ class Patterns:
             upsert=True,
             session=session,
         )
-        own = self._writers[writer].shares
-        updates: list[tuple[Document, Document]] = []
-        for pattern_id, change in changes.items():
-            share = change.applied_to(own.get(pattern_id))
-            updates.append(
+
+    async def shares_of(self, writer: int, ids: Collection[str]) -> tuple[int, dict[str, Share]]:
+        """A writer's shares of these patterns, and the revision of its slot up to which they hold its commits."""
+        async with self._lock:
+            known = self._writers[writer]
+            return known.revision, {id: known.shares[id] for id in ids if id in known.shares}
+
+    async def write_shares(
+        self, shares: Mapping[str, Share], revision_of: Mapping[str, int], writer: int, session: Session
+    ) -> None:
+        """Writes a writer's shares of patterns as they are at a revision of its slot, in place of what is there.
+
+        Args:
+            shares: The shares, by pattern.
+            revision_of: For each pattern the last revision that changed its share.
+            writer: The slot.
+            session: The transaction.
+        """
+        await self._shares.update_each(
+            [
                 (
                     {"_id": f"{pattern_id}/{writer}"},
                     {
@@ -232,13 +259,16 @@ class Patterns:
                             "project": share.project,
                             "total": share.total,
                             "negative": share.negative,
-                            "vector_sum": share.vector_sum.astype("<i4").tobytes(),
-                            "revision": revision,
+                            "vector_sum": _packed(share.vector_sum),
+                            "revision": revision_of[pattern_id],
                         }
                     },
                 )
-            )
-        await self._shares.update_each(updates, upsert=True, session=session)
+                for pattern_id, share in shares.items()
+            ],
+            upsert=True,
+            session=session,
+        )
 
     async def committed(self, changes: dict[str, ShareChange], writer: int, revision: int) -> None:
         """Brings the index up to what this process has just committed under `revision`."""
@@ -249,40 +279,51 @@ class Patterns:
                 self._put(pattern_id, change.project)
             known.revision = revision
 
-    async def refresh(self, *, own: int | None = None) -> None:
+    async def refresh(self) -> None:
         """Reads what other writers committed since the last time.
 
         A writer's commits are numbered one by one under its slot, so none can hide behind a later one.
-
-        Args:
-            own: This process's own slot, which `committed` keeps up to date; None reads all.
         """
-        for slot in await self._writers_collection.find({}, projection={"revision": 1}):
-            if slot["_id"] != own and slot["revision"] > self._writers[slot["_id"]].revision:
-                await self._read_writer(slot["_id"], slot["revision"])
+        if any(self._is_news(slot) for slot in (await self._slots.revisions()).items()):
+            async with snapshot(self._mongo) as session:
+                for slot in (await self._slots.revisions(session)).items():
+                    if self._is_news(slot):
+                        await self._read_writer(*slot, self._writers[slot[0]].revision, session)
 
     async def reread(self, writer: int) -> None:
-        """Reads all of one writer's shares anew: a slot that was taken over, or a commit of unknown outcome."""
-        slot = await self._writers_collection.get({"_id": writer})
-        async with self._lock:
-            self._writers[writer].revision = 0
-        if slot is not None:
-            await self._read_writer(writer, slot["revision"])
+        """Reads all of one writer's shares anew: of the slot that this process has just taken, or taken again after a
+        commit of unknown outcome. From then on `committed` keeps them up to date."""
+        self._own = writer
+        async with snapshot(self._mongo) as session:
+            revisions = await self._slots.revisions(session)
+            await self._read_writer(writer, revisions[writer], 0, session)
 
-    async def _read_writer(self, writer: int, revision: int) -> None:
-        known = self._writers[writer]
-        documents = await self._shares.find({"writer": writer, "revision": {"$gt": known.revision}})
+    def _is_news(self, slot: tuple[int, int]) -> bool:
+        writer, revision = slot
+        return writer != self._own and revision > self._writers[writer].revision
+
+    async def _read_writer(self, writer: int, revision: int, after: int, session: Session) -> None:
+        documents = await self._shares.find({"writer": writer, "revision": {"$gt": after}}, session=session)
+        commits = await self._journal.of_writer(writer, after, session)
         async with self._lock:
+            known = self._writers[writer]
+            if after == 0:
+                known.shares = {}
+            elif known.revision != after:
+                return  # Another read of the same was quicker.
             for document in documents:
-                pattern_id = document["pattern"]
-                known.shares[pattern_id] = Share(
-                    document["project"],
-                    document["total"],
-                    document["negative"],
-                    np.frombuffer(document["vector_sum"], dtype="<i4").astype(np.int32),
+                known.shares[document["pattern"]] = Share(
+                    document["project"], document["total"], document["negative"], _unpacked(document["vector_sum"])
                 )
-                self._put(pattern_id, document["project"])
-            # Not the newest revision seen: of a commit that came in between only a part may have been read.
+            # A share holds what was folded into it; what the journal still has of its pattern came later.
+            changes = [change for commit in commits for change in commit["shares"]]
+            for document in changes:
+                change = ShareChange(
+                    document["project"], _unpacked(document["vector_sum"]), document["total"], document["negative"]
+                )
+                known.shares[document["pattern"]] = change.applied_to(known.shares.get(document["pattern"]))
+            for document in (*documents, *changes):
+                self._put(document["pattern"], document["project"])
             known.revision = revision
 
     def _index(self, project: str) -> PatternIndex:
@@ -292,7 +333,7 @@ class Patterns:
         return index
 
     def _put(self, pattern_id: str, project: str) -> None:
-        shares = [writer.shares[pattern_id] for writer in self._writers.values() if pattern_id in writer.shares]
+        shares = self._known_shares(pattern_id)
         vector_sum = (
             shares[0].vector_sum
             if len(shares) == 1
@@ -351,11 +392,21 @@ def similarities(vector: bytes, others: Sequence[bytes]) -> list[float]:
 async def changed_since(mongo: Mongo, revisions: Mapping[int, int], session: Session | None = None) -> set[str]:
     """The patterns of which feedback was written after these revisions of the writers' slots."""
     changed: set[str] = set()
-    for slot in await mongo.collection("writers").find({}, projection={"revision": 1}, session=session):
-        known = revisions.get(slot["_id"], 0)
-        if slot["revision"] > known:
+    for writer, revision in (await Writers(mongo).revisions(session)).items():
+        known = revisions.get(writer, 0)
+        if revision > known:
+            # In this order: what is folded between the two is then found as a share.
+            changed |= await Journal(mongo).patterns_since(writer, known, session)
             shares = await mongo.collection("pattern_shares").find(
-                {"writer": slot["_id"], "revision": {"$gt": known}}, projection={"pattern": 1}, session=session
+                {"writer": writer, "revision": {"$gt": known}}, projection={"pattern": 1}, session=session
             )
             changed.update(share["pattern"] for share in shares)
     return changed
+
+
+def _packed(vector_sum: NDArray[np.int32]) -> bytes:
+    return vector_sum.astype("<i4").tobytes()
+
+
+def _unpacked(stored: bytes) -> NDArray[np.int32]:
+    return np.frombuffer(stored, dtype="<i4").astype(np.int32)

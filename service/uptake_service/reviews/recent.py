@@ -109,11 +109,11 @@ class RecentFeedback:
                 found[id] = window.evidence[::-1]
         missing = [id for id in wanted if id not in found]
         # More than there is would be looked for through all time.
-        totals = await self._patterns.totals(missing, session=session) if missing else {}
+        totals = await self._patterns.totals(missing, session) if missing else {}
         for id in missing:
             number = wanted[id] + _SPARE
             found[id] = await self._feedback.newest_of_pattern(
-                id, min(number, totals[id][0]), width=_LOOK_BACK / max(touched[id], 1), session=session
+                id, min(number, totals[id]), width=_LOOK_BACK / max(touched[id], 1), session=session
             )
             if id not in self._written:
                 self._windows[id] = _Window(found[id][::-1], whole=len(found[id]) < number)

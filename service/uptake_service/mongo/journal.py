@@ -1,0 +1,66 @@
+"""The journal: what commits changed of the numbers, one document a commit, until it is folded into them.
+
+To count one batch in its places (an hour's rollups, patterns' shares) costs more than to store its feedback, and the
+next batch counts in the same places again. So a commit writes what it changes as one document; every few seconds the
+writer adds what gathered to the places in one transaction. Who reads numbers adds what the journal holds of them, in
+the same snapshot.
+"""
+
+from collections.abc import Sequence
+
+from uptake_service.mongo.client import Document, Mongo, Session
+
+
+class Journal:
+    """The collection `journal`: {_id: "writer/revision", writer, revision, rollups: [...], shares: [...]}.
+
+    What an entry of the two lists looks like is known to who counts in those places.
+    """
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._journal = mongo.collection("journal")
+
+    async def add(
+        self, writer: int, revision: int, rollups: list[Document], shares: list[Document], session: Session
+    ) -> None:
+        """Writes what the commit of a slot's revision changes."""
+        await self._journal.insert(
+            {
+                "_id": f"{writer}/{revision}",
+                "writer": writer,
+                "revision": revision,
+                "rollups": rollups,
+                "shares": shares,
+            },
+            session=session,
+        )
+
+    async def of_writer(self, writer: int, after: int, session: Session) -> list[Document]:
+        """What a slot's commits after a revision changed, oldest first."""
+        documents = await self._journal.find({"writer": writer}, session=session)
+        return sorted(
+            (document for document in documents if document["revision"] > after),
+            key=lambda document: int(document["revision"]),
+        )
+
+    async def rollups(self, session: Session) -> list[Document]:
+        """All changes of rollups that are not folded in yet."""
+        documents = await self._journal.find({}, projection={"rollups": 1}, session=session)
+        return [change for document in documents for change in document["rollups"]]
+
+    async def shares(self, session: Session) -> list[Document]:
+        """All changes of patterns' shares that are not folded in yet."""
+        documents = await self._journal.find({}, projection={"shares": 1}, session=session)
+        return [change for document in documents for change in document["shares"]]
+
+    async def patterns_since(self, writer: int, revision: int, session: Session | None) -> set[str]:
+        """The patterns whose shares a slot's commits after `revision` changed, of those not folded in yet."""
+        documents = await self._journal.find(
+            {"writer": writer, "revision": {"$gt": revision}}, projection={"shares.pattern": 1}, session=session
+        )
+        return {change["pattern"] for document in documents for change in document["shares"]}
+
+    async def remove(self, writer: int, revisions: Sequence[int], session: Session) -> bool:
+        """Takes commits out that are folded in; tells whether all of them were there."""
+        removed = await self._journal.delete_each([f"{writer}/{revision}" for revision in revisions], session=session)
+        return removed == len(revisions)
