@@ -77,7 +77,9 @@ def cli() -> None:
 @_setting_options("host", "port", "mongodb_uri", "database", "data_dir", "allow_insecure", "require_keys", "log_level")
 def serve(**flags: Any) -> None:
     """Run the service until SIGTERM or Ctrl-C."""
-    from uptake_service.app import serve as run  # Heavy: only this command needs it.
+    import uvloop  # Heavy, like the next: only this command needs them.
+
+    from uptake_service.app import serve as run
 
     settings = load_settings(**flags)
     configure_logging(settings.log_level)
@@ -85,7 +87,7 @@ def serve(**flags: Any) -> None:
     def ready(port: int) -> None:
         _log.info("listening on %s:%d", settings.host, port)
 
-    asyncio.run(run(settings, ready))
+    uvloop.run(run(settings, ready))
 
 
 @cli.command()
