@@ -80,7 +80,8 @@ class _Bench:
         """CollectFeedback beside the echo and insert_one."""
 
         async def echo() -> Load:
-            return await closed_loop(self._echo_channel.unary_unary(_COLLECT), self._messages(1), in_flight, SECONDS)
+            messages = itertools.cycle(self._messages(1))
+            return await closed_loop(self._echo_channel.unary_unary(_COLLECT), messages, in_flight, SECONDS)
 
         async def insert() -> Load:
             plain = await self._plain()

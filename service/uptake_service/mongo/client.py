@@ -3,8 +3,10 @@
 Nothing outside this folder imports motor or pymongo, so that moving to another driver changes one folder.
 """
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,10 +34,10 @@ Document = dict[str, Any]
 Filter = Mapping[str, Any]
 Update = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Sort = Sequence[tuple[str, int]]
-Session = AsyncIOMotorClientSession
 
 _DUPLICATE_KEY = 11000
 _CHANGE_WAIT_MILLISECONDS = 500
+_TRANSACTION_THREADS = 16
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _INDEX_OF_DUPLICATE = re.compile(r"index: (?:\S+\.\$)?(\S+)")
@@ -54,6 +56,74 @@ class Transient(Exception):
     """A transaction was aborted by a conflict or a lost connection; run again it may well succeed."""
 
 
+class Session:
+    """A session of the driver, for one transaction at a time.
+
+    Writes of which nobody wants to know more than that they were made wait for the next statement whose answer is
+    wanted, at the latest the commit, and go with it: each statement for itself would cost a change to a thread of the
+    driver and back. Their errors come from that statement.
+    """
+
+    def __init__(self, driver: AsyncIOMotorClientSession, threads: ThreadPoolExecutor) -> None:
+        self.driver = driver
+        self._threads = threads
+        self._later: list[Callable[[], object]] = []
+
+    async def __aenter__(self) -> "Session":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.driver.end_session()
+
+    def start_transaction(self) -> None:
+        """Snapshot reads; commits go to a majority and are journaled."""
+        self._later.clear()
+        self.driver.start_transaction(
+            read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
+        )
+
+    def later(self, write: Callable[[], object]) -> None:
+        """Lets a write wait, which is a call of the driver that blocks."""
+        self._later.append(write)
+
+    async def settle(self) -> None:
+        """Makes the writes that wait."""
+        if self._later:
+            with translated():
+                await self._in_thread(self._run_later)
+
+    async def commit(self) -> None:
+        """Makes the writes that wait, and commits; may be called again when the outcome is not known.
+
+        Raises:
+            PyMongoError: As the driver tells it, for its labels.
+        """
+        await self._in_thread(self._commit)
+
+    async def abort(self) -> None:
+        """Rolls back, if the transaction is still open."""
+        self._later.clear()
+        if self.driver.delegate.in_transaction:
+            await self.driver.abort_transaction()
+
+    async def _in_thread(self, run: Callable[[], None]) -> None:
+        """Runs what blocks. Who is cancelled waits for its end, lest it goes on in a session that is rolled back."""
+        running = asyncio.get_running_loop().run_in_executor(self._threads, run)
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait({running})
+            raise
+
+    def _run_later(self) -> None:
+        while self._later:
+            self._later.pop(0)()
+
+    def _commit(self) -> None:
+        self._run_later()
+        self.driver.delegate.commit_transaction()
+
+
 class Mongo:
     """A database on a replica set or sharded cluster."""
 
@@ -61,6 +131,7 @@ class Mongo:
         self.client = client
         self.uri = uri
         self.timeout_seconds = timeout_seconds
+        self._threads = ThreadPoolExecutor(_TRANSACTION_THREADS, "transactions")
         self.database = client.get_database(
             database,
             codec_options=CodecOptions(tz_aware=True),
@@ -100,10 +171,11 @@ class Mongo:
 
     async def start_session(self) -> Session:
         with translated():
-            return await self.client.start_session()
+            return Session(await self.client.start_session(), self._threads)
 
     def close(self) -> None:
         self.client.close()
+        self._threads.shutdown(wait=False)
 
 
 class Collection:
@@ -138,7 +210,7 @@ class Collection:
         session: Session | None = None,
     ) -> Document | None:
         with translated():
-            return await self._collection.find_one(filter, projection, sort=sort, session=session)
+            return await self._collection.find_one(filter, projection, sort=sort, session=await _settled(session))
 
     async def find(
         self,
@@ -150,7 +222,7 @@ class Collection:
         session: Session | None = None,
     ) -> list[Document]:
         with translated():
-            cursor = self._collection.find(filter, projection, sort=sort, limit=limit, session=session)
+            cursor = self._collection.find(filter, projection, sort=sort, limit=limit, session=await _settled(session))
             return await cursor.to_list(None)
 
     async def find_with_now(self, filter: Filter, *, session: Session | None = None) -> list[Document]:
@@ -219,7 +291,7 @@ class Collection:
         """Like find, for more documents than memory should hold."""
         with translated():
             async for document in self._collection.find(
-                filter, projection, sort=sort, session=session, batch_size=1000
+                filter, projection, sort=sort, session=await _settled(session), batch_size=1000
             ):
                 yield document
 
@@ -241,26 +313,32 @@ class Collection:
         self, pipeline: Sequence[Mapping[str, Any]], *, session: Session | None = None
     ) -> list[Document]:
         with translated():
-            return await self._collection.aggregate(list(pipeline), session=session).to_list(None)
+            return await self._collection.aggregate(list(pipeline), session=await _settled(session)).to_list(None)
 
     async def count(self, filter: Filter, *, session: Session | None = None) -> int:
         with translated():
-            return await self._collection.count_documents(filter, session=session)
+            return await self._collection.count_documents(filter, session=await _settled(session))
 
     async def insert(self, document: Document, *, session: Session | None = None) -> None:
-        with translated():
-            await self._collection.insert_one(document, session=session)
+        await self.insert_many([document], session=session)
 
     async def insert_many(self, documents: Sequence[Document], *, session: Session | None = None) -> None:
-        """Inserts all in one message, ordered; no documents is no message."""
-        if documents:
-            with translated():
-                await self._collection.insert_many(documents, session=session)
+        """Inserts all in one message, ordered; no documents is no message. In a transaction it waits for the next
+        statement that is answered."""
+        if not documents:
+            return
+        if session is not None:
+            session.later(lambda: self._collection.delegate.insert_many(documents, session=session.driver.delegate))
+            return
+        with translated():
+            await self._collection.insert_many(documents)
 
     async def update(self, filter: Filter, update: Update, *, session: Session | None = None) -> bool:
         """Updates one document; tells whether there was one."""
         with translated():
-            return (await self._collection.update_one(filter, update, session=session)).matched_count > 0
+            return (
+                await self._collection.update_one(filter, update, session=await _settled(session))
+            ).matched_count > 0
 
     async def update_and_get(
         self, filter: Filter, update: Sequence[Mapping[str, Any]], *, session: Session | None = None
@@ -268,7 +346,7 @@ class Collection:
         """Updates one document by the stages of a pipeline, which know $$NOW; returns what it is then, None without."""
         with translated():
             found: Document | None = await self._collection.find_one_and_update(
-                filter, list(update), return_document=ReturnDocument.AFTER, session=session
+                filter, list(update), return_document=ReturnDocument.AFTER, session=await _settled(session)
             )
             return found
 
@@ -278,17 +356,19 @@ class Collection:
         *,
         upsert: bool = False,
         session: Session | None = None,
-    ) -> int:
-        """Makes many one-document updates in one message; tells how many documents matched."""
+    ) -> None:
+        """Makes many one-document updates in one message. In a transaction it waits for the next statement that is
+        answered."""
         if not updates:
-            return 0
-        with translated():
-            result = await self._collection.bulk_write(
-                [UpdateOne(filter, update, upsert=upsert) for filter, update in updates],
-                ordered=False,
-                session=session,
+            return
+        operations = [UpdateOne(filter, update, upsert=upsert) for filter, update in updates]
+        if session is not None:
+            session.later(
+                lambda: self._collection.delegate.bulk_write(operations, ordered=False, session=session.driver.delegate)
             )
-            return result.matched_count
+            return
+        with translated():
+            await self._collection.bulk_write(operations, ordered=False)
 
     async def delete_each(self, ids: Sequence[str], *, session: Session | None = None) -> int:
         """Deletes documents by _id in one message; tells how many there were."""
@@ -296,13 +376,20 @@ class Collection:
             return 0
         with translated():
             result = await self._collection.bulk_write(
-                [DeleteOne({"_id": id}) for id in ids], ordered=False, session=session
+                [DeleteOne({"_id": id}) for id in ids], ordered=False, session=await _settled(session)
             )
             return result.deleted_count
 
     async def delete_many(self, filter: Filter, *, session: Session | None = None) -> int:
         with translated():
-            return (await self._collection.delete_many(filter, session=session)).deleted_count
+            return (await self._collection.delete_many(filter, session=await _settled(session))).deleted_count
+
+
+async def _settled(session: Session | None) -> AsyncIOMotorClientSession | None:
+    if session is None:
+        return None
+    await session.settle()
+    return session.driver
 
 
 @contextmanager

@@ -55,7 +55,9 @@ class RequestRecords:
 
     async def open(self) -> None:
         """Makes the index, and the secret that all replicas share, if they are not there."""
-        await self._records.create_index([("expire_time", 1)], expire_after_seconds=0)
+        await self._records.create_index(
+            [("expire_time", 1)], expire_after_seconds=0, where={"expire_time": {"$exists": True}}
+        )
         with contextlib.suppress(DuplicateKey):
             await self._secrets.insert({"_id": "requests", "key": secrets.token_bytes(32)})
         stored = await self._secrets.get({"_id": "requests"})

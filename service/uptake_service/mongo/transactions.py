@@ -6,9 +6,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
-from pymongo import WriteConcern
 from pymongo.errors import ConnectionFailure, PyMongoError
-from pymongo.read_concern import ReadConcern
 
 from uptake_service.errors import Conflict, DatabaseUnavailable
 from uptake_service.mongo.client import Mongo, Session, Transient, translated
@@ -36,9 +34,7 @@ async def transaction(mongo: Mongo, body: Callable[[Session], Awaitable[T]]) -> 
     async with await mongo.start_session() as session:
         while True:
             try:
-                session.start_transaction(
-                    read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
-                )
+                session.start_transaction()
                 result = await body(session)
                 await _commit(session, deadline)
             except Transient as error:
@@ -65,7 +61,7 @@ async def snapshot(mongo: Mongo) -> AsyncIterator[Session]:
         DatabaseUnavailable: The connection or the snapshot was lost; what was read so far is worth nothing.
     """
     async with await mongo.start_session() as session:
-        session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority"))
+        session.start_transaction()
         try:
             yield session
         except Transient as error:
@@ -78,7 +74,7 @@ async def _commit(session: Session, deadline: float) -> None:
     loop = asyncio.get_running_loop()
     while True:
         try:
-            await session.commit_transaction()
+            await session.commit()
         except PyMongoError as error:
             if error.has_error_label("UnknownTransactionCommitResult") and loop.time() < deadline:
                 await asyncio.sleep(_FIRST_PAUSE_SECONDS)
@@ -92,5 +88,4 @@ async def _commit(session: Session, deadline: float) -> None:
 async def _abort(session: Session) -> None:
     # Of a transaction that the server dropped by itself; the error that led here is the one to tell.
     with contextlib.suppress(PyMongoError):
-        if session.delegate.in_transaction:
-            await session.abort_transaction()
+        await session.abort()

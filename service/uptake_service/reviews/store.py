@@ -77,6 +77,7 @@ class ReviewStore:
     async def open(self) -> None:
         await self._reviews.create_index([("pattern_id", 1)], unique=True, where={"active": True})
         await self._reviews.create_index([("pattern_id", 1), ("create_time", -1)])
+        await self._reviews.create_index([("fix_sampled", 1), ("pattern_id", 1)])
         for sort in SORTS.values():
             await self._reviews.create_index([("project", 1), *sort])
         await self._reviews.create_index([("state", 1), ("claim.expire_time", 1)])
@@ -145,7 +146,7 @@ class ReviewStore:
         found: set[str] = set()
         for start in range(0, len(pattern_ids), _IDS_AT_ONCE):
             documents = await self._reviews.find(
-                {"pattern_id": {"$in": pattern_ids[start : start + _IDS_AT_ONCE]}, "fix_sampled": False},
+                {"fix_sampled": False, "pattern_id": {"$in": pattern_ids[start : start + _IDS_AT_ONCE]}},
                 projection={"pattern_id": 1},
                 session=session,
             )
