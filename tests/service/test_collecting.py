@@ -753,8 +753,8 @@ async def test_what_lies_on_the_edge_of_a_window_of_time_is_found(service: Servi
     )
     assert [document["interaction"]["id"] for document in found] == ["i0", "i1", "i2", "i3"]
     store = FeedbackStore(service.mongo, Clock())
-    since = store.of_pattern_since(found[0]["pattern_id"], near - timedelta(seconds=10))
-    assert [feedback.interaction.id async for feedback in since] == ["i0", "i1"]
+    since = store.answers_since(found[0]["pattern_id"], near - timedelta(seconds=10), 1000)
+    assert [evidence.id async for evidence, _ in since] == [document["_id"] for document in found[:2]]
 
 
 async def test_a_pattern_is_read_to_its_end_however_much_of_it_occurred_at_once(service: Service) -> None:
@@ -762,5 +762,7 @@ async def test_a_pattern_is_read_to_its_end_however_much_of_it_occurred_at_once(
     feedback = [thumbs_up(f"i{number}", query="q", occur_time=times[number % 3]) for number in range(450)]
     stored = [result.feedback async for result in service.client.collect_many(feedback)]
     by_age = sorted(stored, key=lambda item: (item.occur_time.ToDatetime(), item.id), reverse=True)
-    since = FeedbackStore(service.mongo, Clock()).of_pattern_since(stored[0].pattern_id, times[1])
-    assert [item.id async for item in since] == [item.id for item in by_age[:300]]
+    store = FeedbackStore(service.mongo, Clock())
+    for limit, found in ((1000, 300), (300, 300), (299, 299), (120, 120)):
+        since = store.answers_since(stored[0].pattern_id, times[1], limit)
+        assert [evidence.id async for evidence, _ in since] == [item.id for item in by_age[:found]]

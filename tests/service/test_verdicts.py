@@ -327,6 +327,54 @@ async def test_a_regression_long_after_reopens_the_review_with_its_history(start
     await adds_up(service)
 
 
+async def test_the_trigger_sees_a_regression_after_a_change_of_knowledge_under_the_same_versions(
+    start_service: StartService,
+) -> None:
+    service = await start_service(verdict_interval_seconds=60)
+    client, same = service.client, {"prompt": "1"}
+    _, review = await fixed(client, versions=same)
+    answered = datetime.now(UTC) - timedelta(hours=1)
+    old = [thumbs_down(f"old-{n}", query=QUERY, versions=same, interaction_create_time=answered) for n in range(5)]
+    [_ async for _ in client.collect_many(old)]
+    assert (await client.reviews.get(review.id)).review.state == review_pb2.REVIEW_STATE_RESOLVED
+    await votes(client, "late", 5, 3, versions=same)
+    assert (await client.reviews.get(review.id)).review.reopen_count == 1
+    await adds_up(service)
+
+
+async def test_once_a_new_version_answers_the_trigger_leaves_old_ones_alone(start_service: StartService) -> None:
+    service = await start_service(verdict_interval_seconds=60)
+    client = service.client
+    _, review = await fixed(client, versions={"index": "1"})
+    await votes(client, "new", 0, 1, versions={"index": "2"})
+    await votes(client, "old", 20, 0, versions={"index": "1"})
+    assert (await client.reviews.get(review.id)).review.state == review_pb2.REVIEW_STATE_RESOLVED
+    await adds_up(service)
+    await votes(client, "bad", 5, 0, versions={"index": "2"})
+    found = (await client.reviews.get(review.id)).review
+    assert (found.state, found.sample_size) == (review_pb2.REVIEW_STATE_OPEN, 6)
+    await adds_up(service)
+
+
+async def test_of_what_old_versions_get_the_trigger_looks_through_a_thousand(start_service: StartService) -> None:
+    service = await start_service(verdict_interval_seconds=60)
+    client = service.client
+    now, old, new = datetime.now(UTC), {"prompt": "1"}, {"prompt": "2"}
+    await votes(client, "before", 40, 60, start=now - timedelta(hours=5), versions=old)
+    (review,) = [each async for each in client.reviews.list()]
+    claim = await client.reviews.claim(review.id, "ann")
+    await claim.resolve("done", fix_time=now - timedelta(hours=2))
+    await votes(client, "first", 2, 0, start=now - timedelta(hours=1), versions=new)
+    await votes(client, "still", 0, 1000, start=now - timedelta(minutes=50), versions=old)
+    await votes(client, "next", 2, 0, start=now - timedelta(minutes=10), versions=new)
+    assert (await client.reviews.get(review.id)).review.state == review_pb2.REVIEW_STATE_RESOLVED
+    await adds_up(service)
+    await votes(client, "more", 1, 0, start=now - timedelta(minutes=5), versions=new)
+    found = (await client.reviews.get(review.id)).review
+    assert (found.state, found.sample_size) == (review_pb2.REVIEW_STATE_OPEN, 3)
+    await adds_up(service)
+
+
 async def test_two_replicas_tell_of_a_verdict_once(start_service: StartService) -> None:
     first, second = [await start_service(verdict_interval_seconds=0.1) for _ in range(2)]
     correction, _ = await fixed(first.client)

@@ -6,7 +6,6 @@ from itertools import islice
 
 from uptake_service.corrections.model import Look, Measured, Votes
 from uptake_service.corrections.verdict import LOOKS
-from uptake_service.feedback.model import CorrectionKind
 from uptake_service.feedback.store import Vote
 from uptake_service.reviews.model import Fix
 
@@ -32,21 +31,13 @@ class Counted:
 class Counting:
     """Tells later answers from those of before a fix, vote by vote.
 
-    An answer's versions tell, where it has any and answers before the fix had: one not seen before is after it. New
-    instructions come with a new version. A change of knowledge leaves the product's versions as they were, and then
-    what it answers would never count; so there versions tell only once one was seen that was not there before the fix,
-    and no more if that happens when the last look has its votes. Where versions do not tell, the time of the answer
-    does, else that of the vote.
-
-    Args:
-        fix: The fix.
-        kind: What was corrected.
+    A new version that is first seen when the last look has its votes changes nothing any more.
     """
 
-    def __init__(self, fix: Fix, kind: CorrectionKind) -> None:
-        self._fix = fix
-        self._versions_may_tell = bool(fix.versions)
-        self._versions_tell = self._versions_may_tell and kind is CorrectionKind.BEHAVIOR
+    def __init__(self, fix: Fix) -> None:
+        self._versions_tell = fix.versions_tell
+        self._fix_by_versions = fix.model_copy(update={"versions_tell": True})
+        self._fix_by_time = fix.model_copy(update={"versions_tell": False})
         self._read = 0
         self._by_versions, self._by_time = _Told(), _Told()
 
@@ -67,12 +58,10 @@ class Counting:
         """Takes votes that occurred since the fix, oldest first, behind those before; MOST_READ in all."""
         for vote in islice(votes, MOST_READ - self._read):
             self._read += 1
-            is_new = bool(vote.versions - self._fix.versions)
-            is_after = vote.answer_time >= self._fix.time
-            if is_new and self._versions_may_tell and not self._by_time.full:
+            if self._fix_by_time.is_new(vote.answer) and not self._by_time.full:
                 self._versions_tell = True
-            self._by_time.add(vote, is_after)
-            self._by_versions.add(vote, is_new if vote.versions else is_after)
+            self._by_time.add(vote, self._fix_by_time.is_before(vote.answer))
+            self._by_versions.add(vote, self._fix_by_versions.is_before(vote.answer))
 
     @property
     def _told(self) -> "_Told":

@@ -144,7 +144,7 @@ class Measuring:
     async def _counted_until(self, correction: Correction, last: datetime | None, session: Session) -> Counted:
         fix, covered = correction.yardstick.fix, correction.covered_time
         end = min(last, covered) if last and covered else last or covered
-        counting = Counting(fix, correction.kind)
+        counting = Counting(fix)
         reading = self._feedback.votes_since(correction.yardstick.pattern_id, fix.time, end, session=session)
         async with aclosing(reading):
             async for votes in reading:

@@ -53,7 +53,7 @@ class VerdictRecount:
     def _counted(self, correction: Correction) -> Counted:
         fix, end = correction.yardstick.fix, correction.covered_time
         votes = [vote for vote in self._votes if vote.occur_time >= fix.time and (end is None or vote.occur_time < end)]
-        counting = Counting(fix, correction.kind)
+        counting = Counting(fix)
         counting.add(votes)
         return counting.counted
 

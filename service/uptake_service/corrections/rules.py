@@ -127,6 +127,11 @@ def reverted(
     return undone, restored, _revision(restored, revision, now)
 
 
+def fix_by(kinds: Iterable[CorrectionKind], fix: Fix) -> Fix:
+    """A fix as told apart by what was corrected; nothing is something that people did elsewhere."""
+    return fix.model_copy(update={"versions_tell": {*kinds} != {CorrectionKind.KNOWLEDGE}})
+
+
 def versions_under(fix: Fix, seen: Sequence[frozenset[tuple[str, str]]]) -> frozenset[tuple[str, str]]:
     """The versions of answers that came of a fix; answers without any of their own were given before or after it.
 

@@ -271,6 +271,7 @@ class CorrectionStore:
         if fix is None:
             versions = await self._feedback.versions_before(pattern_id, now) if pattern_id else frozenset()
             fix = Fix(time=now, versions=versions)
+        fix = rules.fix_by([draft.kind], fix)
         start, baseline = hour_of(fix.time - policy.issue_window), Votes()
         if pattern_id:
             seen = {review.trigger_feedback_id, *(r.feedback_id for r in review.examined.related)} if review else set()
@@ -331,7 +332,7 @@ class CorrectionStore:
             events: list[NewEvent] = []
             for place, (draft, yardstick) in enumerate(zip(drafts, yardsticks, strict=True)):
                 # The time of the fix, where the request names none, is known only now.
-                frozen = yardstick.model_copy(update={"fix": resolution.fix})
+                frozen = yardstick.model_copy(update={"fix": rules.fix_by([draft.kind], resolution.fix)})
                 with naming_item(f"corrections[{place}]"):
                     correction, told = await self.write(project, draft, author, frozen, session)
                 ids.append(correction.id)
@@ -364,7 +365,7 @@ class CorrectionStore:
             head = await targets.head(project, correction.target, session)
             assert head is not None  # noqa: S101  Its correction made it.
             covered = await self.get(project, correction.covers, session=session) if correction.covers else None
-            fix = Fix(time=self._clock.now(), versions=versions)
+            fix = rules.fix_by([correction.kind], Fix(time=self._clock.now(), versions=versions))
             undone, restored, new_head = rules.reverted(correction, covered, head, author, note, fix)
             events = []
             for changed in (undone, restored):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from uptake_service.model import Model
 
@@ -82,6 +83,18 @@ class Content(Model):
         return sentiment_of(self.type, self.rating)
 
 
+class Answer(NamedTuple):
+    """What tells whether the answer that feedback is about was given before something or after it.
+
+    Attributes:
+        time: When it was given, as far as is known: else when the feedback occurred.
+        versions: The versions (name, value) that gave it.
+    """
+
+    time: datetime
+    versions: frozenset[tuple[str, str]]
+
+
 class Draft(Model):
     """Feedback as a caller sends it, checked."""
 
@@ -96,6 +109,11 @@ class Draft(Model):
     def text(self) -> str:
         """The text that it is grouped by: the query, else the comment; empty if there is neither."""
         return self.interaction.query or self.content.comment
+
+    @property
+    def answer(self) -> Answer:
+        interaction = self.interaction
+        return Answer(interaction.create_time or self.occur_time, frozenset(interaction.versions.items()))
 
 
 class Feedback(Draft):

@@ -12,6 +12,7 @@ from uptake_service.clock import Clock
 from uptake_service.errors import Reason, not_found
 from uptake_service.feedback.model import (
     VOTES,
+    Answer,
     Content,
     CorrectionValue,
     Evidence,
@@ -42,12 +43,11 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What of a vote a correction is measured by. `answer_time` is when the answer was given, as far as is known."""
+    """What of a vote a correction is measured by."""
 
     id: str
     occur_time: datetime
-    answer_time: datetime
-    versions: frozenset[tuple[str, str]]
+    answer: Answer
     negative: bool
 
     @property
@@ -176,26 +176,17 @@ class FeedbackStore:
             limit=limit,
             session=session,
         )
-        return [
-            Evidence(
-                id=document["_id"],
-                type=FeedbackType(document["type"]),
-                sentiment=Sentiment(document["sentiment"]),
-                occur_time=document["occur_time"],
-                create_time=document["create_time"],
-                writer=document["writer"],
-                revision=document["revision"],
-            )
-            for document in documents
-        ]
+        return [_evidence(document) for document in documents]
 
-    async def of_pattern_since(
-        self, pattern_id: str, time: datetime, *, session: Session | None = None
-    ) -> AsyncIterator[StoredFeedback]:
-        """The active feedback of a pattern that occurred at `time` or later, newest first; read as it is asked for."""
+    async def answers_since(
+        self, pattern_id: str, time: datetime, limit: int, *, session: Session | None = None
+    ) -> AsyncIterator[tuple[Evidence, Answer]]:
+        """The active feedback of a pattern that occurred at `time` or later, newest first, at most `limit`, and the
+        answers that it is about; read as it is asked for."""
         rest: Document = {"state": FeedbackState.ACTIVE.value}
         most: datetime | None = None
-        while True:
+        for read in range(0, limit, _READ_AT_ONCE):
+            number = min(_READ_AT_ONCE, limit - read)
             documents = await self._feedback.find_newest(
                 {"pattern_id": pattern_id},
                 "occur_time",
@@ -203,13 +194,13 @@ class FeedbackStore:
                 least=time,
                 most=most,
                 near=self._clock.now(),
-                projection={"vector": 0},
-                limit=_READ_AT_ONCE,
+                projection=_EVIDENCE_FIELDS | {"interaction.versions": 1, "interaction.create_time": 1},
+                limit=number,
                 session=session,
             )
             for document in documents:
-                yield to_feedback(document)
-            if len(documents) < _READ_AT_ONCE:
+                yield _evidence(document), _answer(document)
+            if len(documents) < number:
                 return
             most = documents[-1]["occur_time"]
             rest = {"state": FeedbackState.ACTIVE.value, **after(NEWEST_FIRST, [most, documents[-1]["_id"]])}
@@ -302,8 +293,7 @@ class FeedbackStore:
             Vote(
                 id=document["_id"],
                 occur_time=document["occur_time"],
-                answer_time=document["interaction"]["create_time"] or document["occur_time"],
-                versions=_versions(document),
+                answer=_answer(document),
                 negative=document["sentiment"] == Sentiment.NEGATIVE.value,
             )
             for document in documents
@@ -462,10 +452,25 @@ def vote_of(feedback: StoredFeedback) -> Vote | None:
     return Vote(
         id=feedback.id,
         occur_time=feedback.occur_time,
-        answer_time=feedback.interaction.create_time or feedback.occur_time,
-        versions=frozenset(feedback.interaction.versions.items()),
+        answer=feedback.answer,
         negative=feedback.sentiment is Sentiment.NEGATIVE,
     )
+
+
+def _evidence(document: Document) -> Evidence:
+    return Evidence(
+        id=document["_id"],
+        type=FeedbackType(document["type"]),
+        sentiment=Sentiment(document["sentiment"]),
+        occur_time=document["occur_time"],
+        create_time=document["create_time"],
+        writer=document["writer"],
+        revision=document["revision"],
+    )
+
+
+def _answer(document: Document) -> Answer:
+    return Answer(document["interaction"]["create_time"] or document["occur_time"], _versions(document))
 
 
 def _versions(document: Document) -> frozenset[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from uptake_service.feedback.model import FeedbackType, Sentiment
+from uptake_service.feedback.model import Answer, FeedbackType, Sentiment
 from uptake_service.model import Model
 from uptake_service.mongo.events import NewEvent
 
@@ -77,13 +77,30 @@ class Claim(Model):
 class Fix(Model):
     """What tells answers before a fix from answers after it.
 
+    An answer's versions tell, where it has any and answers before the fix had: one not seen before is after it. New
+    instructions come with a new version. A change of knowledge mostly leaves the product's versions as they were, and
+    then what it answers would never count; so there versions tell only once one was seen that was not there before.
+    Where versions do not tell, the time of the answer does.
+
     Attributes:
         time: When it went live.
         versions: Versions (name, value) of answers seen before it.
+        versions_tell: Whether versions tell, or only would once a new one was seen.
     """
 
     time: datetime
     versions: frozenset[tuple[str, str]] = frozenset()
+    versions_tell: bool = True
+
+    def is_new(self, answer: Answer) -> bool:
+        """Whether an answer is of a version that was not there before the fix, where any were."""
+        return bool(self.versions) and bool(answer.versions - self.versions)
+
+    def is_before(self, answer: Answer) -> bool:
+        """Whether an answer was given after the fix."""
+        if self.versions_tell and self.versions and answer.versions:
+            return self.is_new(answer)
+        return answer.time >= self.time
 
 
 class Resolution(Model):

@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from uptake_service.feedback.model import Evidence, FeedbackState, Sentiment, StoredFeedback
+from uptake_service.feedback.model import Answer, Evidence, FeedbackState, Sentiment, StoredFeedback
 from uptake_service.projects.model import Project
 from uptake_service.reviews.marks import Mark
 from uptake_service.reviews.model import Review, ReviewState
-from uptake_service.reviews.rules import answered_after, examine, is_quiet
+from uptake_service.reviews.rules import LOOKED_THROUGH, examine, is_quiet
 
 
 class TriggerRecount:
@@ -37,7 +37,9 @@ class TriggerRecount:
         self._review = max(reviews, key=lambda review: (review.active, review.create_time), default=None)
         self._fix = self._review.fix if self._review else None
         self._end = self._review.resolution.end_time if self._review and self._review.resolution else None
-        self._window: deque[Evidence] = deque(maxlen=self._policy.window_size)
+        self._newest: deque[tuple[Evidence, Answer]] = deque(
+            maxlen=LOOKED_THROUGH if self._fix else self._policy.window_size
+        )
         self._negatives_since_end = 0
         self._last_change: datetime | None = None
         self._last_due: datetime | None = None
@@ -55,8 +57,8 @@ class TriggerRecount:
             self._negatives_since_end += 1
         fix = self._fix
         # As the trigger reads it: what occurred before the fix is not looked at, whatever its versions.
-        if fix is None or (feedback.occur_time >= fix.time and answered_after(feedback, fix)):
-            self._window.append(Evidence.of(feedback))
+        if fix is None or feedback.occur_time >= fix.time:
+            self._newest.append((Evidence.of(feedback), feedback.answer))
 
     def differences(self) -> Iterator[str]:
         """Names what is wrong, once all feedback of the pattern went by."""
@@ -79,7 +81,9 @@ class TriggerRecount:
             quiet = is_quiet(review, self._policy, self._negatives_since_end, judged)
             if review.state is ReviewState.DISMISSED and quiet:
                 return False
-        return examine(list(reversed(self._window)), self._policy) is not None
+        fix = self._fix
+        seen = [evidence for evidence, answer in reversed(self._newest) if fix is None or fix.is_before(answer)]
+        return examine(seen, self._policy) is not None
 
 
 class _MarkRecount:

@@ -3,19 +3,22 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from uptake_service.feedback.model import Evidence, Feedback, FeedbackType, Sentiment
+from uptake_service.feedback.model import Evidence, FeedbackType, Sentiment
 from uptake_service.projects.model import ReviewPolicy
 from uptake_service.reviews.marks import Mark
 from uptake_service.reviews.model import (
     UPDATE_INSTRUCTIONS,
     UPDATE_KNOWLEDGE,
     Examined,
-    Fix,
     RelatedFeedback,
     Review,
     ReviewPriority,
     ReviewState,
 )
+
+LOOKED_THROUGH = 1_000
+"""Only so much of a pattern's feedback since a fix is looked through for answers after it: a new version that gives
+fewer answers than one in a hundred is judged once it gives more."""
 
 
 def examine(newest_first: Sequence[Evidence], policy: ReviewPolicy) -> Examined | None:
@@ -88,18 +91,6 @@ def judge(
             trigger = trigger or point.id
             last = examined
     return None if last is None else (trigger, last)
-
-
-def answered_after(feedback: Feedback, fix: Fix) -> bool:
-    """Whether feedback is about an answer given after a fix.
-
-    Versions tell, where both the feedback and answers before the fix carry them: one not seen before the fix is after
-    it. Else the time of the answer tells, else that of the feedback.
-    """
-    versions = set(feedback.interaction.versions.items())
-    if versions and fix.versions:
-        return bool(versions - fix.versions)
-    return (feedback.interaction.create_time or feedback.occur_time) >= fix.time
 
 
 def is_quiet(review: Review | None, policy: ReviewPolicy, negatives_since: int, now: datetime) -> bool:

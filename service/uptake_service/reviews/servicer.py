@@ -10,6 +10,7 @@ from uptake_service.clock import Clock
 from uptake_service.corrections.messages import LARGEST_CALL, to_draft
 from uptake_service.corrections.messages import to_message as correction_message
 from uptake_service.corrections.model import Draft
+from uptake_service.corrections.rules import fix_by
 from uptake_service.corrections.store import CorrectionStore
 from uptake_service.feedback.messages import to_message as feedback_message
 from uptake_service.feedback.store import FeedbackStore
@@ -120,7 +121,7 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         versions = await self._feedback.versions_before(pattern_id, fix_time or self._clock.now())
 
         def fix_of(now: datetime) -> Fix:
-            return Fix(time=fix_time or now, versions=versions)
+            return fix_by((draft.kind for draft in drafts), Fix(time=fix_time or now, versions=versions))
 
         key_id = caller().key_id
         also = await self._corrections.with_resolution(project, drafts, fix_of(self._clock.now()), key_id)

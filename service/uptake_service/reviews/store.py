@@ -153,9 +153,10 @@ class ReviewStore:
             found.update(document["pattern_id"] for document in documents)
         return frozenset(found)
 
-    async def note_sampled(self, review: Review, session: Session) -> None:
-        """Writes whether what came after the fix is enough to judge by; nobody is told of that."""
-        await self._reviews.update({"_id": review.id}, {"$set": {"fix_sampled": review.fix_sampled}}, session=session)
+    async def note_after_fix(self, review: Review, session: Session) -> None:
+        """Writes what the trigger saw of the time after the fix; nobody is told of that."""
+        noted = {"fix": fix_document(review.fix), "fix_sampled": review.fix_sampled}
+        await self._reviews.update({"_id": review.id}, {"$set": noted}, session=session)
 
     async def everything(self, session: Session) -> list[Review]:
         """All reviews of all projects, without their history."""
@@ -482,7 +483,8 @@ def fix_document(fix: Fix | None) -> Document | None:
     """A fix as it is stored."""
     if fix is None:
         return None
-    return {"time": fix.time, "versions": [{"k": name, "v": value} for name, value in sorted(fix.versions)]}
+    versions = [{"k": name, "v": value} for name, value in sorted(fix.versions)]
+    return {"time": fix.time, "versions": versions, "versions_tell": fix.versions_tell}
 
 
 def to_fix(document: Document | None) -> Fix | None:
@@ -490,7 +492,7 @@ def to_fix(document: Document | None) -> Fix | None:
     if document is None:
         return None
     versions = frozenset((version["k"], version["v"]) for version in document["versions"])
-    return Fix(time=document["time"], versions=versions)
+    return Fix(time=document["time"], versions=versions, versions_tell=document["versions_tell"])
 
 
 def _to_document(review: Review) -> Document:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from uptake_service.clock import Clock
 from uptake_service.errors import DuplicateKey
-from uptake_service.feedback.model import Evidence, Sentiment
+from uptake_service.feedback.model import Answer, Evidence, Sentiment
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.ids import new_id
 from uptake_service.mongo.client import Mongo, Session
@@ -24,7 +24,7 @@ from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.marks import Mark, Marks
 from uptake_service.reviews.model import Fix, Review, ReviewAction, ReviewChange, ReviewState
 from uptake_service.reviews.recent import RecentFeedback
-from uptake_service.reviews.rules import answered_after, is_quiet, judge
+from uptake_service.reviews.rules import LOOKED_THROUGH, is_quiet, judge
 from uptake_service.reviews.store import ReviewStore
 
 _log = logging.getLogger(__name__)
@@ -125,11 +125,11 @@ class Trigger:
         self, mark: Mark, newest: list[Evidence], policy: ReviewPolicy, review: Review | None, session: Session
     ) -> tuple[Review, ReviewAction] | None:
         if review is not None and review.fix is not None:
-            newest = await self._newest_after(review.fix, mark, policy, session)
+            fix, newest = await self._newest_after(review.fix, mark, policy, session)
             sampled = len(newest) >= policy.minimum_sample
-            if sampled is not review.fix_sampled:
-                review = review.model_copy(update={"fix_sampled": sampled})
-                await self._reviews.note_sampled(review, session)
+            if (fix, sampled) != (review.fix, review.fix_sampled):
+                review = review.model_copy(update={"fix": fix, "fix_sampled": sampled})
+                await self._reviews.note_after_fix(review, session)
         now = self._clock.now()
         negatives = await self._negatives_since(mark, review, session)
 
@@ -176,16 +176,25 @@ class Trigger:
         await self._reviews.write_examined(updated, session, reopened=action is ReviewAction.REOPENED)
         return updated, action
 
-    async def _newest_after(self, fix: Fix, mark: Mark, policy: ReviewPolicy, session: Session) -> list[Evidence]:
-        """The pattern's newest feedback on answers after its fix, newest first."""
+    async def _newest_after(
+        self, fix: Fix, mark: Mark, policy: ReviewPolicy, session: Session
+    ) -> tuple[Fix, list[Evidence]]:
+        """The pattern's newest feedback on answers after its fix, newest first, and the fix as it is known now."""
         wanted = policy.window_size + mark.touched
+        seen: list[tuple[Evidence, Answer]] = []
         found: list[Evidence] = []
-        async for feedback in self._feedback.of_pattern_since(mark.pattern_id, fix.time, session=session):
-            if answered_after(feedback, fix):
-                found.append(Evidence.of(feedback))
-                if len(found) == wanted:
-                    break
-        return found
+        async for evidence, answer in self._feedback.answers_since(
+            mark.pattern_id, fix.time, LOOKED_THROUGH, session=session
+        ):
+            seen.append((evidence, answer))
+            if fix.is_new(answer) and not fix.versions_tell:
+                fix = fix.model_copy(update={"versions_tell": True})
+                found = [evidence for evidence, answer in seen if fix.is_before(answer)]
+            elif fix.is_before(answer):
+                found.append(evidence)
+            if len(found) == wanted:
+                break
+        return fix, found
 
     async def _negatives_since(self, mark: Mark, review: Review | None, session: Session) -> int:
         if review is None or review.resolution is None or review.state is not ReviewState.DISMISSED:
