@@ -52,6 +52,7 @@ from uptake_service.insights.opportunities import Opportunities
 from uptake_service.insights.rollups import RollupStore
 from uptake_service.insights.servicer import InsightServicer
 from uptake_service.insights.store import InsightStore
+from uptake_service.insights.totals import PatternTotals
 from uptake_service.jobs import Jobs
 from uptake_service.live.feeds import Feeds
 from uptake_service.live.shutdown import Shutdown
@@ -199,6 +200,7 @@ class App:
             batch_size=settings.batch_size,
             heartbeat_seconds=settings.writer_lease_seconds / 3,
         )
+        writers = Writers(mongo)
         issue_view = IssueView(issues, members)
         insights = InsightStore(
             clock,
@@ -207,11 +209,12 @@ class App:
             reviews,
             corrections,
             issue_view,
-            Opportunities(rollups, feedback, patterns, reviews),
+            Opportunities(PatternTotals(mongo, rollups), feedback, patterns, reviews),
+            events,
+            writers,
         )
         decisions = IssueDecisions(issues, members, feedback, embedder)
         feeds = self.feeds = Feeds(events, shutdown, settings.subscriber_backlog, settings.subscriber_patience_seconds)
-        writers = Writers(mongo)
         live = Live(insights, feeds, writers)
         measuring = self.measuring = Measuring(mongo, clock, feedback, counts, corrections, reviews, events, writers)
 

@@ -27,3 +27,8 @@ def hour_of(time: datetime) -> datetime:
 def day_of(time: datetime) -> datetime:
     """The day, UTC, in which `time` lies."""
     return time.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def month_of(time: datetime) -> datetime:
+    """The first day, UTC, of the month in which `time` lies."""
+    return day_of(time).replace(day=1)

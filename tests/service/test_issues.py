@@ -244,10 +244,11 @@ async def test_the_recount_names_what_differs(service: Service, client: Client) 
     ids = await complain(client)
     link = about(await run(client), "link")
     await check_finds_nothing(service)
-    days, members = service.mongo.collection("issue_days"), service.mongo.collection("issue_members")
-    day = await days.get({"issue_id": link.id})
-    assert day is not None
-    await days.update({"_id": day["_id"]}, {"$inc": {"total": 2}})
+    months, members = service.mongo.collection("issue_months"), service.mongo.collection("issue_members")
+    month = await months.get({"issue_id": link.id})
+    assert month is not None
+    day = next(name for name in month if name.startswith("d"))
+    await months.update({"_id": month["_id"]}, {"$inc": {f"{day}.total": 2}})
     member = await members.get({"feedback_id": ids[-1], "active": True})
     assert member is not None
     await members.update({"_id": member["_id"]}, {"$set": {"active": False}})

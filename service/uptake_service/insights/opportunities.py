@@ -4,6 +4,7 @@ A pattern says which question is answered badly, an issue what users complain of
 one pattern they are one opportunity; else each stands for itself, and the same feedback may count for both.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,8 @@ from uptake_service.feedback.store import FeedbackStore
 from uptake_service.insights.issues.model import IssueState
 from uptake_service.insights.issues.view import SeenIssue
 from uptake_service.insights.model import Metrics, Opportunity
-from uptake_service.insights.rollups import Counts, RollupStore
+from uptake_service.insights.rollups import Counts
+from uptake_service.insights.totals import PatternTotals
 from uptake_service.patterns.store import Pattern, Patterns
 from uptake_service.reviews.model import UPDATE_INSTRUCTIONS, UPDATE_KNOWLEDGE
 from uptake_service.reviews.store import ReviewStore
@@ -86,8 +88,10 @@ def _issue_id(candidate: Candidate) -> str:
 
 
 class Opportunities:
-    def __init__(self, rollups: RollupStore, feedback: FeedbackStore, patterns: Patterns, reviews: ReviewStore) -> None:
-        self._rollups = rollups
+    def __init__(
+        self, totals: PatternTotals, feedback: FeedbackStore, patterns: Patterns, reviews: ReviewStore
+    ) -> None:
+        self._totals = totals
         self._feedback = feedback
         self._patterns = patterns
         self._reviews = reviews
@@ -96,13 +100,13 @@ class Opportunities:
         """The opportunities of the window that `metrics` and `issues` are of, at most MOST, the worst first."""
         if not metrics.negative:
             return []
-        by_pattern = await self._rollups.by_value(project, "pattern", metrics.start_time, metrics.end_time)
+        by_pattern = await self._totals.of(project, metrics.start_time, metrics.end_time)
         worst = rank(by_pattern, issues)[:MOST]
         ids = sorted({id for candidate in worst for id in candidate.pattern_ids})
-        patterns = await self._patterns.get_many(ids)
-        reviews = await self._reviews.active_of_patterns(ids)
+        patterns, reviews = await asyncio.gather(self._patterns.get_many(ids), self._reviews.active_of_patterns(ids))
+        evidence = await asyncio.gather(*(self._evidence(project, metrics, candidate) for candidate in worst))
         opportunities = []
-        for candidate in worst:
+        for candidate, feedback_ids in zip(worst, evidence, strict=True):
             corrected = any(by_pattern.get(id, {}).get("correction") for id in candidate.pattern_ids)
             opportunities.append(
                 Opportunity(
@@ -114,7 +118,7 @@ class Opportunities:
                     # An issue is counted by full days, which may reach over the window's edges.
                     negative_share=min(candidate.negative / metrics.negative, 1.0),
                     suggested_action=UPDATE_KNOWLEDGE if corrected else UPDATE_INSTRUCTIONS,
-                    evidence_feedback_ids=await self._evidence(project, metrics, candidate),
+                    evidence_feedback_ids=feedback_ids,
                     review_id=next((reviews[id] for id in candidate.pattern_ids if id in reviews), ""),
                 )
             )

@@ -5,12 +5,12 @@ whole numbers, so that a recount gives the very same.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from uptake_service.clock import hour_of
+from uptake_service.clock import HOUR, day_of, hour_of
 from uptake_service.feedback.model import Content, FeedbackState, FeedbackType, Sentiment, StoredFeedback
 from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.mongo.journal import Journal
@@ -26,6 +26,8 @@ _TYPE_NAMES = {type: type.value.lower() for type in FeedbackType}
 
 NAMES = ("total", *_SENTIMENT_NAMES.values(), *_TYPE_NAMES.values(), "position")
 
+_HOURS = {f"h{hour}": hour * HOUR for hour in range(24)}
+
 
 @dataclass(frozen=True, slots=True)
 class RollupKey:
@@ -35,6 +37,10 @@ class RollupKey:
     hour: datetime
     dimension: Dimension
     value: str
+
+    @property
+    def of_day(self) -> "RollupKey":
+        return replace(self, hour=day_of(self.hour))
 
 
 class RollupDeltas:
@@ -65,7 +71,7 @@ class RollupDeltas:
         """The changes that `documents` gave."""
         deltas = cls()
         for document in documents:
-            add(deltas.by_key[_key_of(document)], document["counts"])
+            add(deltas.by_key[_key_of(document, document["hour"])], document["counts"])
         return deltas
 
     def merge(self, other: "RollupDeltas") -> None:
@@ -132,8 +138,10 @@ def add(total: Counts, counts: Mapping[str, int]) -> None:
 
 
 class RollupStore:
-    """The collection `rollups`: {_id, project, hour, dimension, value, writer, total, positive, ...}.
+    """The collection `rollups`: {_id, project, day, dimension, value, writer, written, h0: {total, positive, ...}, ...,
+    h23}.
 
+    A document holds the hours of a day, so that a window of weeks is few documents, and how often it was written.
     Readers add what the journal holds.
     """
 
@@ -143,26 +151,30 @@ class RollupStore:
         self._rollups = mongo.collection("rollups")
 
     async def open(self) -> None:
-        await self._rollups.create_index([("project", 1), ("dimension", 1), ("hour", 1)])
-        await self._rollups.create_index([("dimension", 1), ("value", 1), ("hour", 1)])
+        await self._rollups.create_index([("project", 1), ("dimension", 1), ("day", 1)])
+        await self._rollups.create_index([("dimension", 1), ("value", 1), ("day", 1)])
 
     async def write(self, deltas: RollupDeltas, writer: int, session: Session) -> None:
+        changes: defaultdict[RollupKey, Counts] = defaultdict(lambda: {"written": 1})
+        for key, counts in deltas.changes().items():
+            for name, number in counts.items():
+                changes[key.of_day][f"h{key.hour.hour}.{name}"] = number
         await self._rollups.update_each(
             [
                 (
-                    {"_id": f"{key.project}/{key.hour:%Y%m%d%H}/{key.dimension}/{writer}/{key.value}"},
+                    {"_id": f"{key.project}/{key.hour:%Y%m%d}/{key.dimension}/{writer}/{key.value}"},
                     {
                         "$inc": counts,
                         "$setOnInsert": {
                             "project": key.project,
-                            "hour": key.hour,
+                            "day": key.hour,
                             "dimension": key.dimension,
                             "value": key.value,
                             "writer": writer,
                         },
                     },
                 )
-                for key, counts in deltas.changes().items()
+                for key, counts in changes.items()
             ],
             upsert=True,
             session=session,
@@ -185,19 +197,42 @@ class RollupStore:
         """
         totals: defaultdict[tuple[datetime, str], Counts] = defaultdict(dict)
         async with snapshot(self._mongo) as session:
-            async for document in self._rollups.stream(
-                {"project": project, "dimension": dimension, "hour": {"$gte": start, "$lt": end}}, session=session
-            ):
-                add(totals[start_of(document["hour"]), document["value"]], document)
-            for change in await self._journal.rollups(session):
-                if (change["project"], change["dimension"]) == (project, dimension) and start <= change["hour"] < end:
-                    add(totals[start_of(change["hour"]), change["value"]], change["counts"])
+            async for key, counts in self._read({"project": project, "dimension": dimension}, start, end, session):
+                add(totals[start_of(key.hour), key.value], counts)
         return dict(totals)
 
     async def by_value(self, project: str, dimension: Dimension, start: datetime, end: datetime) -> dict[str, Counts]:
         """Counts by value over the whole of `start` to before `end`."""
         totals = await self.by_start(project, dimension, start, end, lambda _: start)
         return {value: counts for (_, value), counts in totals.items()}
+
+    async def written(
+        self, project: str, start: datetime, end: datetime, session: Session
+    ) -> dict[datetime, frozenset[tuple[int, int]]]:
+        """For each day from `start` to before `end`: each writer, and how often it wrote the project's rollup."""
+        documents = await self._rollups.find(
+            {"project": project, "dimension": "all", "day": {"$gte": start, "$lt": end}},
+            projection={"day": 1, "writer": 1, "written": 1},
+            session=session,
+        )
+        written: defaultdict[datetime, set[tuple[int, int]]] = defaultdict(set)
+        for document in documents:
+            written[document["day"]].add((document["writer"], document["written"]))
+        return {day: frozenset(times) for day, times in written.items()}
+
+    async def stored(
+        self, project: str, dimension: Dimension, start: datetime, end: datetime, session: Session
+    ) -> list[tuple[str, Counts]]:
+        """Counts by value of the hours from `start` to before `end`, without what is in the journal."""
+        condition = {"project": project, "dimension": dimension}
+        return [(key.value, counts) async for key, counts in self._stored(condition, start, end, session)]
+
+    async def journalled(
+        self, project: str, dimension: Dimension, start: datetime, end: datetime, session: Session
+    ) -> list[tuple[str, Counts]]:
+        """Counts by value of the hours from `start` to before `end` that the journal holds."""
+        condition = {"project": project, "dimension": dimension}
+        return [(key.value, counts) async for key, counts in self._journalled(condition, start, end, session)]
 
     async def of_project(self, project: str, start: datetime, end: datetime, session: Session) -> Counts:
         """The counts of the whole project from `start` to before `end`, both full hours."""
@@ -210,22 +245,48 @@ class RollupStore:
     async def everything(self, session: Session) -> dict[RollupKey, Counts]:
         """Every rollup of every project, the writers added up: what a recount is held against."""
         totals: defaultdict[RollupKey, Counts] = defaultdict(dict)
-        async for document in self._rollups.stream({}, session=session):
-            add(totals[_key_of(document)], document)
-        for change in await self._journal.rollups(session):
-            add(totals[_key_of(change)], change["counts"])
+        async for key, counts in self._read({}, None, None, session):
+            add(totals[key], counts)
         return dict(totals)
 
     async def _total(self, condition: Document, start: datetime, end: datetime, session: Session) -> Counts:
         total: Counts = {}
-        hours = {"hour": {"$gte": start, "$lt": end}}
-        for document in await self._rollups.find(condition | hours, session=session):
-            add(total, document)
-        for change in await self._journal.rollups(session):
-            if start <= change["hour"] < end and all(change[name] == value for name, value in condition.items()):
-                add(total, change["counts"])
+        async for _, counts in self._read(condition, start, end, session):
+            add(total, counts)
         return total
 
+    async def _read(
+        self, condition: Document, start: datetime | None, end: datetime | None, session: Session
+    ) -> AsyncIterator[tuple[RollupKey, Counts]]:
+        """Counts of the hours from `start` to before `end`, those of the journal with them."""
+        async for each in self._stored(condition, start, end, session):
+            yield each
+        async for each in self._journalled(condition, start, end, session):
+            yield each
 
-def _key_of(document: Document) -> RollupKey:
-    return RollupKey(document["project"], document["hour"], document["dimension"], document["value"])
+    async def _stored(
+        self, condition: Document, start: datetime | None, end: datetime | None, session: Session
+    ) -> AsyncIterator[tuple[RollupKey, Counts]]:
+        days: Document = {}
+        if start is not None and end is not None:
+            days = {"day": {"$gte": day_of(start), "$lt": end}}
+        async for document in self._rollups.stream(condition | days, session=session):
+            for name, hour in _HOURS.items():
+                counts = document.get(name)
+                if counts:
+                    key = _key_of(document, document["day"] + hour)
+                    if start is None or end is None or start <= key.hour < end:
+                        yield key, counts
+
+    async def _journalled(
+        self, condition: Document, start: datetime | None, end: datetime | None, session: Session
+    ) -> AsyncIterator[tuple[RollupKey, Counts]]:
+        for change in await self._journal.rollups(session):
+            key = _key_of(change, change["hour"])
+            inside = start is None or end is None or start <= key.hour < end
+            if inside and all(change[name] == value for name, value in condition.items()):
+                yield key, change["counts"]
+
+
+def _key_of(document: Document, hour: datetime) -> RollupKey:
+    return RollupKey(document["project"], hour, document["dimension"], document["value"])

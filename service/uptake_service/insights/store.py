@@ -1,6 +1,7 @@
 """Insights from rollups: what they cost depends on the window, not on how much feedback there is."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -13,6 +14,8 @@ from uptake_service.insights.model import Insights, Metrics, UserCorrection
 from uptake_service.insights.opportunities import Opportunities
 from uptake_service.insights.rollups import Counts, Dimension, RollupStore, add
 from uptake_service.insights.series import MetricGroup, MetricInterval, Series, split
+from uptake_service.mongo.events import EventLog
+from uptake_service.mongo.leases import Writers
 from uptake_service.reviews.store import ReviewStore
 
 DEFAULT_WINDOW = timedelta(days=30)
@@ -20,6 +23,9 @@ LONGEST_WINDOW = timedelta(days=3660)
 
 _ISSUES = 20
 _CORRECTIONS = 20
+
+_WINDOWS = 100
+"""How many windows are remembered."""
 
 _DIMENSIONS: Mapping[MetricGroup | None, Dimension] = {
     None: "all",
@@ -40,6 +46,8 @@ class InsightStore:
         corrections: CorrectionStore,
         issues: IssueView,
         opportunities: Opportunities,
+        events: EventLog,
+        writers: Writers,
     ) -> None:
         self._clock = clock
         self._rollups = rollups
@@ -48,6 +56,9 @@ class InsightStore:
         self._corrections = corrections
         self._issues = issues
         self._opportunities = opportunities
+        self._events = events
+        self._writers = writers
+        self._known: OrderedDict[tuple[str, datetime, datetime], tuple[tuple[object, ...], Insights]] = OrderedDict()
 
     def window(self, start: datetime | None = None, end: datetime | None = None) -> tuple[datetime, datetime]:
         """The full hours that a window covers: by default the last 30 days, the current hour with them."""
@@ -74,21 +85,47 @@ class InsightStore:
         return await asyncio.to_thread(split, counts, start, end, interval, group)
 
     async def insights(self, project: str, start: datetime, end: datetime) -> Insights:
-        """All there is to say of a window of full hours."""
-        (series,) = await self.series(project, start, end, MetricInterval.DAY, None)
+        """All there is to say of a window of full hours.
+
+        What feedback, reviews and issues say is remembered until any of these change.
+        """
+        state, corrections = await asyncio.gather(
+            self._state(project), self._corrections.applied_between(project, start, end, _CORRECTIONS)
+        )
+        known = self._known.get((project, start, end))
+        if known is None or known[0] != state:
+            known = state, await self._said(project, start, end)
+            self._known[project, start, end] = known
+            if len(self._known) > _WINDOWS:
+                self._known.popitem(last=False)
+        return known[1].model_copy(update={"corrections": tuple(corrections)})
+
+    async def _state(self, project: str) -> tuple[object, ...]:
+        """Something that is another once anything is written that insights tell of, but for corrections' verdicts."""
+        generation, seq, revisions = await asyncio.gather(
+            self._issues.generation(project), self._events.newest_seq(project), self._writers.revisions()
+        )
+        return generation.number, generation.undrained, seq, revisions
+
+    async def _said(self, project: str, start: datetime, end: datetime) -> Insights:
+        (series,), issues, user_corrections, active_reviews = await asyncio.gather(
+            self.series(project, start, end, MetricInterval.DAY, None),
+            self.issues(project, start, end, IssueFilter()),
+            self._user_corrections(project, start, end),
+            self._reviews.active_count(project),
+        )
         total: Counts = {}
         for day in series.points:
             add(total, day.counts)
         metrics = Metrics(start_time=start, end_time=end, counts=total)
-        issues = await self.issues(project, start, end, IssueFilter())
         return Insights(
             metrics=metrics,
             days=series.points,
             issues=tuple(issues[:_ISSUES]),
             opportunities=tuple(await self._opportunities.of(project, metrics, issues)),
-            user_corrections=tuple(await self._user_corrections(project, start, end)),
-            active_reviews=await self._reviews.active_count(project),
-            corrections=tuple(await self._corrections.applied_between(project, start, end, _CORRECTIONS)),
+            user_corrections=tuple(user_corrections),
+            active_reviews=active_reviews,
+            corrections=(),
         )
 
     async def issues(self, project: str, start: datetime, end: datetime, filter: IssueFilter) -> list[SeenIssue]:

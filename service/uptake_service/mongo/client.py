@@ -5,10 +5,12 @@ Nothing outside this folder imports motor or pymongo, so that moving to another 
 
 import asyncio
 import re
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from bson.codec_options import CodecOptions
@@ -38,6 +40,8 @@ Sort = Sequence[tuple[str, int]]
 _DUPLICATE_KEY = 11000
 _CHANGE_WAIT_MILLISECONDS = 500
 _TRANSACTION_THREADS = 16
+_FIRST_WIDTH, _WIDEST = timedelta(seconds=10), timedelta(days=730)
+_WIDTHS, _WIDTH_SECONDS = 10_000, 30.0
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _INDEX_OF_DUPLICATE = re.compile(r"index: (?:\S+\.\$)?(\S+)")
@@ -184,6 +188,7 @@ class Collection:
 
     def __init__(self, collection: "AsyncIOMotorCollection[Document]") -> None:
         self._collection = collection
+        self._widths = _Widths()
 
     async def create_index(
         self,
@@ -238,7 +243,7 @@ class Collection:
         least: datetime | None = None,
         most: datetime | None = None,
         near: datetime,
-        width: timedelta = timedelta(seconds=10),
+        width: timedelta | None = None,
         projection: Filter | None = None,
         limit: int,
         session: Session | None = None,
@@ -246,7 +251,8 @@ class Collection:
         """The newest documents, newest first by `time_field` and _id.
 
         Reads one window of time after the other, each eight times as wide as the one before, until there are
-        enough: so it costs what it returns, also on a database that sorts only after it has read all that matches.
+        enough: so it costs what it returns, also on a database that sorts only after it has read all that matches. How
+        wide a window was enough is remembered for some seconds, for the next time that the like is asked for.
 
         Args:
             filter: Equalities that an index followed by `time_field` serves.
@@ -255,19 +261,21 @@ class Collection:
             least: No documents before this time.
             most: No documents after this time.
             near: Where the newest documents are expected: the time from which windows are counted without `most`.
-            width: How wide the first window is.
+            width: How wide the first window is; None for what was enough the last time.
             projection: What to leave out.
             limit: How many at most.
             session: The transaction to read in.
         """
         found: list[Document] = []
+        asked = (repr(filter), *(rest or ()), most is None, limit)
+        width = width or self._widths.get(asked)
         # Without `most` the newest window has no end: a clock may have been ahead.
         end = {"$lte": most} if most else {}
         older = most or near
         first = max(least or _EARLIEST, _EARLIEST)
         while len(found) < limit:
             # Past two years everything older is one window.
-            older = max(older - width, first) if width < timedelta(days=730) else first
+            older = max(older - width, first) if width < _WIDEST else first
             pipeline: list[Mapping[str, Any]] = [{"$match": {**filter, time_field: {**since(older), **end}}}]
             if rest:
                 pipeline.append({"$match": rest})
@@ -278,6 +286,10 @@ class Collection:
             if older == first:
                 break
             end, width = {"$lt": older}, width * 8
+        if len(found) < limit:
+            self._widths.put(asked, _WIDEST)
+        elif time_field in found[-1]:
+            self._widths.put(asked, (most or near) - found[-1][time_field])
         return found
 
     async def stream(
@@ -383,6 +395,24 @@ class Collection:
     async def delete_many(self, filter: Filter, *, session: Session | None = None) -> int:
         with translated():
             return (await self._collection.delete_many(filter, session=await _settled(session))).deleted_count
+
+
+class _Widths:
+    """How wide a window of time was enough, by what was asked for."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[object, ...], tuple[timedelta, float]] = OrderedDict()
+
+    def get(self, asked: tuple[object, ...]) -> timedelta:
+        width, time = self._known.get(asked, (_FIRST_WIDTH, 0.0))
+        # Not for long: much may come in, and all of a window is read.
+        return width if monotonic() < time + _WIDTH_SECONDS else _FIRST_WIDTH
+
+    def put(self, asked: tuple[object, ...], width: timedelta) -> None:
+        self._known[asked] = max(width * 1.25, _FIRST_WIDTH), monotonic()
+        self._known.move_to_end(asked)
+        if len(self._known) > _WIDTHS:
+            self._known.popitem(last=False)
 
 
 async def _settled(session: Session | None) -> AsyncIOMotorClientSession | None:

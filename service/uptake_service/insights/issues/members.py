@@ -6,11 +6,11 @@ days keep what the last run that saw them wrote.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from uptake_service.clock import DAY, day_of
+from uptake_service.clock import DAY, day_of, month_of
 from uptake_service.insights.issues.model import Generation, Member
 from uptake_service.mongo.client import Document, Mongo, Session, since
 
@@ -18,6 +18,8 @@ RUN = -1
 """The writer of what a run writes; no writer slot has this number."""
 
 _CHUNK = 1000
+
+_DAYS = {f"d{number}": (number - 1) * DAY for number in range(1, 32)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +56,20 @@ class DayDeltas:
 
 
 class IssueMembers:
-    """The collections `issue_members` (see Member) and `issue_days`:
-    {_id: "issue/generation/day/writer", project, generation, issue_id, day, writer, total, last_time}."""
+    """The collections `issue_members` (see Member) and `issue_months`: {_id: "issue/generation/month/writer", project,
+    generation, issue_id, month, writer, d1: {total, last_time}, ..., d31}.
+
+    A document holds the days of a month, so that a window of weeks is few documents.
+    """
 
     def __init__(self, mongo: Mongo) -> None:
         self._members = mongo.collection("issue_members")
-        self._days = mongo.collection("issue_days")
+        self._months = mongo.collection("issue_months")
 
     async def open(self) -> None:
         await self._members.create_index([("project", 1), ("generation", 1), ("occur_time", 1)])
         await self._members.create_index([("feedback_id", 1)])
-        await self._days.create_index([("project", 1), ("day", 1)])
+        await self._months.create_index([("project", 1), ("month", 1)])
 
     async def of_feedback(self, ids: Sequence[str], session: Session) -> dict[str, list[Member]]:
         """The members that pieces of feedback are, in all generations."""
@@ -81,11 +86,10 @@ class IssueMembers:
             upsert=True,
             session=session,
         )
-        await self._days.update_each(
+        await self._months.update_each(
             [
-                (_day_filter(key, writer), _day_update(key, writer, seen))
-                for key, seen in deltas.by_key.items()
-                if seen.count
+                ({"_id": _month_id(key, writer)}, _month_update(key, writer, days))
+                for key, days in _by_month(deltas).items()
             ],
             upsert=True,
             session=session,
@@ -102,10 +106,12 @@ class IssueMembers:
                 await self._members.insert_many(chunk)
                 chunk = []
         await self._members.insert_many(chunk)
-        await self._days.insert_many(
+        await self._months.insert_many(
             [
-                {"_id": _day_id(key, RUN)} | _day_fields(key, RUN) | {"total": seen.count, "last_time": seen.last_time}
-                for key, seen in deltas.by_key.items()
+                {"_id": _month_id(key, RUN)}
+                | _month_fields(key, RUN)
+                | {name: {"total": seen.count, "last_time": seen.last_time} for name, seen in days.items()}
+                for key, days in _by_month(deltas).items()
             ]
         )
 
@@ -164,27 +170,34 @@ class IssueMembers:
                 # A day at a time: one delete of everything could outlast the database's time-out.
                 await self._members.delete_many(query | {"occur_time": {**since(day), "$lt": day + DAY}})
                 day += DAY
-        await self._days.delete_many({"project": project, "day": since(start), "generation": number})
+        counts = {"project": project, "generation": number}
+        cut = await self._months.find(counts | {"month": month_of(start)})
+        gone = {name: "" for name, day in _DAYS.items() if month_of(start) + day >= start}
+        await self._months.update_each([({"_id": document["_id"]}, {"$unset": gone}) for document in cut])
+        await self._months.delete_many(counts | {"month": since(start)})
 
     async def by_day(
         self, generation: Generation, start: datetime, end: datetime, *, session: Session | None = None
     ) -> dict[tuple[str, datetime], Seen]:
         """Counts by issue and day, for the days from that of `start` to before `end`, the writers added up."""
-        documents = await self._days.find(
-            {"project": generation.project, "day": {**since(day_of(start)), "$lt": end}}, session=session
+        documents = await self._months.find(
+            {"project": generation.project, "month": {**since(month_of(start)), "$lt": end}}, session=session
         )
+        first = day_of(start)
         seen: defaultdict[tuple[str, datetime], Seen] = defaultdict(Seen)
         for document in documents:
-            if counts(generation, document["generation"], document["day"]):
-                day = seen[document["issue_id"], document["day"]]
-                day.count += document["total"]
-                if document["last_time"] is not None:
-                    day.last_time = max(day.last_time or document["last_time"], document["last_time"])
-        return {key: day for key, day in seen.items() if day.count > 0}
+            for day, total, last_time in _days_of(document):
+                if first <= day < end and counts(generation, document["generation"], day):
+                    of_day = seen[document["issue_id"], day]
+                    of_day.count += total
+                    if last_time is not None:
+                        of_day.last_time = max(of_day.last_time or last_time, last_time)
+        return {key: of_day for key, of_day in seen.items() if of_day.count > 0}
 
     async def has_days(self, issue_id: str) -> bool:
         """Whether anything was ever counted for an issue that still is."""
-        return await self._days.get({"_id": {"$gt": f"{issue_id}/", "$lt": f"{issue_id}0"}}) is not None
+        documents = await self._months.find({"_id": {"$gt": f"{issue_id}/", "$lt": f"{issue_id}0"}})
+        return any(True for document in documents for _ in _days_of(document))
 
     async def all_members(self, session: Session) -> AsyncIterator[Member]:
         """Every member: what a recount is held against."""
@@ -194,9 +207,9 @@ class IssueMembers:
     async def all_days(self, session: Session) -> dict[DayKey, int]:
         """Every count, the writers added up."""
         totals: defaultdict[DayKey, int] = defaultdict(int)
-        async for document in self._days.stream({}, session=session):
-            key = DayKey(document["project"], document["generation"], document["issue_id"], document["day"])
-            totals[key] += document["total"]
+        async for document in self._months.stream({}, session=session):
+            for day, total, _ in _days_of(document):
+                totals[DayKey(document["project"], document["generation"], document["issue_id"], day)] += total
         return totals
 
     async def _edge(self, query: Document, start: datetime, direction: int) -> datetime:
@@ -223,30 +236,44 @@ def in_force(generation: Generation, members: Sequence[Member]) -> Member | None
     return max(counting, key=lambda member: member.generation, default=None)
 
 
-def _day_id(key: DayKey, writer: int) -> str:
-    return f"{key.issue_id}/{key.generation}/{key.day:%Y%m%d}/{writer}"
+def _by_month(deltas: DayDeltas) -> dict[DayKey, dict[str, Seen]]:
+    """What changed, by the first of each month, and by the names of its days."""
+    months: defaultdict[DayKey, dict[str, Seen]] = defaultdict(dict)
+    for key, seen in deltas.by_key.items():
+        if seen.count:
+            months[replace(key, day=month_of(key.day))][f"d{key.day.day}"] = seen
+    return months
 
 
-def _day_fields(key: DayKey, writer: int) -> Document:
+def _month_id(month: DayKey, writer: int) -> str:
+    return f"{month.issue_id}/{month.generation}/{month.day:%Y%m}/{writer}"
+
+
+def _month_fields(month: DayKey, writer: int) -> Document:
     return {
-        "project": key.project,
-        "generation": key.generation,
-        "issue_id": key.issue_id,
-        "day": key.day,
+        "project": month.project,
+        "generation": month.generation,
+        "issue_id": month.issue_id,
+        "month": month.day,
         "writer": writer,
     }
 
 
-def _day_filter(key: DayKey, writer: int) -> Document:
-    return {"_id": _day_id(key, writer)}
+def _month_update(month: DayKey, writer: int, days: Mapping[str, Seen]) -> Document:
+    newest = {f"{name}.last_time": seen.last_time for name, seen in days.items() if seen.last_time is not None}
+    update: Document = {
+        "$inc": {f"{name}.total": seen.count for name, seen in days.items()},
+        "$setOnInsert": _month_fields(month, writer),
+    }
+    return update | {"$max": newest} if newest else update
 
 
-def _day_update(key: DayKey, writer: int, seen: Seen) -> Document:
-    update: Document = {"$inc": {"total": seen.count}, "$setOnInsert": _day_fields(key, writer)}
-    if seen.last_time is not None:
-        return update | {"$max": {"last_time": seen.last_time}}
-    update["$setOnInsert"]["last_time"] = None
-    return update
+def _days_of(document: Document) -> Iterator[tuple[datetime, int, datetime | None]]:
+    """The days that a month's document has: their starts, counts and newest members."""
+    for name, day in _DAYS.items():
+        found = document.get(name)
+        if found:
+            yield document["month"] + day, found["total"], found.get("last_time")
 
 
 def _member(document: Document) -> Member:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from uptake_service.clock import DAY, day_of
 from uptake_service.insights.issues.members import IssueMembers
-from uptake_service.insights.issues.model import Issue, IssueState, current_ids
+from uptake_service.insights.issues.model import Generation, Issue, IssueState, current_ids
 from uptake_service.insights.issues.states import halves, trend
 from uptake_service.insights.issues.store import IssueStore
 from uptake_service.model import Model
@@ -37,6 +37,10 @@ class IssueView:
     def __init__(self, issues: IssueStore, members: IssueMembers) -> None:
         self._issues = issues
         self._members = members
+
+    async def generation(self, project: str) -> Generation:
+        """The generation of the project's issues that is in force."""
+        return await self._issues.generation(project)
 
     async def all(self, project: str, start: datetime, end: datetime) -> list[SeenIssue]:
         """The issues of a project, most frequent first; one that nobody decided on only if the window has it."""

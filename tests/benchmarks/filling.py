@@ -1,0 +1,143 @@
+"""A database filled with as much feedback as a benchmark needs, as the service would have written it, but faster.
+
+It writes under a writer slot of its own, as another replica would, many pieces in one message and outside of
+transactions; a service on the same database follows. `uptake check` finds nothing afterwards.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from google.protobuf import timestamp_pb2
+from uptake_service.clock import Clock, cut
+from uptake_service.feedback.messages import to_draft
+from uptake_service.feedback.plan import Plan
+from uptake_service.feedback.store import FeedbackStore, to_document
+from uptake_service.ids import new_id
+from uptake_service.insights.issues.joining import Joining
+from uptake_service.insights.issues.members import IssueMembers
+from uptake_service.insights.issues.store import IssueStore
+from uptake_service.insights.rollups import RollupDeltas, RollupKey, RollupStore
+from uptake_service.mongo.client import Mongo, Session
+from uptake_service.mongo.events import EventLog
+from uptake_service.mongo.leases import WriterSlot
+from uptake_service.mongo.requests import RequestRecords
+from uptake_service.mongo.transactions import transaction
+from uptake_service.patterns.embed import WordLlamaEmbedder
+from uptake_service.patterns.store import Patterns, Text
+from uptake_service.projects.store import ProjectStore
+from uptake_service.reviews.marks import Mark, Marks
+from uptake_service.rpc.checks import Checks
+
+from tests.benchmarks import traffic
+
+_AT_ONCE = 5_000
+_PLACES_AT_ONCE = 500
+_LEASE_SECONDS = 3600.0
+_SECONDS_TO_JUDGE = 600
+
+
+async def fill(uri: str, count: int, *, days: int = 30, seed: int = 0) -> None:
+    """Adds `count` pieces of feedback to the project "default" of an empty database, spread evenly over the last days.
+
+    Its patterns are marked for the trigger, so that the service opens the reviews that they are due for.
+    """
+    mongo = Mongo.connect(uri, "uptake", 60.0)
+    embedder, requests = WordLlamaEmbedder(), RequestRecords(mongo)
+    patterns = Patterns(mongo, embedder, None)
+    projects = ProjectStore(mongo, Clock(), requests, 1)
+    issues = IssueStore(mongo, Clock(), EventLog(mongo, 1), requests, 1)
+    joining = Joining(mongo, issues, IssueMembers(mongo), FeedbackStore(mongo, Clock()), embedder)
+    slot = WriterSlot(mongo, _LEASE_SECONDS)
+    await slot.acquire()
+    await patterns.reread(slot.number)
+    now = cut(datetime.now(UTC))
+    start, step = now - timedelta(days=days), timedelta(days=days) / count
+    messages = (request.feedback for request in traffic.requests(seed))
+    counted = RollupDeltas()
+    revision = slot.revision + 1
+    for first in range(0, count, _AT_ONCE):
+        project = await projects.get("default")
+        plan = Plan(now, slot.number, revision, {"default": project}, [], patterns.no_change)
+        drafts = []
+        for place, message in zip(range(first, min(first + _AT_ONCE, count)), messages, strict=False):
+            occurred = timestamp_pb2.Timestamp()
+            occurred.FromDatetime(start + step * place)
+            message.occur_time.CopyFrom(occurred)
+            draft = to_draft(Checks(), "default", message, now, timedelta(0))
+            assert draft is not None
+            drafts.append(draft)
+        assigned = await patterns.assign([Text("default", draft.text, draft.interaction.id) for draft in drafts])
+        for draft, assignment in zip(drafts, assigned, strict=True):
+            plan.collect(draft, new_id(), assignment)
+        await mongo.collection("feedback").insert_many([to_document(feedback) for feedback in plan.added])
+        counted.merge(plan.rollups())
+        await transaction(mongo, partial(_write_beside, patterns, projects, joining, plan))
+        await patterns.committed(plan.shares(), slot.number, revision)
+    await _write_numbers(mongo, patterns, counted, slot, revision, now)
+    mongo.close()
+
+
+async def _write_beside(
+    patterns: Patterns, projects: ProjectStore, joining: Joining, plan: Plan, session: Session
+) -> None:
+    await patterns.write(plan.started, session)
+    await joining.write(plan.changes(), plan.writer, plan.revision, session)
+    models, sources = plan.new_models.get("default", set()), plan.new_sources.get("default", set())
+    await projects.note_use("default", models, sources, plan.now, session)
+
+
+async def _write_numbers(
+    mongo: Mongo, patterns: Patterns, counted: RollupDeltas, slot: WriterSlot, revision: int, now: datetime
+) -> None:
+    rollups, marks = RollupStore(mongo), Marks(mongo)
+    keys: list[RollupKey] = list(counted.by_key)
+    for first in range(0, len(keys), _PLACES_AT_ONCE):
+        part = RollupDeltas()
+        part.by_key.update({key: counted.by_key[key] for key in keys[first : first + _PLACES_AT_ONCE]})
+        await transaction(mongo, partial(rollups.write, part, slot.number))
+    ids = sorted({key.value for key in keys if key.dimension == "pattern"})
+    _, shares = await patterns.shares_of(slot.number, ids)
+    due = [
+        Mark(project="default", pattern_id=id, writer=slot.number, revision=revision, feedback_ids=(), touched=0)
+        for id in ids
+    ]
+
+    async def finish(session: Session) -> None:
+        await patterns.write_shares(shares, dict.fromkeys(ids, revision), slot.number, session)
+        await marks.add(due, now - timedelta(minutes=1), session)
+
+    await transaction(mongo, finish)
+    await mongo.collection("writers").update({"_id": slot.number}, {"$set": {"revision": revision}})
+    await slot.release()
+    # Until the service has judged them all.
+    for _ in range(_SECONDS_TO_JUDGE):
+        if not await mongo.collection("trigger_marks").count({}):
+            return
+        await asyncio.sleep(1)
+    raise TimeoutError
+
+
+async def add_reviews(uri: str, count: int) -> None:
+    """Adds open reviews of as many patterns more; of those there is no feedback."""
+    mongo = Mongo.connect(uri, "uptake", 60.0)
+    patterns, reviews = mongo.collection("patterns"), mongo.collection("reviews")
+    pattern, review = await patterns.get({}), await reviews.get({"active": True})
+    assert pattern is not None
+    assert review is not None
+    for first in range(0, count, _AT_ONCE):
+        numbers = range(first, min(first + _AT_ONCE, count))
+        await patterns.insert_many([pattern | {"_id": f"{number:024}"} for number in numbers])
+        await reviews.insert_many(
+            [
+                review
+                | {
+                    "_id": f"{number:024}",
+                    "pattern_id": f"{number:024}",
+                    "create_time": review["create_time"] - timedelta(minutes=number),
+                    "update_time": review["update_time"] - timedelta(minutes=number),
+                }
+                for number in numbers
+            ]
+        )
+    mongo.close()

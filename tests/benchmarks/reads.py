@@ -1,0 +1,151 @@
+"""What reading costs, and how it grows with what there is to read.
+
+A call beside what would answer it without what the service keeps ready: of numbers an aggregation over the feedback of
+the window, of a page of documents the same documents found by their ids. `times` is the call divided by that.
+"""
+
+import asyncio
+import itertools
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from motor.motor_asyncio import AsyncIOMotorClient
+from uptake import Client, thumbs_up
+from uptake.v1 import insight_pb2
+
+from tests.benchmarks.filling import add_reviews, fill
+from tests.processes import serving
+
+SIZES = (1_000, 100_000)
+FULL_SIZES = (*SIZES, 1_000_000)
+REVIEWS = 10_000
+SECONDS = 3.0
+"""For how long a call is made again and again."""
+
+_DAYS = 30
+_RAW_CALLS = 3
+
+Call = Callable[[], Awaitable[object]]
+
+
+def run(data_dir: Path, *, full: bool = False) -> dict[str, dict[str, float]]:
+    """Measures and prints a table; `data_dir` is not needed."""
+    return asyncio.run(_run(FULL_SIZES if full else SIZES))
+
+
+async def _run(sizes: tuple[int, ...]) -> dict[str, dict[str, float]]:
+    results: dict[str, dict[str, float]] = {}
+    print(f"{'reading':<58} {'p50 ms':>8} {'p99 ms':>8} {'raw ms':>9} {'times':>7} {'growth':>7}")
+    for size in sizes:
+        for name, row in (await _of_size(size, add=REVIEWS if size == sizes[-1] else 0)).items():
+            smallest = results.get(f"{name}, {sizes[0]:,} pieces of feedback", row)
+            row["growth"] = row["p50_ms"] / smallest["p50_ms"]
+            results[f"{name}, {size:,} pieces of feedback"] = row
+            print(
+                f"{f'{name}, {size:,} pieces of feedback':<58} {row['p50_ms']:8.1f} {row['p99_ms']:8.1f} "
+                f"{row['raw_ms']:9.1f} {row['times']:7.2f} {row['growth']:7.2f}"
+            )
+    return results
+
+
+async def _of_size(size: int, *, add: int) -> dict[str, dict[str, float]]:
+    with tempfile.TemporaryDirectory(prefix="uptake-bench-") as folder:
+        # Issues are looked for once, before anything is measured.
+        async with serving(Path(folder) / "data", issue_interval_seconds="86400") as service:
+            await fill(service.database_uri, size, days=_DAYS)
+            motor: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(service.database_uri)
+            async with Client(service.address, timeout_seconds=600.0) as client:
+                await client.insights.get(refresh_issues=True)
+                results = {name: await _measure(*calls) for name, calls in _calls(client, motor["uptake"]).items()}
+                if add:
+                    await add_reviews(service.database_uri, add)
+                    calls = _first_page(client, motor["uptake"])
+                    results[f"ListReviews, 50 of {add:,} reviews"] = await _measure(*calls)
+            motor.close()
+    return results
+
+
+def _calls(client: Client, database: Any) -> dict[str, tuple[Call, Call, Call | None]]:
+    """Each call, what answers it without what the service keeps ready, and what is done before each."""
+    end = datetime.now(UTC)
+    window = {"project": "default", "occur_time": {"$gt": end - timedelta(days=_DAYS), "$lte": end}}
+    votes = itertools.count()
+    queries = itertools.cycle(("How do I change my password?", "Where do I find the invoice?", "the link is dead"))
+
+    async def vote() -> None:
+        await client.collect(thumbs_up(f"bench-{next(votes)}", query=next(queries)))
+
+    def aggregated(*stages: dict[str, Any]) -> Call:
+        return lambda: database["feedback"].aggregate([{"$match": window}, *stages]).to_list(None)
+
+    def found(collection: str, number: int) -> Call:
+        async def find() -> object:
+            if not ids:
+                ids.extend([each["_id"] async for each in database[collection].find({}, {"_id": 1}, limit=number)])
+            return await database[collection].find({"_id": {"$in": ids}}).to_list(None)
+
+        ids: list[str] = []
+        return find
+
+    counted = aggregated({"$group": {"_id": "$sentiment", "count": {"$sum": 1}}})
+    by_day = {"$dateToString": {"date": "$occur_time", "format": "%Y-%m-%d"}}
+    return {
+        "GetInsights, 30 days": (client.insights.get, counted, None),
+        "GetInsights, 30 days, a vote before each": (client.insights.get, counted, vote),
+        "QueryMetrics, 30 days by day": (
+            client.insights.metrics,
+            aggregated({"$group": {"_id": {"day": by_day, "sentiment": "$sentiment"}, "count": {"$sum": 1}}}),
+            None,
+        ),
+        "QueryMetrics by pattern": (
+            lambda: client.insights.metrics(group=insight_pb2.METRIC_GROUP_PATTERN),
+            aggregated({"$group": {"_id": {"day": by_day, "pattern": "$pattern_id"}, "count": {"$sum": 1}}}),
+            None,
+        ),
+        "ListFeedback, newest 50": (lambda: client.feedback.list(page_size=50).page(""), found("feedback", 50), None),
+        "ListSimilarFeedback, 10": (lambda: client.feedback.similar(query=next(queries)), found("feedback", 10), None),
+        "ListReviews, first 50": _first_page(client, database),
+    }
+
+
+def _first_page(client: Client, database: Any) -> tuple[Call, Call, None]:
+    async def find() -> object:
+        if not ids:
+            ids.extend([each["_id"] async for each in database["reviews"].find({}, {"_id": 1}, limit=50)])
+        return await database["reviews"].find({"_id": {"$in": ids}}).to_list(None)
+
+    ids: list[str] = []
+    return lambda: client.reviews.list(page_size=50).page(""), find, None
+
+
+async def _measure(call: Call, raw: Call, before: Call | None) -> dict[str, float]:
+    await call()
+    times = await _times(call, SECONDS, before=before)
+    await raw()
+    raw_ms = statistics.median(await _times(raw, SECONDS, most=_RAW_CALLS))
+    p50 = statistics.median(times)
+    return {
+        "p50_ms": p50,
+        "p99_ms": float(np.percentile(times, 99)),
+        "raw_ms": raw_ms,
+        "times": p50 / raw_ms,
+    }
+
+
+async def _times(call: Call, seconds: float, *, most: int = 100_000, before: Call | None = None) -> list[float]:
+    """Milliseconds of each call."""
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while not times or (time.perf_counter() < end and len(times) < most):
+        if before is not None:
+            await before()
+        started = time.perf_counter()
+        await call()
+        times.append((time.perf_counter() - started) * 1000)
+    return times
