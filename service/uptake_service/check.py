@@ -4,7 +4,7 @@ All is read in one snapshot, so it may run beside a working service. After any c
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,6 +78,11 @@ class _Snapshot:
     measured_by: defaultdict[str, list[Correction]]
     unmeasured_patterns: set[str]
 
+    @property
+    def project_ids(self) -> set[str]:
+        """The projects that anything tells of."""
+        return {*self.projects, *(key.project for key in self.rollups), *self.review_ids}
+
     def project(self, id: str) -> Project:
         return self.projects.get(id) or Project(id=id)
 
@@ -109,7 +114,6 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
         feedback = FeedbackStore(mongo, clock)
         deltas = RollupDeltas()
         differences: list[str] = []
-        seen: set[str] = set()
         complaints = IssueRecount()
         pieces = FeedbackRecount()
         async for record in RequestRecords(mongo).everything(session):
@@ -117,27 +121,30 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
                 pieces.expect(record)
             elif record.method.endswith("Review"):
                 differences += stored.review_record_differences(record)
-        pattern: PatternRecount | None = None
-        async for item in feedback.everything(session):
-            project = stored.project(item.project)
-            deltas.count(item, +1)
-            complaints.count(item)
-            differences += pieces.differences(item, project)
-            # Feedback comes by pattern.
-            if pattern is None or item.pattern_id != pattern.id:
-                if pattern is not None:
-                    differences += _pattern_differences(pattern, stored)
-                pattern = PatternRecount(
-                    item.pattern_id, stored.trigger(item.pattern_id, project), stored.verdicts(item.pattern_id)
-                )
-                seen.add(pattern.id)
-            pattern.count(item)
-        if pattern is not None:
-            differences += _pattern_differences(pattern, stored)
+        counted = 0
+        patterns: dict[str, PatternRecount] = {}
+        for id in sorted(stored.project_ids):
+            project = stored.project(id)
+            async for item in feedback.everything(id, session):
+                counted += 1
+                deltas.count(item, +1)
+                complaints.count(item)
+                differences += pieces.differences(item, project)
+                pattern = patterns.get(item.pattern_id)
+                if pattern is None:
+                    pattern = patterns[item.pattern_id] = PatternRecount(
+                        item.pattern_id, stored.trigger(item.pattern_id, project), stored.verdicts(item.pattern_id)
+                    )
+                pattern.count(item)
+        for pattern_id in sorted(patterns):
+            differences += _pattern_differences(patterns[pattern_id], stored)
+        there = await feedback.count(session)
+        if there != counted:
+            differences.append(f"feedback: {there} pieces are there, {counted} of them in projects that are")
         for id in sorted(stored.measured_by):
             differences += stored.verdicts(id).differences()
         differences += pieces.left_over()
-        differences += [f"pattern share of {id}: its pattern has no feedback" for id in _left_over(stored, seen)]
+        differences += [f"pattern share of {id}: its pattern has no feedback" for id in _left_over(stored, patterns)]
         differences += rollup_differences(stored.rollups, deltas.changes())
         differences += _review_differences(stored)
         differences += await _event_differences(mongo, session)
@@ -213,7 +220,7 @@ def _pattern_differences(pattern: PatternRecount, stored: _Snapshot) -> Iterator
     yield from pattern.verdicts.differences()
 
 
-def _left_over(stored: _Snapshot, seen: set[str]) -> list[str]:
+def _left_over(stored: _Snapshot, seen: Collection[str]) -> list[str]:
     return sorted(
         id
         for id, share in stored.shares.items()

@@ -46,7 +46,7 @@ def run(data_dir: Path) -> dict[str, dict[str, float]]:
 async def _run() -> dict[str, dict[str, float]]:
     results: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="uptake-bench-") as folder:
-        async with serving(Path(folder) / "data") as service, _echo() as echo_address:
+        async with serving(Path(folder) / "data") as service, echo_server() as echo_address:
             bench = _Bench(service, echo_address)
             await bench.warm_up()
             for in_flight in IN_FLIGHT:
@@ -147,7 +147,7 @@ def _print(results: dict[str, dict[str, float]]) -> None:
 
 
 @asynccontextmanager
-async def _echo() -> AsyncIterator[str]:
+async def echo_server() -> AsyncIterator[str]:
     """A process that answers CollectFeedback with the feedback sent, and does nothing else; gives its address."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.benchmarks.intake", stdin=PIPE, stdout=PIPE

@@ -35,7 +35,7 @@ _THINGS = (
     "the appointment", "my travel card", "the parking permit", "the fishing licence", "my library account",
     "the school form", "the tax number", "my pension", "the rent contract", "the power meter", "my water bill",
 )  # fmt: skip
-_COMPLAINTS = (
+COMPLAINTS = (
     "That is not what I asked",
     "The steps do not exist in the app any more",
     "wrong, it told me to call a number that nobody answers",
@@ -93,5 +93,5 @@ def _feedback(rng: random.Random, query: str, *, bad: bool) -> feedback_pb2.Feed
         corrected = f"{_RESPONSE}The entry is called {query.split()[-1]}."
         return correction(interaction_id, original=_RESPONSE, corrected=corrected, **about)  # type: ignore[arg-type]
     if rng.random() < (0.45 if bad else 0.08):
-        return thumbs_down(interaction_id, comment=rng.choice(_COMPLAINTS), **about)  # type: ignore[arg-type]
+        return thumbs_down(interaction_id, comment=rng.choice(COMPLAINTS), **about)  # type: ignore[arg-type]
     return thumbs_up(interaction_id, **about)  # type: ignore[arg-type]

@@ -12,6 +12,8 @@ from uptake_service.errors import DatabaseUnavailable, StartupError
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.embedded import running_address
 
+_TIMEOUT_SECONDS = 600.0
+
 
 async def run_check(settings: Settings) -> int:
     """Prints what differs, a line each; returns 0 when nothing does.
@@ -19,6 +21,10 @@ async def run_check(settings: Settings) -> int:
     Raises:
         StartupError: The database cannot be reached or started.
     """
+    # Some of what it reads is all of a collection.
+    settings = settings.model_copy(
+        update={"database_timeout_seconds": max(settings.database_timeout_seconds, _TIMEOUT_SECONDS)}
+    )
     running = None if settings.mongodb_uri else running_address(settings.data_dir)
     if running:
         settings = settings.model_copy(update={"mongodb_uri": running})

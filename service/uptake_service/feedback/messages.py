@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from google.protobuf import json_format, struct_pb2
 from uptake.v1 import feedback_pb2 as pb
 
 from uptake_service.feedback.model import (
+    EARLIEST,
     Content,
     CorrectionKind,
     CorrectionValue,
@@ -29,7 +30,6 @@ T = TypeVar("T")
 
 _CUSTOM_DEPTH = 32
 _LARGEST_SCORE = 1e9
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 _VALUE_OF_TYPE: Mapping[FeedbackType, tuple[str, ...]] = {
     FeedbackType.THUMBS_UP: ("", "custom"),
@@ -70,7 +70,7 @@ def to_draft(
     occurred = checks.time("feedback.occur_time", message, "occur_time") or now
     if occurred > now + future_tolerance:
         checks.fail("feedback.occur_time", f"is more than {future_tolerance.total_seconds():g} seconds in the future")
-    elif occurred < _EARLIEST:
+    elif occurred < EARLIEST:
         checks.fail("feedback.occur_time", "is before the year 2000")
     if len(checks.violations) > found or content is None:
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -10,6 +10,9 @@ from uptake_service.model import Model
 
 POSITION_SCALE = 1_000_000
 """Positions are kept as whole millionths, so that sums of them are exact and can be recounted."""
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""Feedback that occurred before is not taken in."""
 
 _NEGATIVE_UP_TO = 400_000
 _POSITIVE_FROM = 600_000

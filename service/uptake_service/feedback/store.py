@@ -4,6 +4,7 @@ Maps are lists of {k, v} and custom values JSON text, so that no user's string i
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from uptake_service.clock import Clock
 from uptake_service.errors import Reason, not_found
 from uptake_service.feedback.model import (
+    EARLIEST,
     VOTES,
     Answer,
     Content,
@@ -60,9 +62,8 @@ NEWEST_FIRST = [("occur_time", -1), ("_id", -1)]
 _READ_AT_ONCE = 100
 
 _MILLISECOND = timedelta(milliseconds=1)
-_FIRST_SPAN = timedelta(minutes=1)
-_SPAN_VOTES = 300
-"""About how many votes are read at once: more would hold up the event loop."""
+_VOTES_AT_ONCE, _COMPLAINTS_AT_ONCE, _RECOUNTED_AT_ONCE = 300, 300, 500
+"""About how many are read at once: more would hold up the event loop, or the database."""
 
 # Apart from pattern and time: with one more condition beside them the embedded database leaves the index.
 _VOTES: Document = {"state": FeedbackState.ACTIVE.value, "type": {"$in": [type.value for type in VOTES]}}
@@ -256,73 +257,63 @@ class FeedbackStore:
     ) -> AsyncGenerator[list[Vote], None]:
         """The active votes on a pattern that occurred from `start` and, with an `end`, before it, oldest first.
 
-        They come some hundreds at a time, each from one span of time, so that it costs what is taken: the embedded
-        database sorts only after it has read all that matches.
+        They come some hundreds at a time, so that it costs what is taken.
         """
-        now = self._clock.now()
-        width = _FIRST_SPAN
-        while end is None or start < end:
-            # Clocks may be ahead: what is left is the last span.
-            last = start + width if start < now else end
-            if end is not None:
-                last = min(last or end, end)
-            votes = await self._votes_within(pattern_id, start, last, session)
-            if votes:
-                yield votes
-            if last is None:
-                break
-            if len(votes) < _SPAN_VOTES // 2:
-                width *= 4
-            elif len(votes) > _SPAN_VOTES * 2:
-                width = max(width / 4, _MILLISECOND)
-            start = last
-
-    async def _votes_within(
-        self, pattern_id: str, start: datetime, end: datetime | None, session: Session
-    ) -> list[Vote]:
-        documents = await self._feedback.aggregate(
-            [
-                {"$match": {"pattern_id": pattern_id, "occur_time": {**since(start), **({"$lt": end} if end else {})}}},
-                {"$match": _VOTES},
-                {"$project": _VOTE_FIELDS},
-                {"$sort": {"occur_time": 1, "_id": 1}},
-            ],
+        reading = self._feedback.oldest_first(
+            {"pattern_id": pattern_id},
+            "occur_time",
+            start,
+            end,
+            near=self._clock.now(),
+            rest=_VOTES,
+            projection=_VOTE_FIELDS,
+            number=_VOTES_AT_ONCE,
             session=session,
         )
-        return [
-            Vote(
-                id=document["_id"],
-                occur_time=document["occur_time"],
-                answer=_answer(document),
-                negative=document["sentiment"] == Sentiment.NEGATIVE.value,
-            )
-            for document in documents
-        ]
+        async with aclosing(reading):
+            async for documents in reading:
+                yield [
+                    Vote(
+                        id=document["_id"],
+                        occur_time=document["occur_time"],
+                        answer=_answer(document),
+                        negative=document["sentiment"] == Sentiment.NEGATIVE.value,
+                    )
+                    for document in documents
+                ]
 
-    async def complaints(self, project: str, start: datetime, limit: int) -> AsyncIterator[Complaint]:
+    async def complaints(self, project: str, start: datetime, limit: int) -> list[Complaint]:
         """The words of active negative feedback that occurred at `start` or later, oldest first, at most `limit`."""
-        found = 0
-        async for document in self._feedback.stream(
-            {
-                "project": project,
-                "occur_time": since(start),
-                "state": FeedbackState.ACTIVE.value,
-                "sentiment": Sentiment.NEGATIVE.value,
-            },
+        found: list[Complaint] = []
+        reading = self._feedback.oldest_first(
+            {"project": project},
+            "occur_time",
+            start,
+            None,
+            near=self._clock.now(),
+            rest={"state": FeedbackState.ACTIVE.value, "sentiment": Sentiment.NEGATIVE.value},
             projection={"comment": 1, "interaction.query": 1, "user_id": 1, "occur_time": 1, "pattern_id": 1},
-            sort=[("occur_time", 1), ("_id", 1)],
-        ):
-            text = complaint(document["comment"], document["interaction"]["query"])
-            if text and found < limit:
-                found += 1
-                yield Complaint(
-                    feedback_id=document["_id"],
-                    text=text,
-                    said=document["comment"] or document["interaction"]["query"],
-                    user_id=document["user_id"],
-                    occur_time=document["occur_time"],
-                    pattern_id=document["pattern_id"],
-                )
+            number=_COMPLAINTS_AT_ONCE,
+        )
+        async with aclosing(reading):
+            async for documents in reading:
+                for document in documents:
+                    comment, query = document["comment"], document["interaction"]["query"]
+                    text = complaint(comment, query)
+                    if text:
+                        found.append(
+                            Complaint(
+                                feedback_id=document["_id"],
+                                text=text,
+                                said=comment or query,
+                                user_id=document["user_id"],
+                                occur_time=document["occur_time"],
+                                pattern_id=document["pattern_id"],
+                            )
+                        )
+                if len(found) >= limit:
+                    break
+        return found[:limit]
 
     async def write(self, added: Sequence[StoredFeedback], changed: Sequence[StoredFeedback], session: Session) -> None:
         """Inserts what is new and writes over what changed.
@@ -337,15 +328,27 @@ class FeedbackStore:
         )
         await self._feedback.insert_many([to_document(feedback) for feedback in added], session=session)
 
-    async def everything(self, session: Session) -> AsyncIterator[StoredFeedback]:
-        """All feedback of all projects, by pattern and then oldest first, without the answers that it is about."""
-        async for document in self._feedback.stream(
-            {},
+    async def everything(self, project: str, session: Session) -> AsyncIterator[StoredFeedback]:
+        """All feedback of a project, oldest first, without the answers that it is about."""
+        reading = self._feedback.oldest_first(
+            {"project": project},
+            "occur_time",
+            EARLIEST,
+            None,
+            near=self._clock.now(),
+            rest={},
             projection={"interaction.response": 0},
-            sort=[("pattern_id", 1), ("occur_time", 1), ("_id", 1)],
+            number=_RECOUNTED_AT_ONCE,
             session=session,
-        ):
-            yield to_feedback(document)
+        )
+        async with aclosing(reading):
+            async for documents in reading:
+                for document in documents:
+                    yield to_feedback(document)
+
+    async def count(self, session: Session) -> int:
+        """How much feedback there is in all projects."""
+        return await self._feedback.count({}, session=session)
 
 
 def pairs(mapping: Mapping[str, str]) -> list[Document]:

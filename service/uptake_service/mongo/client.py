@@ -6,7 +6,7 @@ Nothing outside this folder imports motor or pymongo, so that moving to another 
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -42,6 +42,7 @@ _CHANGE_WAIT_MILLISECONDS = 500
 _TRANSACTION_THREADS = 16
 _FIRST_WIDTH, _WIDEST = timedelta(seconds=10), timedelta(days=730)
 _WIDTHS, _WIDTH_SECONDS = 10_000, 30.0
+_FIRST_SPAN = timedelta(minutes=1)
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _INDEX_OF_DUPLICATE = re.compile(r"index: (?:\S+\.\$)?(\S+)")
@@ -291,6 +292,59 @@ class Collection:
         elif time_field in found[-1]:
             self._widths.put(asked, (most or near) - found[-1][time_field])
         return found
+
+    async def oldest_first(
+        self,
+        filter: Filter,
+        time_field: str,
+        start: datetime,
+        end: datetime | None,
+        *,
+        near: datetime,
+        rest: Filter,
+        projection: Filter,
+        number: int,
+        session: Session | None = None,
+    ) -> AsyncGenerator[list[Document], None]:
+        """Documents from `start` and, with an `end`, before it, in lists, oldest first by `time_field` and _id.
+
+        Each list is of one span of time, as long as brings about `number` of them, so that it costs what is taken and
+        no statement takes long, also on a database that sorts only after it has read all that matches.
+
+        Args:
+            filter: Equalities that an index followed by `time_field` serves.
+            time_field: The field that orders.
+            start: No documents before this time.
+            end: None from this time on; without it there is no end.
+            near: About now. What is later, for clocks may be ahead, is one span.
+            rest: What else must hold.
+            projection: What of the documents is wanted.
+            number: About how many a list is to have.
+            session: The transaction to read in.
+        """
+        width = _FIRST_SPAN
+        while end is None or start < end:
+            last = start + width if start < near else end
+            if end is not None:
+                last = min(last or end, end)
+            found = await self.aggregate(
+                [
+                    {"$match": {**filter, time_field: {**since(start), **({"$lt": last} if last else {})}}},
+                    {"$match": rest},
+                    {"$project": projection},
+                    {"$sort": {time_field: 1, "_id": 1}},
+                ],
+                session=session,
+            )
+            if found:
+                yield found
+            if last is None:
+                break
+            if len(found) < number // 2:
+                width *= 4
+            elif len(found) > number * 2:
+                width = max(width / 4, _MILLISECOND)
+            start = last
 
     async def stream(
         self,

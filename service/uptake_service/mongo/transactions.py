@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
@@ -12,6 +13,11 @@ from uptake_service.errors import Conflict, DatabaseUnavailable
 from uptake_service.mongo.client import Mongo, Session, Transient, translated
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+RUN_AGAIN = "a transaction is run again"
+"""Logged for each one, at DEBUG."""
 
 _FIRST_PAUSE_SECONDS = 0.002
 _LONGEST_PAUSE_SECONDS = 0.25
@@ -48,6 +54,7 @@ async def transaction(mongo: Mongo, body: Callable[[Session], Awaitable[T]]) -> 
                 raise
             else:
                 return result
+            _log.debug("%s: another changed the same documents", RUN_AGAIN)
             # Full jitter, so that two writers in each other's way do not meet again.
             await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

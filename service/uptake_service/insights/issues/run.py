@@ -104,7 +104,7 @@ async def run(order: Order) -> None:
         window_start = day_of(order.now - order.window)
         # Read before the feedback: what is written later is looked at again when members are moved over.
         cut = {slot["_id"]: slot["revision"] for slot in await mongo.collection("writers").find({})}
-        comments = [c async for c in feedback.complaints(order.project, window_start, _MOST_COMMENTS)]
+        comments = await feedback.complaints(order.project, window_start, _MOST_COMMENTS)
         before = {m.feedback_id: m async for m in members.of_generation(base) if m.active}
         known = await issues.all(order.project)
         cleaned = [clean(comment.text) for comment in comments]
