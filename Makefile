@@ -9,7 +9,7 @@ NODE_MODULES := $(TYPESCRIPT)/node_modules
 PROTOS := $(wildcard protos/uptake/v1/*.proto)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test serve bench lint breaking format proto clean
+.PHONY: help demo test serve bench bench-full lint breaking format proto clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ $(VENV)/.bench: $(VENV)/.installed
 
 bench: $(VENV)/.bench ## Measure, each figure beside its baseline
 	@$(BIN)/python -m tests.benchmarks
+
+bench-full: $(VENV)/.bench ## Measure up to the largest sizes, for an hour
+	@$(BIN)/python -m tests.benchmarks --full
 
 lint: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) ## Check style, types and the contract
 	$(BIN)/ruff format --check .

@@ -1,20 +1,61 @@
 """`make bench`: every benchmark in turn, each printing its figures beside a baseline.
 
-All figures go to bench.json too: `machine`, and for each benchmark its rows by name.
+All figures go to bench.json too: `machine`, and for each benchmark its rows by name. With --full the largest sizes are
+measured too, which takes about an hour; names of benchmarks measure only those.
 """
 
+import argparse
 import json
 from pathlib import Path
 
-from tests.benchmarks import data_sets, intake, issues_quality, live_latency, machine, patterns_quality, verdicts
+from tests.benchmarks import (
+    clustering_scale,
+    data_sets,
+    intake,
+    issues_quality,
+    live_latency,
+    machine,
+    overload,
+    patterns_quality,
+    reads,
+    resources,
+    two_processes,
+    verdicts,
+)
 
 RESULTS = Path("bench.json")
 
+BENCHMARKS = {
+    module.__name__.rpartition(".")[2]: module
+    for module in (
+        patterns_quality,
+        issues_quality,
+        clustering_scale,
+        verdicts,
+        intake,
+        overload,
+        two_processes,
+        reads,
+        resources,
+        live_latency,
+    )
+}
+SIZED = ("clustering_scale", "reads")
+"""Those that have larger sizes."""
+
 
 if __name__ == "__main__":
-    measured = {
-        module.__name__.rpartition(".")[2]: module.run(data_sets.FOLDER)
-        for module in (patterns_quality, issues_quality, verdicts, intake, live_latency)
-    }
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; all without")
+    parser.add_argument("--full", action="store_true", help="measure the largest sizes too")
+    chosen = parser.parse_args()
+    unknown = [name for name in chosen.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    measured: dict[str, dict[str, dict[str, float]]] = {}
+    for name in chosen.names or BENCHMARKS:
+        sizes = {"full": True} if chosen.full and name in SIZED else {}
+        measured[name] = BENCHMARKS[name].run(data_sets.FOLDER, **sizes)  # type: ignore[attr-defined]
+        print()
     RESULTS.write_text(json.dumps({"machine": machine.description(), **measured}, indent=1) + "\n", encoding="utf-8")
     print(f"all figures: {RESULTS.resolve()}")

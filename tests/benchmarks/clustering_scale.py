@@ -46,14 +46,16 @@ def run(folder: Path, *, full: bool = False) -> dict[str, dict[str, float]]:
     smaller: tuple[int, float] | None = None
     for size in FULL_SIZES if full else SIZES:
         row = _in_a_process(folder, "uptake", size)
-        row["exponent"] = math.log(row["seconds"] / smaller[1]) / math.log(size / smaller[0]) if smaller else math.nan
+        if smaller:
+            row["exponent"] = math.log(row["seconds"] / smaller[1]) / math.log(size / smaller[0])
         smaller = size, row["seconds"]
         if size <= PLAIN_UP_TO:
             row["plain_seconds"] = _in_a_process(folder, "plain", size)["seconds"]
             row["of_plain"] = row["seconds"] / row["plain_seconds"]
         results[f"{size:,}"] = row
-        exponent = f"{row['exponent']:.2f}" if smaller and not math.isnan(row["exponent"]) else "-"
-        plain, times = (f"{row[name]:.2f}" if name in row else "-" for name in ("plain_seconds", "of_plain"))
+        exponent, plain, times = (
+            f"{row[name]:.2f}" if name in row else "-" for name in ("exponent", "plain_seconds", "of_plain")
+        )
         print(
             f"{f'{size:,}':<26} {row['seconds']:8.1f} {row['peak_mib']:6.0f} {row['issues']:7.0f} {exponent:>9} "
             f"{plain:>15} {times:>6}",

@@ -7,9 +7,11 @@ the feedback taken in, divided by what the baseline did in the same time; proces
 
 import asyncio
 import itertools
+import math
 import statistics
 import sys
 import tempfile
+import time
 import uuid
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -20,6 +22,7 @@ from typing import Any
 import grpc
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import WriteConcern
+from uptake import Client
 from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import feedback_pb2_grpc
 
@@ -53,6 +56,8 @@ async def _run() -> dict[str, dict[str, float]]:
                 results[f"CollectFeedback, {in_flight} in flight"] = await bench.single(in_flight)
             for size in (100, 1000):
                 results[f"BatchCollectFeedback of {size:,}"] = await bench.batches(size)
+            results["StreamFeedback"] = await bench.stream()
+            results["one transaction by the driver"] = await bench.transaction()
             await bench.close()
     _print(results)
     return results
@@ -91,27 +96,75 @@ class _Bench:
 
     async def batches(self, size: int) -> dict[str, float]:
         """BatchCollectFeedback, two in flight, beside insert_many of 1,000."""
+        return await self._beside(_BATCH, size, 2, {"of_insert_many": self._insert_many})
 
-        async def insert() -> Load:
-            plain, copies = await self._plain(), self._copies()
-            batches = (list(itertools.islice(copies, 1000)) for _ in itertools.count())
-            return await closed_loop(plain.insert_many, batches, 2, SECONDS, size=1000)
+    async def stream(self) -> dict[str, float]:
+        """One stream, never waiting for an answer, beside insert_many of 1,000."""
 
-        return await self._beside(_BATCH, size, 2, {"of_insert_many": insert})
+        async def measure() -> Load:
+            end = time.perf_counter() + SECONDS
+
+            async def source() -> AsyncIterator[pb.CollectFeedbackRequest]:
+                while time.perf_counter() < end:
+                    yield next(self._traffic)
+
+            started, answered = time.perf_counter(), 0
+            async with Client(self._service.address) as client:
+                async for result in client.feedback.stream(source()):
+                    assert not result.HasField("error"), result.error
+                    answered += 1
+            return Load(answered, answered / (time.perf_counter() - started), math.nan, math.nan)
+
+        return await self._rounds(measure, {"of_insert_many": self._insert_many})
+
+    async def transaction(self) -> dict[str, float]:
+        """What one call alone writes, written by the driver in a transaction, one after the other; the call's median
+        time as a multiple of that."""
+        plain, copies = await self._plain(), self._copies()
+        database = plain.database
+
+        async def write(document: dict[str, Any]) -> None:
+            async with await self._motor.start_session() as session, session.start_transaction():
+                await database["slots"].update_one({"_id": 0}, {"$inc": {"n": 1}}, upsert=True, session=session)
+                await plain.insert_one(document, session=session)
+                await database["requests"].insert_one({"_id": document["_id"], "digest": bytes(32)}, session=session)
+                await database["journal"].insert_one({"_id": document["_id"], "shares": bytes(1500)}, session=session)
+
+        async def measure() -> Load:
+            return await closed_loop(write, copies, 1, SECONDS)
+
+        row = await self._rounds(measure, {})
+        call = await self._rounds(
+            lambda: closed_loop(self._channel.unary_unary(_COLLECT), self._messages(1), 1, SECONDS), {}
+        )
+        return row | {"call_p50_times": call["p50_ms"] / row["p50_ms"]}
+
+    async def _insert_many(self) -> Load:
+        plain, copies = await self._plain(), self._copies()
+        batches = (list(itertools.islice(copies, 1000)) for _ in itertools.count())
+        return await closed_loop(plain.insert_many, batches, 2, SECONDS, size=1000)
 
     async def _beside(
         self, method: str, size: int, in_flight: int, baselines: dict[str, Callable[[], Awaitable[Load]]]
     ) -> dict[str, float]:
+        call = self._channel.unary_unary(method)
+        return await self._rounds(
+            lambda: closed_loop(call, self._messages(size), in_flight, SECONDS, size=size), baselines
+        )
+
+    async def _rounds(
+        self, measure: Callable[[], Awaitable[Load]], baselines: dict[str, Callable[[], Awaitable[Load]]]
+    ) -> dict[str, float]:
         rounds: list[dict[str, float]] = []
         for _ in range(ROUNDS):
-            beside = {name: (await measure()).a_second for name, measure in baselines.items()}
-            messages = self._messages(size)
-            time = ProcessorTime(service=self._service.process.pid, database=self._service.database_pid)
-            load = await closed_loop(self._channel.unary_unary(method), messages, in_flight, SECONDS, size=size)
-            used = {f"{name}_cpu_ms": seconds * 1000 / load.answered for name, seconds in time.used().items()}
+            beside = {name: (await baseline()).a_second for name, baseline in baselines.items()}
+            processors = ProcessorTime(service=self._service.process.pid, database=self._service.database_pid)
+            load = await measure()
+            used = {f"{name}_cpu_ms": seconds * 1000 / load.answered for name, seconds in processors.used().items()}
             ratios = {name: load.a_second / a_second for name, a_second in beside.items()}
             rounds.append({"a_second": load.a_second, "p50_ms": load.p50_ms, "p99_ms": load.p99_ms} | ratios | used)
-        return {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+        medians = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+        return {name: value for name, value in medians.items() if not math.isnan(value)}
 
     def _messages(self, size: int) -> Iterator[bytes]:
         """Serialised beforehand: making them is not what is measured."""
@@ -137,13 +190,16 @@ def _print(results: dict[str, dict[str, float]]) -> None:
         f"{'insert_many':>12} {'service ms':>11} {'database ms':>12}"
     )
     for name, row in results.items():
+        p50, p99 = (f"{row[time]:.1f}" if time in row else "-" for time in ("p50_ms", "p99_ms"))
         echo, one, many = (
             f"{row[ratio]:.2f}" if ratio in row else "-" for ratio in ("of_echo", "of_insert_one", "of_insert_many")
         )
         print(
-            f"{name:<32} {row['a_second']:9.0f} {row['p50_ms']:8.1f} {row['p99_ms']:8.1f} {echo:>6} {one:>11} "
-            f"{many:>12} {row['service_cpu_ms']:11.2f} {row['database_cpu_ms']:12.2f}"
+            f"{name:<32} {row['a_second']:9.0f} {p50:>8} {p99:>8} {echo:>6} {one:>11} {many:>12} "
+            f"{row['service_cpu_ms']:11.2f} {row['database_cpu_ms']:12.2f}"
         )
+        if "call_p50_times" in row:
+            print(f"one call alone takes {row['call_p50_times']:.2f} times as long")
 
 
 @asynccontextmanager

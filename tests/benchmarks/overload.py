@@ -70,7 +70,7 @@ async def _run() -> dict[str, dict[str, float]]:
 
 
 async def _offer(
-    stub: feedback_pb2_grpc.FeedbackServiceAsyncStub, sent: Iterator[pb.CollectFeedbackRequest], a_second: float
+    stub: "feedback_pb2_grpc.FeedbackServiceAsyncStub", sent: Iterator[pb.CollectFeedbackRequest], a_second: float
 ) -> dict[str, float]:
     took: defaultdict[str, list[float]] = defaultdict(list)
     ends: list[float] = []

@@ -42,7 +42,7 @@ CORE_SCALE = 0.1  # HDBSCAN's min_samples, likewise, at least 3
 BORDER = 4.0  # clusters merge while the edges between them are more than this many times those expected by chance
 LARGE = 60  # so many members are never too many for one cluster, whatever their share
 COPIES = 5  # of one and the same text that take part; the others share their label
-BLOCK = 1_024  # rows of a similarity matrix held at a time
+BLOCK = 512  # rows of a similarity matrix held at a time
 
 _NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|\bt\.co/\S+|@\w+|\d+|[#_]")
 

@@ -41,7 +41,7 @@ _DUPLICATE_KEY = 11000
 _CHANGE_WAIT_MILLISECONDS = 500
 _TRANSACTION_THREADS = 16
 _FIRST_WIDTH, _WIDEST = timedelta(seconds=10), timedelta(days=730)
-_WIDTHS, _WIDTH_SECONDS = 10_000, 30.0
+_DEPTHS, _DEPTH_SECONDS = 10_000, 30.0
 _FIRST_SPAN = timedelta(minutes=1)
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -189,7 +189,7 @@ class Collection:
 
     def __init__(self, collection: "AsyncIOMotorCollection[Document]") -> None:
         self._collection = collection
-        self._widths = _Widths()
+        self._depths = _Depths()
 
     async def create_index(
         self,
@@ -246,14 +246,15 @@ class Collection:
         near: datetime,
         width: timedelta | None = None,
         projection: Filter | None = None,
+        with_now: bool = False,
         limit: int,
         session: Session | None = None,
     ) -> list[Document]:
         """The newest documents, newest first by `time_field` and _id.
 
         Reads one window of time after the other, each eight times as wide as the one before, until there are
-        enough: so it costs what it returns, also on a database that sorts only after it has read all that matches. How
-        wide a window was enough is remembered for some seconds, for the next time that the like is asked for.
+        enough: so it costs what it returns, also on a database that sorts only after it has read all that matches.
+        Where enough was found is remembered for some seconds, for the next time that the like is asked for.
 
         Args:
             filter: Equalities that an index followed by `time_field` serves.
@@ -262,17 +263,18 @@ class Collection:
             least: No documents before this time.
             most: No documents after this time.
             near: Where the newest documents are expected: the time from which windows are counted without `most`.
-            width: How wide the first window is; None for what was enough the last time.
+            width: How wide the first window is; None goes as far back as was enough the last time.
             projection: What to leave out.
+            with_now: Whether each document is also to hold the database's time, in `now`.
             limit: How many at most.
             session: The transaction to read in.
         """
         found: list[Document] = []
         asked = (repr(filter), *(rest or ()), most is None, limit)
-        width = width or self._widths.get(asked)
         # Without `most` the newest window has no end: a clock may have been ahead.
         end = {"$lte": most} if most else {}
         older = most or near
+        width = width or self._depths.get(asked, older)
         first = max(least or _EARLIEST, _EARLIEST)
         while len(found) < limit:
             # Past two years everything older is one window.
@@ -283,14 +285,16 @@ class Collection:
             pipeline += [{"$sort": {time_field: -1, "_id": -1}}, {"$limit": limit - len(found)}]
             if projection:
                 pipeline.append({"$project": projection})
+            if with_now:
+                pipeline.append({"$addFields": {"now": "$$NOW"}})
             found += await self.aggregate(pipeline, session=session)
             if older == first:
                 break
             end, width = {"$lt": older}, width * 8
         if len(found) < limit:
-            self._widths.put(asked, _WIDEST)
+            self._depths.put(asked, _EARLIEST)
         elif time_field in found[-1]:
-            self._widths.put(asked, (most or near) - found[-1][time_field])
+            self._depths.put(asked, found[-1][time_field])
         return found
 
     async def oldest_first(
@@ -451,21 +455,22 @@ class Collection:
             return (await self._collection.delete_many(filter, session=await _settled(session))).deleted_count
 
 
-class _Widths:
-    """How wide a window of time was enough, by what was asked for."""
+class _Depths:
+    """How far back enough was found, by what was asked for."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[object, ...], tuple[timedelta, float]] = OrderedDict()
+        self._known: OrderedDict[tuple[object, ...], tuple[datetime, float]] = OrderedDict()
 
-    def get(self, asked: tuple[object, ...]) -> timedelta:
-        width, time = self._known.get(asked, (_FIRST_WIDTH, 0.0))
+    def get(self, asked: tuple[object, ...], near: datetime) -> timedelta:
+        """How wide the first window before `near` is to be."""
+        depth, time = self._known.get(asked, (near, 0.0))
         # Not for long: much may come in, and all of a window is read.
-        return width if monotonic() < time + _WIDTH_SECONDS else _FIRST_WIDTH
+        return max(near - depth, _FIRST_WIDTH) if monotonic() < time + _DEPTH_SECONDS else _FIRST_WIDTH
 
-    def put(self, asked: tuple[object, ...], width: timedelta) -> None:
-        self._known[asked] = max(width * 1.25, _FIRST_WIDTH), monotonic()
+    def put(self, asked: tuple[object, ...], depth: datetime) -> None:
+        self._known[asked] = depth, monotonic()
         self._known.move_to_end(asked)
-        if len(self._known) > _WIDTHS:
+        if len(self._known) > _DEPTHS:
             self._known.popitem(last=False)
 
 

@@ -93,7 +93,7 @@ class ReviewStore:
         self, project: str, filter: ReviewFilter, order: ReviewOrder, last: Sequence[Any] | None, limit: int
     ) -> list[Review]:
         """Reviews that match, from the first after the sort values `last`."""
-        query: Document = {"project": project}
+        query: Document = {}
         if filter.states:
             stored = set(filter.states)
             if ReviewState.OPEN in stored:
@@ -104,18 +104,41 @@ class ReviewStore:
             query["rank"] = {"$in": sorted(_RANKS[priority] for priority in filter.priorities)}
         if filter.assignee:
             query["claim.reviewer"] = filter.assignee
-        if filter.pattern_id:
-            query["pattern_id"] = filter.pattern_id
         page: list[Review] = []
         while len(page) < limit:
-            condition = query if last is None else {"$and": [query, after(SORTS[order], last)]}
             wanted = limit - len(page)
-            found = await self._read(condition, sort=SORTS[order], limit=wanted, history=False)
+            if order is ReviewOrder.NEWEST:
+                found = await self._newest(project, filter.pattern_id, query, last, wanted)
+            else:
+                condition = (
+                    query | {"project": project} | ({"pattern_id": filter.pattern_id} if filter.pattern_id else {})
+                )
+                if last is not None:
+                    condition = {"$and": [condition, after(SORTS[order], last)]}
+                found = await self._read(condition, sort=SORTS[order], limit=wanted, history=False)
             page += [review for review in found if filter.matches(review)]
             if len(found) < wanted:
                 break
             last = sort_values(found[-1], order)
         return page
+
+    async def _newest(
+        self, project: str, pattern_id: str, conditions: Document, last: Sequence[Any] | None, limit: int
+    ) -> list[Review]:
+        rest = conditions | {"project": project}
+        if last is not None:
+            rest = {"$and": [rest, after(SORTS[ReviewOrder.NEWEST], last)]}
+        documents = await self._reviews.find_newest(
+            {"pattern_id": pattern_id} if pattern_id else {"project": project},
+            "create_time",
+            rest=rest,
+            most=last[0] if last else None,
+            near=self._clock.now(),
+            projection={"history": 0},
+            with_now=True,
+            limit=limit,
+        )
+        return [_to_review(document) for document in documents]
 
     async def by_ids(self, project: str, ids: Sequence[str]) -> list[Review]:
         """Those of these reviews that the project has, without their histories."""
