@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass
 
 from uptake_service.insights.rollups import RollupDeltas, RollupStore
-from uptake_service.mongo.client import Mongo, Session
+from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.mongo.journal import Journal
 from uptake_service.mongo.transactions import snapshot, transaction
 from uptake_service.patterns.store import Patterns, Share, ShareChange
@@ -46,13 +46,24 @@ class Folding:
         self._turn = asyncio.Lock()
 
     async def write(
-        self, rollups: RollupDeltas, shares: dict[str, ShareChange], writer: int, revision: int, session: Session
+        self,
+        rollups: RollupDeltas,
+        shares: dict[str, ShareChange],
+        feedback: Document,
+        writer: int,
+        revision: int,
+        session: Session,
     ) -> None:
-        """Writes what a commit changes."""
+        """Writes what a commit changes; `feedback` is what it tells the triggers of other processes."""
         if _is_empty(rollups, shares):
             return
         await self._journal.add(
-            writer, revision, rollups.documents(), [change.document(id) for id, change in shares.items()], session
+            writer,
+            revision,
+            rollups.documents(),
+            [change.document(id) for id, change in shares.items()],
+            feedback,
+            session,
         )
 
     def committed(self, rollups: RollupDeltas, shares: dict[str, ShareChange], revision: int) -> None:
@@ -60,10 +71,10 @@ class Folding:
         if not _is_empty(rollups, shares):
             self._commits.append(_Commit(revision, rollups, frozenset(shares), asyncio.get_running_loop().time()))
 
-    async def take_over(self, writer: int) -> None:
-        """Takes over what is in the journal of a slot that this process has just taken."""
+    async def take_over(self, writer: int, revision: int) -> None:
+        """Takes over what is in the journal of a slot that this process has just taken at this revision."""
         async with self._turn, snapshot(self._mongo) as session:
-            documents = await self._journal.of_writer(writer, 0, session)
+            documents = await self._journal.of_writer(writer, 0, revision, session=session)
         self._writer = writer
         self._commits = [
             _Commit(
@@ -126,7 +137,7 @@ class Folding:
         """Forgets what an earlier run folded without this process having been told."""
         last = self._commits[-1].revision if self._commits else 0
         async with snapshot(self._mongo) as session:
-            documents = await self._journal.of_writer(self._writer, 0, session)
+            documents = await self._journal.of_writer(self._writer, 0, last, "writer", session=session)
         left = {document["revision"] for document in documents}
         self._commits = [commit for commit in self._commits if commit.revision in left or commit.revision > last]
         self._certain = True

@@ -35,7 +35,7 @@ from uptake_service.patterns.store import Assignment, Patterns, ShareChange, Tex
 from uptake_service.projects.model import Project
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.marks import Mark, Marks
-from uptake_service.reviews.recent import RecentFeedback
+from uptake_service.reviews.recent import RecentFeedback, told_of
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
 
@@ -355,7 +355,7 @@ class Intake:
     async def _hold_slot(self) -> None:
         if not self._slot_certain:
             await self._slot.acquire()
-            await self._folding.take_over(self._slot.number)
+            await self._folding.take_over(self._slot.number, self._slot.revision)
             await self._patterns.reread(self._slot.number)
             self._slot_certain = True
 
@@ -424,7 +424,8 @@ class _Attempt:
         self.rollups, self.shares = plan.rollups(), plan.shares()
         await intake._feedback.write(plan.added, plan.changed, session)
         await intake._requests.add(list(made.values()), session=session)
-        await intake._folding.write(self.rollups, self.shares, plan.writer, self.revision, session)
+        told = told_of(self.changes)
+        await intake._folding.write(self.rollups, self.shares, told, plan.writer, self.revision, session)
         await intake._patterns.write(plan.started, session)
         await intake._joining.write(self.changes, plan.writer, self.revision, session)
         await intake._marks.add(marks, plan.now, session)

@@ -293,7 +293,7 @@ class Collection:
             end, width = {"$lt": older}, width * 8
         if len(found) < limit:
             self._depths.put(asked, _EARLIEST)
-        elif time_field in found[-1]:
+        elif found and time_field in found[-1]:
             self._depths.put(asked, found[-1][time_field])
         return found
 

@@ -10,18 +10,28 @@ from collections.abc import Sequence
 
 from uptake_service.mongo.client import Document, Mongo, Session
 
+_MOST_LEFT = 1_000
+"""Far more commits than are left before they are folded in; older ones are not looked for."""
+
 
 class Journal:
-    """The collection `journal`: {_id: "writer/revision", writer, revision, rollups: [...], shares: [...]}.
+    """The collection `journal`: {_id: "writer/revision", writer, revision, rollups: [...], shares: [...], feedback}.
 
-    What an entry of the two lists looks like is known to who counts in those places.
+    What an entry of the two lists looks like is known to who counts in those places, and what `feedback` is to the
+    trigger, to which it tells what was written.
     """
 
     def __init__(self, mongo: Mongo) -> None:
         self._journal = mongo.collection("journal")
 
     async def add(
-        self, writer: int, revision: int, rollups: list[Document], shares: list[Document], session: Session
+        self,
+        writer: int,
+        revision: int,
+        rollups: list[Document],
+        shares: list[Document],
+        feedback: Document,
+        session: Session,
     ) -> None:
         """Writes what the commit of a slot's revision changes."""
         await self._journal.insert(
@@ -31,17 +41,21 @@ class Journal:
                 "revision": revision,
                 "rollups": rollups,
                 "shares": shares,
+                "feedback": feedback,
             },
             session=session,
         )
 
-    async def of_writer(self, writer: int, after: int, session: Session) -> list[Document]:
-        """What a slot's commits after a revision changed, oldest first."""
-        documents = await self._journal.find({"writer": writer}, session=session)
-        return sorted(
-            (document for document in documents if document["revision"] > after),
-            key=lambda document: int(document["revision"]),
+    async def of_writer(self, writer: int, after: int, last: int, *names: str, session: Session) -> list[Document]:
+        """What a slot's commits after the revision `after` up to `last` changed, of those not folded in yet, oldest
+        first; only these fields, if any are named."""
+        revisions = range(max(after, last - _MOST_LEFT) + 1, last + 1)
+        documents = await self._journal.find(
+            {"_id": {"$in": [f"{writer}/{revision}" for revision in revisions]}},
+            projection=dict.fromkeys((*names, "revision"), 1) if names else None,
+            session=session,
         )
+        return sorted(documents, key=lambda document: int(document["revision"]))
 
     async def rollups(self, session: Session) -> list[Document]:
         """All changes of rollups that are not folded in yet."""

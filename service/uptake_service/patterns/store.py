@@ -304,7 +304,7 @@ class Patterns:
 
     async def _read_writer(self, writer: int, revision: int, after: int, session: Session) -> None:
         documents = await self._shares.find({"writer": writer, "revision": {"$gt": after}}, session=session)
-        commits = await self._journal.of_writer(writer, after, session)
+        commits = await self._journal.of_writer(writer, after, revision, "shares", session=session)
         async with self._lock:
             known = self._writers[writer]
             if after == 0:
@@ -389,6 +389,14 @@ def similarities(vector: bytes, others: Sequence[bytes]) -> list[float]:
     ]
 
 
+async def folded_since(mongo: Mongo, writer: int, revision: int, session: Session | None) -> set[str]:
+    """The patterns whose shares a slot's commits after `revision` changed, of those that are folded in."""
+    shares = await mongo.collection("pattern_shares").find(
+        {"writer": writer, "revision": {"$gt": revision}}, projection={"pattern": 1}, session=session
+    )
+    return {share["pattern"] for share in shares}
+
+
 async def changed_since(mongo: Mongo, revisions: Mapping[int, int], session: Session | None = None) -> set[str]:
     """The patterns of which feedback was written after these revisions of the writers' slots."""
     changed: set[str] = set()
@@ -397,10 +405,7 @@ async def changed_since(mongo: Mongo, revisions: Mapping[int, int], session: Ses
         if revision > known:
             # In this order: what is folded between the two is then found as a share.
             changed |= await Journal(mongo).patterns_since(writer, known, session)
-            shares = await mongo.collection("pattern_shares").find(
-                {"writer": writer, "revision": {"$gt": known}}, projection={"pattern": 1}, session=session
-            )
-            changed.update(share["pattern"] for share in shares)
+            changed |= await folded_since(mongo, writer, known, session)
     return changed
 
 

@@ -1,20 +1,22 @@
 """The newest feedback of patterns, remembered for the trigger.
 
-What a window holds is certain: this process's commits are put into it, and a pattern that another process wrote to is
-forgotten. To know of those, the revisions of the writers' slots are read in the transaction that judges.
+What a window holds is certain: this process's commits are put into it, and those of others, which the transaction that
+judges learns of by the revisions of the writers' slots and reads in the journal. A pattern of which something was
+changed or taken back, or whose commits have left the journal, is forgotten.
 """
 
-from bisect import insort
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from uptake_service.feedback.model import Evidence, FeedbackState, StoredFeedback
+from uptake_service.feedback.model import Evidence, FeedbackState, FeedbackType, Sentiment, StoredFeedback
 from uptake_service.feedback.store import FeedbackStore
-from uptake_service.mongo.client import Mongo, Session
+from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.mongo.journal import Journal
 from uptake_service.mongo.leases import Writers
-from uptake_service.patterns.store import Patterns, changed_since
+from uptake_service.patterns.store import Patterns, folded_since
 
 _PATTERNS = 2_000
 """How many patterns are remembered; those least lately judged are forgotten."""
@@ -39,7 +41,9 @@ class _Window:
 
     def put(self, added: Evidence) -> None:
         if self.whole or added.order > self.evidence[0].order:
-            insort(self.evidence, added, key=lambda evidence: evidence.order)
+            place = bisect_left(self.evidence, added.order, key=lambda evidence: evidence.order)
+            if self.evidence[place : place + 1] != [added]:
+                self.evidence.insert(place, added)
 
     def cut(self, most: int) -> None:
         if len(self.evidence) > most:
@@ -55,6 +59,7 @@ class RecentFeedback:
         self._feedback = feedback
         self._patterns = patterns
         self._writers = Writers(mongo)
+        self._journal = Journal(mongo)
         self._windows: OrderedDict[str, _Window] = OrderedDict()
         self._revisions: dict[int, int] = {}
         self._written: set[str] = set()
@@ -81,13 +86,10 @@ class RecentFeedback:
             self._revisions[writer] = revision
         for before, after in changes:
             self._written.add(after.pattern_id)
-            window = self._windows.get(after.pattern_id)
-            if window is None:
-                continue
             if before is None and after.state is FeedbackState.ACTIVE:
-                window.put(Evidence.of(after))
+                self._put(after.pattern_id, Evidence.of(after))
             else:
-                del self._windows[after.pattern_id]
+                self._windows.pop(after.pattern_id, None)
 
     async def newest(
         self, wanted: Mapping[str, int], touched: Mapping[str, int], session: Session
@@ -99,7 +101,7 @@ class RecentFeedback:
             touched: For each pattern how much a batch brought of it.
             session: The transaction.
         """
-        await self._forget_changed(session)
+        await self._catch_up(session)
         found: dict[str, list[Evidence]] = {}
         for id, number in wanted.items():
             window = self._windows.get(id)
@@ -121,11 +123,57 @@ class RecentFeedback:
             self._windows.popitem(last=False)
         return found
 
-    async def _forget_changed(self, session: Session) -> None:
-        revisions = await self._writers.revisions(session)
-        if any(revision > self._revisions.get(writer, 0) for writer, revision in revisions.items()):
+    async def _catch_up(self, session: Session) -> None:
+        """Brings the windows up to what others committed."""
+        for writer, revision in (await self._writers.revisions(session)).items():
+            known = self._revisions.get(writer, 0)
+            if revision <= known:
+                continue
             if self._windows:
-                for id in await changed_since(self._mongo, self._revisions, session):
+                commits = await self._journal.of_writer(writer, known, revision, "feedback", session=session)
+                for id in await folded_since(self._mongo, writer, known, session):
                     self._windows.pop(id, None)
-            for writer, revision in revisions.items():
-                self._revisions[writer] = max(revision, self._revisions.get(writer, 0))
+                for commit in commits:
+                    self._follow(commit["feedback"], writer, commit["revision"])
+            self._revisions[writer] = max(revision, self._revisions.get(writer, 0))
+
+    def _follow(self, told: Document, writer: int, revision: int) -> None:
+        for each in told["added"]:
+            evidence = Evidence(
+                id=each["id"],
+                type=FeedbackType(each["type"]),
+                sentiment=Sentiment(each["sentiment"]),
+                occur_time=each["occur_time"],
+                create_time=each["create_time"],
+                writer=writer,
+                revision=revision,
+            )
+            self._put(each["pattern"], evidence)
+        for id in told["changed"]:
+            self._windows.pop(id, None)
+
+    def _put(self, pattern_id: str, added: Evidence) -> None:
+        window = self._windows.get(pattern_id)
+        if window is not None:
+            window.put(added)
+
+
+def told_of(changes: Sequence[tuple[StoredFeedback | None, StoredFeedback]]) -> Document:
+    """What the journal tells other processes of a commit: {added: [evidence], changed: [pattern]}."""
+    return {
+        "added": [
+            {
+                "pattern": after.pattern_id,
+                "id": after.id,
+                "type": after.content.type.value,
+                "sentiment": after.sentiment.value,
+                "occur_time": after.occur_time,
+                "create_time": after.create_time,
+            }
+            for before, after in changes
+            if before is None and after.state is FeedbackState.ACTIVE
+        ],
+        "changed": sorted(
+            {after.pattern_id for before, after in changes if before or after.state is not FeedbackState.ACTIVE}
+        ),
+    }
