@@ -19,6 +19,7 @@ from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 from uptake_service.check import check
 from uptake_service.clock import Clock
 from uptake_service.errors import DatabaseUnavailable
+from uptake_service.feedback import intake, streaming
 from uptake_service.feedback.intake import Intake
 from uptake_service.feedback.servicer import FeedbackServicer
 from uptake_service.feedback.store import FeedbackStore
@@ -141,10 +142,8 @@ def read_by_server(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def kept_in_memory() -> int:
     """How many streams and pieces of feedback the service holds."""
     gc.collect()
-    names = {"_Stream", "_Item", "Answer", "Received"}
-    return sum(
-        type(each).__name__ in names and type(each).__module__.startswith("uptake_service") for each in gc.get_objects()
-    )
+    kinds = (streaming._Stream, streaming.Received, streaming.Reply, intake._Item)
+    return sum(type(each) in kinds for each in gc.get_objects())
 
 
 async def total(client: Client) -> int:

@@ -26,7 +26,7 @@ class Received:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """What became of the message with this request id."""
 
     request_id: str
@@ -36,7 +36,7 @@ class Answer:
 Receive = Callable[[], Awaitable[Received | None]]
 """Reads the next message; None at the caller's end."""
 
-Send = Callable[[Answer], Awaitable[None]]
+Send = Callable[[Reply], Awaitable[None]]
 
 
 class FeedbackStreams:
@@ -88,7 +88,7 @@ class _Stream:
         self._deadline = deadline
         self._room = asyncio.Semaphore(window)
         self._uncommitted: dict[asyncio.Future[Feedback], str] = {}
-        self._answers: deque[Answer] = deque()
+        self._replies: deque[Reply] = deque()
         self._fault: BaseException | None = None
         self._changed = asyncio.Event()
 
@@ -100,7 +100,7 @@ class _Stream:
             if received is None:
                 return
             if isinstance(received.content, DomainError):
-                self._answers.append(Answer(received.request_id, received.content))
+                self._replies.append(Reply(received.request_id, received.content))
                 self._changed.set()
                 continue
             change, key = received.content
@@ -111,10 +111,10 @@ class _Stream:
     async def answer(self, send: Send, reading: "asyncio.Task[None]") -> None:
         """Sends answers as they come, until nothing is read any more and nothing is left to answer."""
         reading.add_done_callback(lambda _: self._changed.set())
-        while self._uncommitted or self._answers or not reading.done():
+        while self._uncommitted or self._replies or not reading.done():
             self._changed.clear()
-            while self._answers:
-                await send(self._answers.popleft())
+            while self._replies:
+                await send(self._replies.popleft())
                 self._room.release()
             if self._fault is not None:
                 raise self._fault
@@ -132,7 +132,7 @@ class _Stream:
             return
         error = done.exception()
         if error is None or isinstance(error, DomainError):
-            self._answers.append(Answer(request_id, error or done.result()))
+            self._replies.append(Reply(request_id, error or done.result()))
         else:
             self._fault = error
         self._changed.set()
