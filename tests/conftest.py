@@ -19,20 +19,19 @@ from uptake_service.mongo.embedded import EmbeddedDatabase
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_left_behind() -> Iterator[None]:
+def nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Fails the run if, after all tests, a child process, a listening port or a temporary folder of ours is left."""
-    folders = set(_temporary_folders())
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("temporary")
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield
     me = psutil.Process()
     # A child that was just told to end may take a moment.
     _, left = psutil.wait_procs(me.children(recursive=True), timeout=5)
     assert [process.cmdline() for process in left] == []
     assert [c.laddr for c in me.net_connections() if c.status == psutil.CONN_LISTEN] == []
-    assert set(_temporary_folders()) <= folders
-
-
-def _temporary_folders() -> Iterator[Path]:
-    return Path(tempfile.gettempdir()).glob("uptake-*")
+    assert list(folder.glob("uptake-*")) == []
 
 
 @pytest.fixture(scope="session")
