@@ -91,6 +91,7 @@ _SWEEP_JOB = "sweep"
 _MEASURE_JOB = "verdicts"
 _SWEEP_AT_ONCE = 200
 _FOLD_SECONDS = 0.5
+_PENDING_CALLS = 100_000
 _HEALTH_SECONDS = 2.0
 
 
@@ -230,6 +231,9 @@ class App:
                 # A client that vanished without a word is noticed, and its streams end.
                 ("grpc.keepalive_time_ms", 30_000),
                 ("grpc.keepalive_timeout_ms", 10_000),
+                # Under overload it is the service that refuses, with a reason; gRPC would cancel what waits for it.
+                ("grpc.server.max_pending_requests", _PENDING_CALLS),
+                ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALLS),
                 # A second process on the port must fail, not take half of the calls.
                 ("grpc.so_reuseport", 0),
             ],

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import psutil
 from motor.motor_asyncio import AsyncIOMotorClient
 from uptake.v1 import feedback_pb2_grpc
 from uptake_service.mongo.embedded import EmbeddedDatabase
@@ -35,7 +36,7 @@ async def _run() -> dict[str, dict[str, float]]:
     results: dict[str, dict[str, float]] = {}
     print(
         f"{'processes of the service, 128 in flight each':<46} {'a second':>9} {'of one':>7} {'p99 ms':>8} "
-        f"{'service ms':>11} {'database ms':>12} {'database cores':>15} {'aborted':>8}"
+        f"{'service ms':>11} {'database ms':>12} {'database cores':>15} {'all':>5} {'aborted':>8}"
     )
     for number in (1, 2):
         row = await _of(number)
@@ -45,6 +46,7 @@ async def _run() -> dict[str, dict[str, float]]:
         print(
             f"{name:<46} {row['a_second']:9.0f} {row['of_one']:7.2f} {row['p99_ms']:8.1f} "
             f"{row['service_cpu_ms']:11.2f} {row['database_cpu_ms']:12.2f} {row['database_cores']:15.2f} "
+            f"{row['all_cores']:5.2f} "
             f"{row['aborted']:8.1%}"
         )
     return results
@@ -79,7 +81,9 @@ async def _of(number: int) -> dict[str, float]:
             pids = {f"service{place}": service.process.pid for place, service in enumerate(services)}
             before = await _batches(motor), _aborted(services)
             time = ProcessorTime(database=database.pid, **pids)
+            psutil.cpu_percent()
             loads = await load(SECONDS)
+            busy = psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1)
             used = time.used()
             batches, aborted = await _batches(motor) - before[0], _aborted(services) - before[1]
     answered = sum(load.answered for load in loads)
@@ -89,6 +93,7 @@ async def _of(number: int) -> dict[str, float]:
         "service_cpu_ms": sum(used[name] for name in pids) * 1000 / answered,
         "database_cpu_ms": used["database"] * 1000 / answered,
         "database_cores": used["database"] / SECONDS,
+        "all_cores": busy,
         "aborted": aborted / (2 * batches + aborted),
     }
 

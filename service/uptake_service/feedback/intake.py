@@ -182,17 +182,20 @@ class Intake:
         Raises:
             DomainError: The queue has no room for all of them, or the service is shutting down.
         """
+        self.ensure_room(len(changes))
         loop = asyncio.get_running_loop()
-        waiting = len(self._queue) - self._streamed
-        if waiting + len(changes) > self._queue_size:
-            raise DomainError(
-                Reason.ERROR_REASON_OVERLOADED,
-                f"{waiting} pieces of feedback wait already; nothing was written; retry later",
-                retry_after_seconds=1.0,
-            )
         items = [_Item(change, key, deadline, loop.create_future()) for change, key in changes]
         self._admit(items)
         return [item.done for item in items]
+
+    def ensure_room(self, number: int) -> None:
+        """Raises DomainError when the queue has no room for so many changes; to be asked before anything costs time."""
+        if len(self._queue) - self._streamed + number > self._queue_size:
+            raise DomainError(
+                Reason.ERROR_REASON_OVERLOADED,
+                f"{self._queue_size:,} pieces of feedback may wait, and no more; nothing was written; retry later",
+                retry_after_seconds=1.0,
+            )
 
     async def submit_streamed(
         self, change: Change, key: RequestKey | None, deadline: float | None

@@ -17,7 +17,7 @@ from uptake_service.feedback.model import Content, Feedback
 from uptake_service.feedback.plan import Amend, Change, Collect, Retract
 from uptake_service.feedback.similar import SimilarFeedback
 from uptake_service.feedback.store import FeedbackStore
-from uptake_service.feedback.streaming import Answer, FeedbackStreams, Received
+from uptake_service.feedback.streaming import FeedbackStreams, Received, Reply
 from uptake_service.mongo.requests import RequestKey, RequestRecords
 from uptake_service.rpc.calls import Context, deadline_of, not_implemented
 from uptake_service.rpc.checks import ID_LENGTH, QUERY_LENGTH, REQUEST_ID_LENGTH, Checks, PageToken
@@ -51,6 +51,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         self._future_tolerance = timedelta(seconds=future_tolerance_seconds)
 
     async def CollectFeedback(self, request: pb.CollectFeedbackRequest, context: Context) -> pb.CollectFeedbackResponse:
+        self._intake.ensure_room(1)
         checks = Checks()
         change, key = self._to_collect(checks, request, checks.project(request.project))
         feedback = await self._intake.submit(change, key, deadline_of(context))
@@ -64,6 +65,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         if not 1 <= len(request.requests) <= _LARGEST_BATCH:
             checks.fail("requests", f"has {len(request.requests):,} items; 1 to {_LARGEST_BATCH:,} are allowed")
         checks.done()
+        self._intake.ensure_room(len(request.requests))
         read = [self._read_item(item, project) for item in request.requests]
         good = [item for item in read if not isinstance(item, DomainError)]
         outcomes = iter(await _outcomes(self._intake.submit_many(good, deadline_of(context))))
@@ -93,8 +95,8 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
                 checks.fail("request_id", "is required")
             return Received(request.request_id[:REQUEST_ID_LENGTH], self._read(checks, request, named))
 
-        async def send(answer: Answer) -> None:
-            await context.write(_to_answer(answer))
+        async def send(reply: Reply) -> None:
+            await context.write(_to_response(reply))
 
         await context.write(pb.StreamFeedbackResponse(window=self._streams.window))
         try:
@@ -234,10 +236,10 @@ def _to_result(outcome: Feedback | DomainError) -> pb.BatchCollectFeedbackResult
     return pb.BatchCollectFeedbackResult(feedback=to_message(outcome))
 
 
-def _to_answer(answer: Answer) -> pb.StreamFeedbackResponse:
-    if isinstance(answer.outcome, DomainError):
-        return pb.StreamFeedbackResponse(request_id=answer.request_id, error=item_error(answer.outcome))
-    return pb.StreamFeedbackResponse(request_id=answer.request_id, feedback_id=answer.outcome.id)
+def _to_response(reply: Reply) -> pb.StreamFeedbackResponse:
+    if isinstance(reply.outcome, DomainError):
+        return pb.StreamFeedbackResponse(request_id=reply.request_id, error=item_error(reply.outcome))
+    return pb.StreamFeedbackResponse(request_id=reply.request_id, feedback_id=reply.outcome.id)
 
 
 def _undecodable() -> DomainError:

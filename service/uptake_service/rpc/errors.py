@@ -1,5 +1,6 @@
 """What each domain error becomes on the wire: the one table, and the one `abort`."""
 
+from functools import lru_cache
 from typing import NoReturn
 
 import grpc
@@ -65,7 +66,7 @@ async def abort(context: "grpc.aio.ServicerContext[object, object]", error: Doma
         CODES[error.reason],
         error.message,
         trailing_metadata=(
-            ("grpc-status-details-bin", _details(error).SerializeToString()),
+            ("grpc-status-details-bin", _serialised(error)),
             (PUSHBACK, str(pushback)),
         ),
     )
@@ -86,6 +87,19 @@ def item_error(error: DomainError) -> error_pb2.ItemError:
     if error.retry_after_seconds is not None:
         item.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
     return item
+
+
+def _serialised(error: DomainError) -> bytes:
+    if error.reason == Reason.ERROR_REASON_OVERLOADED:
+        return _overloaded(error.message, error.retry_after_seconds)
+    return bytes(_details(error).SerializeToString())
+
+
+@lru_cache(maxsize=10)
+def _overloaded(message: str, retry_after_seconds: float | None) -> bytes:
+    """Remembered, for it is told again and again when time is short."""
+    error = DomainError(Reason.ERROR_REASON_OVERLOADED, message, retry_after_seconds=retry_after_seconds)
+    return bytes(_details(error).SerializeToString())
 
 
 def _details(error: DomainError) -> status_pb2.Status:
