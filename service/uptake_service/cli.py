@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
 import sys
 from collections.abc import Callable
@@ -64,6 +65,10 @@ def _connected(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+_YOUNG_OBJECTS = 50_000
+"""How many new objects make Python look for cycles among them; its default is 700."""
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="uptake-service", prog_name="uptake")
 def cli() -> None:
@@ -85,6 +90,9 @@ def serve(**flags: Any) -> None:
     configure_logging(settings.log_level)
 
     def ready(port: int) -> None:
+        # What was loaded stays, and calls leave few cycles: looking through all of it took a tenth of the time.
+        gc.freeze()
+        gc.set_threshold(_YOUNG_OBJECTS)
         _log.info("listening on %s:%d", settings.host, port)
 
     uvloop.run(run(settings, ready))

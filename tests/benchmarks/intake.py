@@ -111,7 +111,7 @@ class _Bench:
             started, answered = time.perf_counter(), 0
             async with Client(self._service.address) as client:
                 async for result in client.feedback.stream(source()):
-                    assert not result.HasField("error"), result.error
+                    assert result.error is None, result.error
                     answered += 1
             return Load(answered, answered / (time.perf_counter() - started), math.nan, math.nan)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -32,6 +33,9 @@ OPLOG_MAX_ENTRIES = 100_000
 """How far back a change stream can resume, whichever ends first."""
 
 PARENT_POLL_SECONDS = 2.0
+
+YOUNG_OBJECTS = 50_000
+"""How many new objects make Python look for cycles among them; its default is 700."""
 
 WAKE_SECONDS = 0.05
 """How long after the stop began its accepting thread is woken."""
@@ -67,10 +71,17 @@ def main() -> None:
             oplog_max_entries=OPLOG_MAX_ENTRIES,
         )
         server.start()
+        _collect_garbage_seldom()
         _report(server.address[1])
         stopping.wait()
         threading.Timer(WAKE_SECONDS, _wake_acceptor, args=server.address).start()
         server.stop()
+
+
+def _collect_garbage_seldom() -> None:
+    """What was loaded stays, and requests leave few cycles: looking through all of it took a tenth of the time."""
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
 
 
 def _arguments() -> argparse.Namespace:
