@@ -33,6 +33,10 @@ from uptake_service.corrections.knowledge import KnowledgeStore
 from uptake_service.corrections.measuring import Measuring
 from uptake_service.corrections.servicer import CorrectionServicer
 from uptake_service.corrections.store import CorrectionStore
+from uptake_service.erasure.derived import DerivedWords
+from uptake_service.erasure.eraser import Eraser
+from uptake_service.erasure.removing import Removing
+from uptake_service.erasure.retention import Retention
 from uptake_service.errors import DatabaseUnavailable, StartupError, WriteRefused
 from uptake_service.feedback.folding import Folding
 from uptake_service.feedback.intake import Intake
@@ -219,6 +223,18 @@ class App:
         live = Live(insights, feeds, writers)
         measuring = self.measuring = Measuring(mongo, clock, feedback, counts, corrections, reviews, events, writers)
 
+        removing = Removing(intake, feedback, members)
+        retention = Retention(mongo, clock, leases, projects, feedback, removing)
+        eraser = Eraser(
+            mongo,
+            feedback,
+            removing,
+            DerivedWords(feedback, patterns, issues, members, runner, corrections),
+            requests,
+            leases,
+            settings.request_retention_days,
+        )
+
         calls = RunningCalls()
         server = grpc.aio.server(
             interceptors=[CallInterceptor(calls, Gate(KeyStore(mongo, clock), required=settings.keys_required))],
@@ -244,6 +260,7 @@ class App:
                 feedback,
                 SimilarFeedback(feedback, patterns),
                 FeedbackStreams(intake, shutdown, settings.stream_window),
+                eraser.erase,
                 requests,
                 clock,
                 settings.future_tolerance_seconds,
@@ -297,6 +314,8 @@ class App:
         self._cleanup.push_async_callback(runner.stop)
         jobs.every(settings.subscription_interval_seconds, "events", feeds.look)
         jobs.every(settings.subscription_interval_seconds, "metrics", live.refresh)
+        jobs.every(0.0, "erasures", eraser.run_asked)
+        jobs.every(settings.retention_interval_seconds, "retention", retention.run)
         jobs.run("change stream", feeds.run)
         jobs.every(_HEALTH_SECONDS, "health", self._tell_health)
         self._cleanup.push_async_callback(jobs.stop)
