@@ -5,9 +5,11 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable
+from functools import partial
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
 from grpc_reflection.v1alpha import reflection
 from uptake.v1 import (
     correction_pb2,
@@ -44,7 +46,7 @@ from uptake_service.feedback.streaming import FeedbackStreams
 from uptake_service.insights.issues.decisions import IssueDecisions
 from uptake_service.insights.issues.joining import Joining
 from uptake_service.insights.issues.members import IssueMembers
-from uptake_service.insights.issues.runner import IssueRunner
+from uptake_service.insights.issues.runner import ISSUES_JOB, IssueRunner
 from uptake_service.insights.issues.store import IssueStore
 from uptake_service.insights.issues.view import IssueView
 from uptake_service.insights.live import Live
@@ -73,6 +75,9 @@ from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
 from uptake_service.reviews.watch import ReviewWatch
 from uptake_service.rpc.calls import CallInterceptor, RunningCalls
+from uptake_service.rpc.health import Health
+from uptake_service.telemetry.endpoint import Endpoint
+from uptake_service.telemetry.metrics import Metrics
 
 _log = logging.getLogger("uptake")
 
@@ -102,13 +107,14 @@ class App:
         self._settings = settings
         self._clock = clock or Clock()
         self._cleanup = contextlib.AsyncExitStack()
-        self._health = health.aio.HealthServicer()
         self.mongo: Mongo
         self.feeds: Feeds
         self.measuring: Measuring
         self.recent: RecentFeedback
         self.folding: Folding
         self.port = 0
+        self.metrics_port = 0
+        self._metrics = Metrics()
 
     async def start(self) -> None:
         """Starts everything; returns when calls are answered.
@@ -127,7 +133,7 @@ class App:
         await self._cleanup.aclose()
 
     async def _start(self) -> None:
-        settings, clock = self._settings, self._clock
+        settings, clock, metrics = self._settings, self._clock, self._metrics
         # Loading the model is the longest part of starting, so it goes beside the database.
         embedder_loading = asyncio.create_task(asyncio.to_thread(WordLlamaEmbedder))
         self._cleanup.callback(embedder_loading.cancel)
@@ -178,6 +184,7 @@ class App:
             issues,
             members,
             joining,
+            metrics,
             seed=settings.issue_seed,
             event_retention_days=settings.event_retention_days,
             request_retention_days=settings.request_retention_days,
@@ -197,6 +204,7 @@ class App:
             reviews,
             joining,
             trigger,
+            metrics,
             queue_size=settings.queue_size,
             batch_size=settings.batch_size,
             heartbeat_seconds=settings.writer_lease_seconds / 3,
@@ -215,13 +223,27 @@ class App:
             writers,
         )
         decisions = IssueDecisions(issues, members, feedback, embedder)
-        feeds = self.feeds = Feeds(events, shutdown, settings.subscriber_backlog, settings.subscriber_patience_seconds)
+        feeds = self.feeds = Feeds(
+            events, shutdown, clock, metrics, settings.subscriber_backlog, settings.subscriber_patience_seconds
+        )
         live = Live(insights, feeds, writers)
         measuring = self.measuring = Measuring(mongo, clock, feedback, counts, corrections, reviews, events, writers)
 
-        calls = RunningCalls()
+        health = Health(mongo, SERVICES, metrics)
+        metrics.intake_waiting.set_function(lambda: intake.waiting)
+        metrics.subscribers.set_function(feeds.followers)
+        metrics.change_stream_silent_seconds.set_function(feeds.silent_seconds)
+        for job in (_SWEEP_JOB, _MEASURE_JOB, ISSUES_JOB):
+            metrics.leases_held.labels(job).set_function(partial(leases.held, job))
+        if settings.metrics_port is not None:
+            endpoint = Endpoint(metrics.registry, lambda: health.ready)
+            await endpoint.start(settings.metrics_host, settings.metrics_port)
+            self._cleanup.push_async_callback(endpoint.stop)
+            self.metrics_port = endpoint.port
+
+        calls, gate = RunningCalls(), Gate(KeyStore(mongo, clock), required=settings.keys_required)
         server = grpc.aio.server(
-            interceptors=[CallInterceptor(calls, Gate(KeyStore(mongo, clock), required=settings.keys_required))],
+            interceptors=[CallInterceptor(calls, gate, metrics)],
             options=[
                 ("grpc.max_receive_message_length", settings.max_message_mib * 1024 * 1024),
                 ("grpc.max_send_message_length", 64 * 1024 * 1024),
@@ -263,8 +285,8 @@ class App:
             CorrectionServicer(corrections, knowledge, instructions, requests), server
         )
         project_pb2_grpc.add_ProjectServiceServicer_to_server(ProjectServicer(projects, requests), server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+        reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
         credentials, address = server_credentials(settings), f"{settings.host}:{settings.port}"
         try:
             if credentials is None:
@@ -279,9 +301,12 @@ class App:
 
         async def sweep() -> None:
             if await leases.hold(_SWEEP_JOB, settings.trigger_interval_seconds * 3) is not None:
+                metrics.oldest_mark_seconds.set((await marks.oldest_age()).total_seconds())
                 await trigger.run_left(settings.trigger_interval_seconds)
                 await reviews.expire_claims(_SWEEP_AT_ONCE)
                 await runner.sweep()
+            else:
+                metrics.oldest_mark_seconds.set(0)
 
         async def measure() -> None:
             if await leases.hold(_MEASURE_JOB, settings.verdict_interval_seconds * 3) is not None:
@@ -298,24 +323,15 @@ class App:
         jobs.every(settings.subscription_interval_seconds, "events", feeds.look)
         jobs.every(settings.subscription_interval_seconds, "metrics", live.refresh)
         jobs.run("change stream", feeds.run)
-        jobs.every(_HEALTH_SECONDS, "health", self._tell_health)
+        jobs.every(_HEALTH_SECONDS, "health", health.look)
         self._cleanup.push_async_callback(jobs.stop)
         await server.start()
         # What it cancels at the end of the drain may still be in the midst of a write: the database waits for it.
         self._cleanup.push_async_callback(calls.ended, 2 * settings.database_timeout_seconds)
         self._cleanup.push_async_callback(server.stop, settings.drain_seconds)
         self._cleanup.callback(shutdown.ask)
-        self._cleanup.push_async_callback(self._health.enter_graceful_shutdown)
-        await self._tell_health()
-
-    async def _tell_health(self) -> None:
-        try:
-            await self.mongo.ping()
-            status = health_pb2.HealthCheckResponse.SERVING
-        except (DatabaseUnavailable, WriteRefused):
-            status = health_pb2.HealthCheckResponse.NOT_SERVING
-        for service in ("", *SERVICES):
-            await self._health.set(service, status)
+        self._cleanup.push_async_callback(health.stop)
+        await health.look()
 
 
 async def open_database(settings: Settings, cleanup: contextlib.AsyncExitStack) -> Mongo:

@@ -8,6 +8,7 @@ for nobody; under load the batches grow by themselves, because calls gather whil
 import asyncio
 import contextlib
 import logging
+import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ from uptake_service.reviews.marks import Mark, Marks
 from uptake_service.reviews.recent import RecentFeedback, told_of
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
+from uptake_service.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -109,6 +111,7 @@ class Intake:
         reviews: ReviewStore,
         joining: Joining,
         trigger: Trigger,
+        metrics: Metrics,
         *,
         queue_size: int,
         batch_size: int,
@@ -126,6 +129,7 @@ class Intake:
         self._reviews = reviews
         self._joining = joining
         self._trigger = trigger
+        self._metrics = metrics
         self._queue_size = queue_size
         self._batch_size = batch_size
         self._heartbeat_seconds = heartbeat_seconds
@@ -284,6 +288,7 @@ class Intake:
             await self._settle(_join_repeats(batch))
         except Exception as error:  # noqa: BLE001  A fault must not leave callers waiting.
             _log.exception("a batch of %d failed", len(batch))
+            self._metrics.batch_failed("failed")
             for item in batch:
                 item.answer(error)
         return len(batch)
@@ -291,9 +296,11 @@ class Intake:
     async def _settle(self, items: list[_Item]) -> None:
         if not items:
             return
+        started = time.perf_counter()
         try:
             outcome = await self._commit(items)
         except (WriteRefused, DuplicateKey):
+            self._metrics.batch_failed("refused")
             if len(items) == 1:
                 _log.warning("the database refuses an item", exc_info=True)
                 items[0].answer(
@@ -306,9 +313,11 @@ class Intake:
             await self._settle(items[middle:])
             return
         except (DatabaseUnavailable, Conflict) as error:
+            self._metrics.batch_failed("conflict" if isinstance(error, Conflict) else "unavailable")
             for item in items:
                 item.answer(error)
             return
+        self._metrics.batch_committed(len(items), time.perf_counter() - started)
         await self._trigger_runs.acquire()
         finishing = asyncio.create_task(self._finish(items, outcome), name="trigger after a batch")
         self._finishing.add(finishing)
@@ -317,7 +326,8 @@ class Intake:
     async def _finish(self, items: list[_Item], outcome: _Outcome) -> None:
         """Runs the trigger, then answers. What fails in the trigger stays marked and is run again later."""
         try:
-            await self._trigger.run(outcome.marks)
+            with self._metrics.trigger_seconds.time():
+                await self._trigger.run(outcome.marks)
         except (DomainError, WriteRefused, DuplicateKey):
             _log.warning("the trigger failed after a commit; its marks stay", exc_info=True)
         finally:
