@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml clients/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Uptake needs Python 3.11 or newer; call make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --editable clients/python --editable '.[embedded,report,dev]'
+	@$(BIN)/pip install --quiet --editable clients/python --editable '.[embedded,report,tracing,dev]'
 	@touch $@
 
 $(NODE_MODULES)/.installed: $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-lock.json

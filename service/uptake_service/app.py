@@ -77,7 +77,9 @@ from uptake_service.reviews.watch import ReviewWatch
 from uptake_service.rpc.calls import CallInterceptor, RunningCalls
 from uptake_service.rpc.health import Health
 from uptake_service.telemetry.endpoint import Endpoint
+from uptake_service.telemetry.export import provider_from_environment
 from uptake_service.telemetry.metrics import Metrics
+from uptake_service.telemetry.tracing import Tracing
 
 _log = logging.getLogger("uptake")
 
@@ -103,9 +105,10 @@ _HEALTH_SECONDS = 2.0
 class App:
     """One process of the service."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, tracing: Tracing | None = None) -> None:
         self._settings = settings
         self._clock = clock or Clock()
+        self._tracing = tracing or Tracing()
         self._cleanup = contextlib.AsyncExitStack()
         self.mongo: Mongo
         self.feeds: Feeds
@@ -185,6 +188,7 @@ class App:
             members,
             joining,
             metrics,
+            self._tracing,
             seed=settings.issue_seed,
             event_retention_days=settings.event_retention_days,
             request_retention_days=settings.request_retention_days,
@@ -205,6 +209,7 @@ class App:
             joining,
             trigger,
             metrics,
+            self._tracing,
             queue_size=settings.queue_size,
             batch_size=settings.batch_size,
             heartbeat_seconds=settings.writer_lease_seconds / 3,
@@ -243,7 +248,7 @@ class App:
 
         calls, gate = RunningCalls(), Gate(KeyStore(mongo, clock), required=settings.keys_required)
         server = grpc.aio.server(
-            interceptors=[CallInterceptor(calls, gate, metrics)],
+            interceptors=[CallInterceptor(calls, gate, metrics, self._tracing)],
             options=[
                 ("grpc.max_receive_message_length", settings.max_message_mib * 1024 * 1024),
                 ("grpc.max_send_message_length", 64 * 1024 * 1024),
@@ -391,11 +396,19 @@ async def serve(settings: Settings, ready: Callable[[int], None]) -> None:
     Raises:
         StartupError: It cannot start.
     """
+    async with contextlib.AsyncExitStack() as cleanup:
+        provider = provider_from_environment()
+        if provider is not None:
+            # Sends what is left, which may take until its time-out.
+            cleanup.push_async_callback(asyncio.to_thread, provider.shutdown)
+        await _serve(App(settings, tracing=Tracing(provider)), ready)
+
+
+async def _serve(app: App, ready: Callable[[int], None]) -> None:
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
-    app = App(settings)
     starting = asyncio.create_task(app.start())
     stopping = asyncio.create_task(asked.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)

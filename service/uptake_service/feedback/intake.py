@@ -10,8 +10,10 @@ import contextlib
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+
+from opentelemetry.trace import Span
 
 from uptake_service.errors import (
     Conflict,
@@ -40,6 +42,7 @@ from uptake_service.reviews.recent import RecentFeedback, told_of
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
 from uptake_service.telemetry.metrics import Metrics
+from uptake_service.telemetry.tracing import Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +67,7 @@ class _Item:
     key: RequestKey | None
     deadline: float | None
     done: "asyncio.Future[Feedback]"
+    span: Span | None
     streamed: bool = False
     repeats: "list[_Item]" = field(default_factory=list)
 
@@ -112,6 +116,7 @@ class Intake:
         joining: Joining,
         trigger: Trigger,
         metrics: Metrics,
+        tracing: Tracing,
         *,
         queue_size: int,
         batch_size: int,
@@ -130,6 +135,7 @@ class Intake:
         self._joining = joining
         self._trigger = trigger
         self._metrics = metrics
+        self._tracing = tracing
         self._queue_size = queue_size
         self._batch_size = batch_size
         self._heartbeat_seconds = heartbeat_seconds
@@ -188,7 +194,8 @@ class Intake:
         """
         self.ensure_room(len(changes))
         loop = asyncio.get_running_loop()
-        items = [_Item(change, key, deadline, loop.create_future()) for change, key in changes]
+        span = self._tracing.current()
+        items = [_Item(change, key, deadline, loop.create_future(), span) for change, key in changes]
         self._admit(items)
         return [item.done for item in items]
 
@@ -216,7 +223,7 @@ class Intake:
         await self._room_for_streamed.acquire()
         done: asyncio.Future[Feedback] = asyncio.get_running_loop().create_future()
         try:
-            self._admit([_Item(change, key, deadline, done, streamed=True)])
+            self._admit([_Item(change, key, deadline, done, self._tracing.current(), streamed=True)])
         except DomainError:
             self._room_for_streamed.release()
             raise
@@ -298,7 +305,8 @@ class Intake:
             return
         started = time.perf_counter()
         try:
-            outcome = await self._commit(items)
+            with self._tracing.commit(len(items), _spans(items)) as span:
+                outcome = await self._commit(items)
         except (WriteRefused, DuplicateKey):
             self._metrics.batch_failed("refused")
             if len(items) == 1:
@@ -319,14 +327,14 @@ class Intake:
             return
         self._metrics.batch_committed(len(items), time.perf_counter() - started)
         await self._trigger_runs.acquire()
-        finishing = asyncio.create_task(self._finish(items, outcome), name="trigger after a batch")
+        finishing = asyncio.create_task(self._finish(items, outcome, span), name="trigger after a batch")
         self._finishing.add(finishing)
         finishing.add_done_callback(self._finishing.discard)
 
-    async def _finish(self, items: list[_Item], outcome: _Outcome) -> None:
+    async def _finish(self, items: list[_Item], outcome: _Outcome, commit: Span | None) -> None:
         """Runs the trigger, then answers. What fails in the trigger stays marked and is run again later."""
         try:
-            with self._metrics.trigger_seconds.time():
+            with self._metrics.trigger_seconds.time(), self._tracing.after(commit, "trigger"):
                 await self._trigger.run(outcome.marks)
         except (DomainError, WriteRefused, DuplicateKey):
             _log.warning("the trigger failed after a commit; its marks stay", exc_info=True)
@@ -497,3 +505,10 @@ def _join_repeats(batch: list[_Item]) -> list[_Item]:
         else:
             leader.repeats.append(item)
     return kept
+
+
+def _spans(items: list[_Item]) -> Iterator[Span]:
+    for item in items:
+        for one in (item, *item.repeats):
+            if one.span is not None:
+                yield one.span

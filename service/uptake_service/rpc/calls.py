@@ -18,7 +18,8 @@ from uptake_service.auth.gate import Gate
 from uptake_service.auth.model import Key
 from uptake_service.errors import DomainError, Reason
 from uptake_service.rpc.errors import CODES, abort, reason_name
-from uptake_service.telemetry.metrics import MethodCalls, Metrics
+from uptake_service.telemetry.metrics import Metrics
+from uptake_service.telemetry.tracing import Tracing
 
 _log = logging.getLogger("uptake.calls")
 
@@ -94,13 +95,15 @@ class RunningCalls:
 class _Call:
     """One call as it is seen from outside. One that is cancelled ends with the task that answers it."""
 
-    def __init__(self, method: str, metrics: MethodCalls, context: Context) -> None:
+    def __init__(self, method: str, metrics: Metrics, tracing: Tracing, context: Context) -> None:
         self.method = method
-        self._metrics = metrics
+        self._metrics = metrics.calls(method)
+        self._tracing = tracing
+        self._span = tracing.begin_call(method, context.invocation_metadata() or ())
         self._context = context
         self._started = time.perf_counter()
         self._ended = False
-        metrics.begin()
+        self._metrics.begin()
         task = asyncio.current_task()
         assert task is not None  # noqa: S101
         task.add_done_callback(self._left)
@@ -112,6 +115,8 @@ class _Call:
         self._ended = True
         seconds = time.perf_counter() - self._started
         self._metrics.end(code.name, seconds)
+        if self._span is not None:
+            self._tracing.end_call(self._span, code, reason)
         if _log.isEnabledFor(logging.DEBUG):
             extra = {"call_id": caller().call_id, "milliseconds": round(seconds * 1000, 2)}
             _log.debug("%s %s", self.method, reason or code.name, extra=extra)
@@ -125,10 +130,11 @@ class _Call:
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every handler of the service's own methods."""
 
-    def __init__(self, running: RunningCalls, gate: Gate, metrics: Metrics) -> None:
+    def __init__(self, running: RunningCalls, gate: Gate, metrics: Metrics, tracing: Tracing) -> None:
         self._running = running
         self._gate = gate
         self._metrics = metrics
+        self._tracing = tracing
 
     async def intercept_service(
         self,
@@ -152,7 +158,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return make(answer, handler.request_deserializer, handler.response_serializer)
 
     def _begin(self, method: str, context: Context) -> _Call:
-        return _Call(method, self._metrics.calls(method), context)
+        return _Call(method, self._metrics, self._tracing, context)
 
     async def _enter(self, method: str, context: Context) -> None:
         """Names the call, and lets it in.

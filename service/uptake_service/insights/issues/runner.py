@@ -22,6 +22,7 @@ from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.leases import Leases
 from uptake_service.projects.store import ProjectStore
 from uptake_service.telemetry.metrics import Metrics
+from uptake_service.telemetry.tracing import Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class IssueRunner:
         members: IssueMembers,
         joining: Joining,
         metrics: Metrics,
+        tracing: Tracing,
         *,
         seed: int,
         event_retention_days: int,
@@ -73,6 +75,7 @@ class IssueRunner:
         self._members = members
         self._joining = joining
         self._metrics = metrics
+        self._tracing = tracing
         self._seed = seed
         self._event_retention_days = event_retention_days
         self._request_retention_days = request_retention_days
@@ -163,7 +166,8 @@ class IssueRunner:
             await asyncio.sleep(_WAIT_SECONDS)
         started, outcome = time.perf_counter(), "failed"
         try:
-            published = await self._work(project, job, fence)
+            with self._tracing.run("clustering"):
+                published = await self._work(project, job, fence)
             outcome = "published" if published else "superseded"
         finally:
             self._metrics.clustering_ended(outcome, time.perf_counter() - started)
