@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import re
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import grpc
@@ -16,24 +14,11 @@ from uptake_service.errors import StartupError
 from uptake_service.telemetry.metrics import Metrics
 
 from tests.conftest import Service, StartService
+from tests.processes import get
 from tests.streams import make_events
 
 MARKER = "zanzibar"
 """Stands in everything that users and callers say."""
-
-
-async def get(port: int, path: str) -> tuple[int, str]:
-    """Status and body of a page."""
-
-    def fetch() -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-
-    return await asyncio.to_thread(fetch)
 
 
 class Scrape:
