@@ -1,10 +1,10 @@
-# The service with its embedded database. Plain on purpose: it was written where no engine could build it.
+# The service with its embedded database and with traces. Plain on purpose: it was written where no engine could build it.
 FROM python:3.11-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md ./
 COPY clients/python clients/python
 COPY service service
-RUN python -m venv /opt/uptake && /opt/uptake/bin/pip install --no-cache-dir ./clients/python '.[embedded]'
+RUN python -m venv /opt/uptake && /opt/uptake/bin/pip install --no-cache-dir ./clients/python '.[embedded,tracing]'
 
 FROM python:3.11-slim
 RUN useradd --system --create-home --uid 10001 uptake && install -d -o uptake -g uptake /data
@@ -12,7 +12,7 @@ COPY --from=build /opt/uptake /opt/uptake
 ENV PATH=/opt/uptake/bin:$PATH UPTAKE_DATA_DIR=/data
 USER uptake
 VOLUME /data
-EXPOSE 50051
+EXPOSE 50051 9464
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["uptake", "health"]
 ENTRYPOINT ["uptake"]
 # To be reached from outside the container it must listen beyond loopback: see the README.

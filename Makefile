@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 BUF_VERSION := 1.75.0
 BUF := .tools/node_modules/.bin/buf
+XDS_VERSION := 1.85.0
+XDS := .tools/xds
 TYPESCRIPT := clients/typescript
 NODE_MODULES := $(TYPESCRIPT)/node_modules
 PROTOS := $(wildcard protos/uptake/v1/*.proto)
@@ -19,13 +21,18 @@ $(VENV)/.installed: pyproject.toml clients/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Uptake needs Python 3.11 or newer; call make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --editable clients/python --editable '.[embedded,report,dev]'
+	@$(BIN)/pip install --quiet --editable clients/python --editable '.[embedded,report,tracing,dev]'
 	@touch $@
 
 $(NODE_MODULES)/.installed: $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-lock.json
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2> /dev/null && command -v npm > /dev/null \
 		|| { echo "The TypeScript client needs Node.js 20 or newer with npm; install both (Debian: nodejs and npm)"; exit 1; }
 	@npm ci --silent --no-audit --no-fund --prefix $(TYPESCRIPT)
+	@touch $@
+
+# Brings files of other packages too, so it has a folder of its own.
+$(XDS)/.installed: $(VENV)/.installed
+	@$(BIN)/pip install --quiet --no-deps --target $(XDS) xds-protos==$(XDS_VERSION)
 	@touch $@
 
 $(BUF):
@@ -51,13 +58,16 @@ bench: $(VENV)/.bench ## Measure, each figure beside its baseline
 bench-full: $(VENV)/.bench ## Measure up to the largest sizes, for an hour
 	@$(BIN)/python -m tests.benchmarks --full
 
-lint: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) ## Check style, types and the contract
+lint: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) $(XDS)/.installed ## Check style, types, contract and deploy files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@npm run lint --silent --prefix $(TYPESCRIPT)
 	$(BUF) lint
 	$(BUF) format --diff --exit-code
+	$(BIN)/kubernetes-validate --strict --quiet deploy/kubernetes/*.yaml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
+	PYTHONPATH=$(XDS) $(BIN)/python deploy/check_envoy.py
 	@$(MAKE) --no-print-directory proto OUT=.tools/proto
 	diff -r -x '__init__.py' -x '__pycache__' .tools/proto/clients/python/uptake/v1 clients/python/uptake/v1
 	diff -r .tools/proto/$(TYPESCRIPT)/src/gen/uptake $(TYPESCRIPT)/src/gen/uptake

@@ -16,6 +16,7 @@ from uptake_service.clock import Clock
 from uptake_service.config import Settings, load_settings
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.embedded import EmbeddedDatabase
+from uptake_service.telemetry.tracing import Tracing
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -74,9 +75,9 @@ async def start_service(mongodb_uri: str) -> AsyncIterator[StartService]:
     async with AsyncExitStack() as cleanup:
         shared = f"test_{uuid.uuid4().hex[:12]}"
 
-        async def start(clock: Clock | None = None, **settings: object) -> Service:
+        async def start(clock: Clock | None = None, tracing: Tracing | None = None, **settings: object) -> Service:
             chosen = load_settings(**{"port": 0, "mongodb_uri": mongodb_uri, "database": shared, **settings})
-            app = App(chosen, clock)
+            app = App(chosen, clock, tracing)
             await app.start()
             cleanup.push_async_callback(app.stop)
             client = Client(f"localhost:{app.port}")

@@ -8,6 +8,8 @@ import signal
 import socket
 import sys
 import time
+import urllib.error
+import urllib.request
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -111,6 +113,20 @@ def runs(pid: int) -> bool:
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def get(port: int, path: str) -> tuple[int, str]:
+    """Status and body of a page that a service on this machine shows."""
+
+    def fetch() -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    return await asyncio.to_thread(fetch)
 
 
 def _environment(settings: dict[str, str]) -> dict[str, str]:

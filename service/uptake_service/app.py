@@ -5,9 +5,11 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable
+from functools import partial
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
 from grpc_reflection.v1alpha import reflection
 from uptake.v1 import (
     correction_pb2,
@@ -48,7 +50,7 @@ from uptake_service.feedback.streaming import FeedbackStreams
 from uptake_service.insights.issues.decisions import IssueDecisions
 from uptake_service.insights.issues.joining import Joining
 from uptake_service.insights.issues.members import IssueMembers
-from uptake_service.insights.issues.runner import IssueRunner
+from uptake_service.insights.issues.runner import ISSUES_JOB, IssueRunner
 from uptake_service.insights.issues.store import IssueStore
 from uptake_service.insights.issues.view import IssueView
 from uptake_service.insights.live import Live
@@ -77,6 +79,11 @@ from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
 from uptake_service.reviews.watch import ReviewWatch
 from uptake_service.rpc.calls import CallInterceptor, RunningCalls
+from uptake_service.rpc.health import Health
+from uptake_service.telemetry.endpoint import Endpoint
+from uptake_service.telemetry.export import provider_from_environment
+from uptake_service.telemetry.metrics import Metrics
+from uptake_service.telemetry.tracing import Tracing
 
 _log = logging.getLogger("uptake")
 
@@ -102,17 +109,19 @@ _HEALTH_SECONDS = 2.0
 class App:
     """One process of the service."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, tracing: Tracing | None = None) -> None:
         self._settings = settings
         self._clock = clock or Clock()
+        self._tracing = tracing or Tracing()
         self._cleanup = contextlib.AsyncExitStack()
-        self._health = health.aio.HealthServicer()
         self.mongo: Mongo
         self.feeds: Feeds
         self.measuring: Measuring
         self.recent: RecentFeedback
         self.folding: Folding
         self.port = 0
+        self.metrics_port = 0
+        self._metrics = Metrics()
 
     async def start(self) -> None:
         """Starts everything; returns when calls are answered.
@@ -131,7 +140,7 @@ class App:
         await self._cleanup.aclose()
 
     async def _start(self) -> None:
-        settings, clock = self._settings, self._clock
+        settings, clock, metrics = self._settings, self._clock, self._metrics
         # Loading the model is the longest part of starting, so it goes beside the database.
         embedder_loading = asyncio.create_task(asyncio.to_thread(WordLlamaEmbedder))
         self._cleanup.callback(embedder_loading.cancel)
@@ -182,6 +191,8 @@ class App:
             issues,
             members,
             joining,
+            metrics,
+            self._tracing,
             seed=settings.issue_seed,
             event_retention_days=settings.event_retention_days,
             request_retention_days=settings.request_retention_days,
@@ -201,6 +212,8 @@ class App:
             reviews,
             joining,
             trigger,
+            metrics,
+            self._tracing,
             queue_size=settings.queue_size,
             batch_size=settings.batch_size,
             heartbeat_seconds=settings.writer_lease_seconds / 3,
@@ -219,7 +232,9 @@ class App:
             writers,
         )
         decisions = IssueDecisions(issues, members, feedback, embedder)
-        feeds = self.feeds = Feeds(events, shutdown, settings.subscriber_backlog, settings.subscriber_patience_seconds)
+        feeds = self.feeds = Feeds(
+            events, shutdown, clock, metrics, settings.subscriber_backlog, settings.subscriber_patience_seconds
+        )
         live = Live(insights, feeds, writers)
         measuring = self.measuring = Measuring(mongo, clock, feedback, counts, corrections, reviews, events, writers)
 
@@ -235,9 +250,21 @@ class App:
             settings.request_retention_days,
         )
 
-        calls = RunningCalls()
+        health = Health(mongo, SERVICES, metrics)
+        metrics.intake_waiting.set_function(lambda: intake.waiting)
+        metrics.subscribers.set_function(feeds.followers)
+        metrics.change_stream_silent_seconds.set_function(feeds.silent_seconds)
+        for job in (_SWEEP_JOB, _MEASURE_JOB, ISSUES_JOB):
+            metrics.leases_held.labels(job).set_function(partial(leases.held, job))
+        if settings.metrics_port is not None:
+            endpoint = Endpoint(metrics.registry, lambda: health.ready)
+            await endpoint.start(settings.metrics_host, settings.metrics_port)
+            self._cleanup.push_async_callback(endpoint.stop)
+            self.metrics_port = endpoint.port
+
+        calls, gate = RunningCalls(), Gate(KeyStore(mongo, clock), required=settings.keys_required)
         server = grpc.aio.server(
-            interceptors=[CallInterceptor(calls, Gate(KeyStore(mongo, clock), required=settings.keys_required))],
+            interceptors=[CallInterceptor(calls, gate, metrics, self._tracing)],
             options=[
                 ("grpc.max_receive_message_length", settings.max_message_mib * 1024 * 1024),
                 ("grpc.max_send_message_length", 64 * 1024 * 1024),
@@ -280,8 +307,8 @@ class App:
             CorrectionServicer(corrections, knowledge, instructions, requests), server
         )
         project_pb2_grpc.add_ProjectServiceServicer_to_server(ProjectServicer(projects, requests), server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+        reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
         credentials, address = server_credentials(settings), f"{settings.host}:{settings.port}"
         try:
             if credentials is None:
@@ -296,9 +323,12 @@ class App:
 
         async def sweep() -> None:
             if await leases.hold(_SWEEP_JOB, settings.trigger_interval_seconds * 3) is not None:
+                metrics.oldest_mark_seconds.set((await marks.oldest_age()).total_seconds())
                 await trigger.run_left(settings.trigger_interval_seconds)
                 await reviews.expire_claims(_SWEEP_AT_ONCE)
                 await runner.sweep()
+            else:
+                metrics.oldest_mark_seconds.set(0)
 
         async def measure() -> None:
             if await leases.hold(_MEASURE_JOB, settings.verdict_interval_seconds * 3) is not None:
@@ -317,24 +347,15 @@ class App:
         jobs.every(0.0, "erasures", eraser.run_asked)
         jobs.every(settings.retention_interval_seconds, "retention", retention.run)
         jobs.run("change stream", feeds.run)
-        jobs.every(_HEALTH_SECONDS, "health", self._tell_health)
+        jobs.every(_HEALTH_SECONDS, "health", health.look)
         self._cleanup.push_async_callback(jobs.stop)
         await server.start()
         # What it cancels at the end of the drain may still be in the midst of a write: the database waits for it.
         self._cleanup.push_async_callback(calls.ended, 2 * settings.database_timeout_seconds)
         self._cleanup.push_async_callback(server.stop, settings.drain_seconds)
         self._cleanup.callback(shutdown.ask)
-        self._cleanup.push_async_callback(self._health.enter_graceful_shutdown)
-        await self._tell_health()
-
-    async def _tell_health(self) -> None:
-        try:
-            await self.mongo.ping()
-            status = health_pb2.HealthCheckResponse.SERVING
-        except (DatabaseUnavailable, WriteRefused):
-            status = health_pb2.HealthCheckResponse.NOT_SERVING
-        for service in ("", *SERVICES):
-            await self._health.set(service, status)
+        self._cleanup.push_async_callback(health.stop)
+        await health.look()
 
 
 async def open_database(settings: Settings, cleanup: contextlib.AsyncExitStack) -> Mongo:
@@ -394,11 +415,19 @@ async def serve(settings: Settings, ready: Callable[[int], None]) -> None:
     Raises:
         StartupError: It cannot start.
     """
+    async with contextlib.AsyncExitStack() as cleanup:
+        provider = provider_from_environment()
+        if provider is not None:
+            # Sends what is left, which may take until its time-out.
+            cleanup.push_async_callback(asyncio.to_thread, provider.shutdown)
+        await _serve(App(settings, tracing=Tracing(provider)), ready)
+
+
+async def _serve(app: App, ready: Callable[[int], None]) -> None:
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
-    app = App(settings)
     starting = asyncio.create_task(app.start())
     stopping = asyncio.create_task(asked.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -16,6 +16,10 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(50051, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    metrics_host: str = Field("127.0.0.1", description="Address of the port for metrics and probes.")
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Port for metrics and probes over HTTP; 0 takes a free one; unset: none."
+    )
     mongodb_uri: str = Field("", description="MongoDB replica set or sharded cluster; empty runs the embedded one.")
     database: str = Field("uptake", min_length=1, max_length=63, description="Name of the database in MongoDB.")
     data_dir: Path = Field(Path(".uptake"), description="Folder of the embedded database.")

@@ -207,12 +207,10 @@ async def test_what_is_past_its_retention_goes_with_its_share(start_service: Sta
 
     await client.projects.update(project_pb2.ProjectSettings(retention=retention), ["retention"])
 
-    async def left() -> list[str]:
-        return [each.interaction.id async for each in client.feedback.list()]
-
-    while await left() != ["i1", "i2", "i3", "i4"]:  # noqa: ASYNC110  Nothing tells of it.
+    stored = service.mongo.collection("feedback")
+    while await stored.count({}) != 4:  # noqa: ASYNC110  Nothing tells of it.
         await asyncio.sleep(0.05)
-    assert await service.mongo.collection("feedback").count({}) == 4
+    assert [each.interaction.id async for each in client.feedback.list()] == ["i1", "i2", "i3", "i4"]
     assert (await client.insights.get()).metrics.total_feedback == 4
     assert await check(service.mongo, Clock()) == []
     with pytest.raises(UptakeError) as caught:

@@ -8,9 +8,12 @@ for nobody; under load the batches grow by themselves, because calls gather whil
 import asyncio
 import contextlib
 import logging
+import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+
+from opentelemetry.trace import Span
 
 from uptake_service.errors import (
     Conflict,
@@ -38,6 +41,8 @@ from uptake_service.reviews.marks import Mark, Marks
 from uptake_service.reviews.recent import RecentFeedback, told_of
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
+from uptake_service.telemetry.metrics import Metrics
+from uptake_service.telemetry.tracing import Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +67,7 @@ class _Item:
     key: RequestKey | None
     deadline: float | None
     done: "asyncio.Future[Feedback]"
+    span: Span | None
     streamed: bool = False
     repeats: "list[_Item]" = field(default_factory=list)
 
@@ -109,6 +115,8 @@ class Intake:
         reviews: ReviewStore,
         joining: Joining,
         trigger: Trigger,
+        metrics: Metrics,
+        tracing: Tracing,
         *,
         queue_size: int,
         batch_size: int,
@@ -126,6 +134,8 @@ class Intake:
         self._reviews = reviews
         self._joining = joining
         self._trigger = trigger
+        self._metrics = metrics
+        self._tracing = tracing
         self._queue_size = queue_size
         self._batch_size = batch_size
         self._heartbeat_seconds = heartbeat_seconds
@@ -184,7 +194,8 @@ class Intake:
         """
         self.ensure_room(len(changes))
         loop = asyncio.get_running_loop()
-        items = [_Item(change, key, deadline, loop.create_future()) for change, key in changes]
+        span = self._tracing.current()
+        items = [_Item(change, key, deadline, loop.create_future(), span) for change, key in changes]
         self._admit(items)
         return [item.done for item in items]
 
@@ -212,7 +223,7 @@ class Intake:
         await self._room_for_streamed.acquire()
         done: asyncio.Future[Feedback] = asyncio.get_running_loop().create_future()
         try:
-            self._admit([_Item(change, key, deadline, done, streamed=True)])
+            self._admit([_Item(change, key, deadline, done, self._tracing.current(), streamed=True)])
         except DomainError:
             self._room_for_streamed.release()
             raise
@@ -284,6 +295,7 @@ class Intake:
             await self._settle(_join_repeats(batch))
         except Exception as error:  # noqa: BLE001  A fault must not leave callers waiting.
             _log.exception("a batch of %d failed", len(batch))
+            self._metrics.batch_failed("failed")
             for item in batch:
                 item.answer(error)
         return len(batch)
@@ -291,9 +303,12 @@ class Intake:
     async def _settle(self, items: list[_Item]) -> None:
         if not items:
             return
+        started = time.perf_counter()
         try:
-            outcome = await self._commit(items)
+            with self._tracing.commit(len(items), _spans(items)) as span:
+                outcome = await self._commit(items)
         except (WriteRefused, DuplicateKey):
+            self._metrics.batch_failed("refused")
             if len(items) == 1:
                 _log.warning("the database refuses an item", exc_info=True)
                 items[0].answer(
@@ -306,18 +321,21 @@ class Intake:
             await self._settle(items[middle:])
             return
         except (DatabaseUnavailable, Conflict) as error:
+            self._metrics.batch_failed("conflict" if isinstance(error, Conflict) else "unavailable")
             for item in items:
                 item.answer(error)
             return
+        self._metrics.batch_committed(len(items), time.perf_counter() - started)
         await self._trigger_runs.acquire()
-        finishing = asyncio.create_task(self._finish(items, outcome), name="trigger after a batch")
+        finishing = asyncio.create_task(self._finish(items, outcome, span), name="trigger after a batch")
         self._finishing.add(finishing)
         finishing.add_done_callback(self._finishing.discard)
 
-    async def _finish(self, items: list[_Item], outcome: _Outcome) -> None:
+    async def _finish(self, items: list[_Item], outcome: _Outcome, commit: Span | None) -> None:
         """Runs the trigger, then answers. What fails in the trigger stays marked and is run again later."""
         try:
-            await self._trigger.run(outcome.marks)
+            with self._metrics.trigger_seconds.time(), self._tracing.after(commit, "trigger"):
+                await self._trigger.run(outcome.marks)
         except (DomainError, WriteRefused, DuplicateKey):
             _log.warning("the trigger failed after a commit; its marks stay", exc_info=True)
         finally:
@@ -491,3 +509,10 @@ def _join_repeats(batch: list[_Item]) -> list[_Item]:
         else:
             leader.repeats.append(item)
     return kept
+
+
+def _spans(items: list[_Item]) -> Iterator[Span]:
+    for item in items:
+        for one in (item, *item.repeats):
+            if one.span is not None:
+                yield one.span

@@ -9,12 +9,15 @@ reads the log until it is back; one that does not come back in time is too slow.
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 
+from uptake_service.clock import Clock
 from uptake_service.errors import DatabaseUnavailable, DomainError, Reason, WriteRefused
 from uptake_service.live.shutdown import Shutdown
 from uptake_service.mongo.events import Event, EventLog
+from uptake_service.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -155,13 +158,18 @@ class Follower:
 class Feeds:
     """The feeds of the projects that have followers in this process."""
 
-    def __init__(self, log: EventLog, shutdown: Shutdown, bound: int, patience_seconds: float) -> None:
+    def __init__(
+        self, log: EventLog, shutdown: Shutdown, clock: Clock, metrics: Metrics, bound: int, patience_seconds: float
+    ) -> None:
         """`bound`: how many events a follower may be behind, `patience_seconds`: and for how long further than that."""
         self._patience_seconds = patience_seconds
         self._log = log
         self._shutdown = shutdown
+        self._clock = clock
+        self._metrics = metrics
         self._bound = bound
         self._feeds: dict[str, Feed] = {}
+        self._last_word = time.monotonic()
         shutdown.when_asked(self._wake_all)
 
     @contextlib.asynccontextmanager
@@ -183,15 +191,24 @@ class Feeds:
         feed = self._feeds.setdefault(project, Feed(project, newest, self._bound))
         follower = Follower(feed, self._log, self._shutdown, newest if seq is None else seq, self._patience_seconds)
         feed.followers.add(follower)
+        reason = "left"
         try:
             yield follower
+        except DomainError as error:
+            reason = Reason.Name(error.reason).removeprefix("ERROR_REASON_").lower()
+            raise
         finally:
+            self._metrics.follower_ended(reason)
             feed.followers.discard(follower)
             if not feed.followers and self._feeds.get(project) is feed:
                 del self._feeds[project]
 
     def followers(self) -> int:
-        return sum(len(feed.followers) for feed in self._feeds.values())
+        return sum(len(feed.followers) for feed in tuple(self._feeds.values()))
+
+    def silent_seconds(self) -> float:
+        """How long the change stream has said nothing; one that works says at least twice a second that it is there."""
+        return time.monotonic() - self._last_word
 
     async def look(self) -> None:
         """Reads what the change stream did not bring, and ends the wait for followers that are too slow."""
@@ -211,9 +228,12 @@ class Feeds:
             try:
                 async for event in self._log.watch():
                     pause = _FIRST_PAUSE_SECONDS
+                    self._last_word = time.monotonic()
                     feed = self._feeds.get(event.project) if event is not None else None
                     if feed is None or event is None:
                         continue
+                    delay = (self._clock.now() - event.time).total_seconds()
+                    self._metrics.event_delay_seconds.observe(max(delay, 0.0))
                     if event.seq == feed.seq + 1:
                         feed.add(event)
                         feed.wake()
@@ -234,6 +254,7 @@ class Feeds:
                 _log.warning("events of project %s are lost to its followers: %s", feed.project, error)
                 feed.skip_to(newest)
                 found = []
+            self._metrics.events_filled.inc(len(found))
             for event in found:
                 feed.add(event)
             feed.wake()

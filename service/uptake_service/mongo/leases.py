@@ -6,6 +6,7 @@ the database's time, and taken by an update that is conditional on what was read
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import NamedTuple
 
 from uptake_service.clock import cut
@@ -21,6 +22,13 @@ class Leases:
     def __init__(self, mongo: Mongo) -> None:
         self._leases = mongo.collection("leases")
         self._holder = secrets.token_hex(8)
+        self._held_until: dict[str, float] = {}
+
+    def held(self, kind: str) -> int:
+        """How many leases this process holds, by its own clock; a job named `kind/...` is of the same kind."""
+        now = monotonic()
+        held = tuple(self._held_until.items())
+        return sum(until > now and job.partition("/")[0] == kind for job, until in held)
 
     async def hold(self, job: str, seconds: float) -> int | None:
         """Takes or renews the lease of a job for `seconds`.
@@ -29,11 +37,12 @@ class Leases:
             The fence number, the same as long as this process holds the lease and higher for each new holder; None
             while another holds it.
         """
+        asked = monotonic()
         for lease in await self._leases.find_with_now({"_id": job}):
             mine = lease["holder"] == self._holder
             if not mine and lease["expire_time"] > lease["now"]:
                 return None
-            fence = lease["fence"] + (not mine)
+            fence = int(lease["fence"] + (not mine))
             taken = await self._leases.update(
                 {"_id": job, "holder": lease["holder"], "fence": lease["fence"]},
                 {
@@ -44,12 +53,16 @@ class Leases:
                     }
                 },
             )
-            return fence if taken else None
+            if not taken:
+                return None
+            self._held_until[job] = asked + seconds
+            return fence
         await _insert_if_new(self._leases, {"_id": job, "holder": "", "fence": 0, "expire_time": _LONG_AGO})
         return await self.hold(job, seconds)
 
     async def release(self, job: str) -> None:
         """Gives the lease of a job up, if this process still holds it."""
+        self._held_until.pop(job, None)
         await self._leases.update({"_id": job, "holder": self._holder}, {"$set": {"expire_time": _LONG_AGO}})
 
 

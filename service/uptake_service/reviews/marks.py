@@ -72,6 +72,13 @@ class Marks:
         )
         return [_mark(document) for document in documents if document["create_time"] + age < document["now"]]
 
+    async def oldest_age(self) -> timedelta:
+        """How long the oldest mark waits; zero if none does."""
+        documents = await self._marks.aggregate(
+            [{"$sort": {"create_time": 1}}, {"$limit": 1}, {"$addFields": {"now": "$$NOW"}}]
+        )
+        return max((document["now"] - document["create_time"] for document in documents), default=timedelta())
+
     async def everything(self, session: Session) -> list[Mark]:
         return [_mark(document) for document in await self._marks.find({}, session=session)]
 

@@ -17,10 +17,13 @@ import grpc
 from uptake_service.auth.gate import Gate
 from uptake_service.auth.model import Key
 from uptake_service.errors import DomainError, Reason
-from uptake_service.rpc.errors import abort, reason_name
+from uptake_service.rpc.errors import CODES, abort, reason_name
+from uptake_service.telemetry.metrics import Metrics
+from uptake_service.telemetry.tracing import Tracing
 
 _log = logging.getLogger("uptake.calls")
 
+_Code = grpc.StatusCode
 _STATUS_SECONDS = 5.0
 
 if TYPE_CHECKING:
@@ -89,12 +92,49 @@ class RunningCalls:
             _log.warning("still running at the end: %s", ", ".join(sorted(self._tasks.values())))
 
 
+class _Call:
+    """One call as it is seen from outside. One that is cancelled ends with the task that answers it."""
+
+    def __init__(self, method: str, metrics: Metrics, tracing: Tracing, context: Context) -> None:
+        self.method = method
+        self._metrics = metrics.calls(method)
+        self._tracing = tracing
+        self._span = tracing.begin_call(method, context.invocation_metadata() or ())
+        self._context = context
+        self._started = time.perf_counter()
+        self._ended = False
+        self._metrics.begin()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101
+        task.add_done_callback(self._left)
+
+    def end(self, code: grpc.StatusCode, reason: str = "") -> None:
+        """Notes the outcome; `reason` is the published one of an error."""
+        if self._ended:
+            return
+        self._ended = True
+        seconds = time.perf_counter() - self._started
+        self._metrics.end(code.name, seconds)
+        if self._span is not None:
+            self._tracing.end_call(self._span, code, reason)
+        if _log.isEnabledFor(logging.DEBUG):
+            extra = {"call_id": caller().call_id, "milliseconds": round(seconds * 1000, 2)}
+            _log.debug("%s %s", self.method, reason or code.name, extra=extra)
+
+    def _left(self, task: asyncio.Task[Any]) -> None:
+        if not self._ended:
+            left = self._context.time_remaining()
+            self.end(_Code.CANCELLED if left is None or left > 0 else _Code.DEADLINE_EXCEEDED)
+
+
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every handler of the service's own methods."""
 
-    def __init__(self, running: RunningCalls, gate: Gate) -> None:
+    def __init__(self, running: RunningCalls, gate: Gate, metrics: Metrics, tracing: Tracing) -> None:
         self._running = running
         self._gate = gate
+        self._metrics = metrics
+        self._tracing = tracing
 
     async def intercept_service(
         self,
@@ -103,17 +143,22 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:
         handler: Any = await continuation(details)
         method: str = details.method
+        if handler is None:
+            self._metrics.calls(method).refuse(_Code.UNIMPLEMENTED.name)
         if handler is None or not method.startswith("/uptake."):
             return handler
         # The four kinds differ in which of the handler's functions is set and in what makes a handler of it.
         if handler.response_streaming:
-            answer: Any = _streaming(method, handler.unary_stream or handler.stream_stream, self._enter)
+            answer: Any = _streaming(method, handler.unary_stream or handler.stream_stream, self._begin, self._enter)
             made = ("unary", "stream")[handler.request_streaming] + "_stream"
         else:
-            answer = _unary(method, handler.unary_unary or handler.stream_unary, self._enter)
+            answer = _unary(method, handler.unary_unary or handler.stream_unary, self._begin, self._enter)
             made = ("unary", "stream")[handler.request_streaming] + "_unary"
         make = getattr(grpc, f"{made}_rpc_method_handler")
         return make(answer, handler.request_deserializer, handler.response_serializer)
+
+    def _begin(self, method: str, context: Context) -> _Call:
+        return _Call(method, self._metrics, self._tracing, context)
 
     async def _enter(self, method: str, context: Context) -> None:
         """Names the call, and lets it in.
@@ -129,30 +174,34 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             _caller.set(Caller(unknown.call_id, key))
 
 
+Begin = Callable[[str, Context], _Call]
 Enter = Callable[[str, Context], Awaitable[None]]
 
 
 def _unary(
-    method: str, behaviour: Callable[[Any, Context], Awaitable[Any]], enter: Enter
+    method: str, behaviour: Callable[[Any, Context], Awaitable[Any]], begin: Begin, enter: Enter
 ) -> Callable[[Any, Context], Awaitable[Any]]:
-    async def call(request: Any, context: Context) -> Any:
-        started = time.perf_counter()
+    async def answer(request: Any, context: Context) -> Any:
+        call = begin(method, context)
         try:
             await enter(method, context)
             response = await behaviour(request, context)
         except Exception as error:  # noqa: BLE001  Nothing internal may reach the caller.
-            await _fail(method, context, error, started)
-        _note(method, "OK", started)
+            await _fail(call, context, error)
+        call.end(_Code.OK)
         return response
 
-    return call
+    return answer
 
 
 def _streaming(
-    method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any] | Awaitable[Any]], enter: Enter
+    method: str,
+    behaviour: Callable[[Any, Context], AsyncIterator[Any] | Awaitable[Any]],
+    begin: Begin,
+    enter: Enter,
 ) -> Callable[[Any, Context], AsyncIterator[Any]]:
-    async def call(request: Any, context: Context) -> AsyncIterator[Any]:
-        started = time.perf_counter()
+    async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
+        call = begin(method, context)
         try:
             await enter(method, context)
             responses = behaviour(request, context)
@@ -162,33 +211,27 @@ def _streaming(
                 async for response in responses:
                     yield response
         except Exception as error:  # noqa: BLE001  Nothing internal may reach the caller.
-            await _fail(method, context, error, started)
-        _note(method, "OK", started)
+            await _fail(call, context, error)
+        call.end(_Code.OK)
 
-    return call
+    return answer
 
 
-async def _fail(method: str, context: Context, error: Exception, started: float) -> None:
+async def _fail(call: _Call, context: Context, error: Exception) -> None:
     """Ends the call with what an error means to the caller, and nothing internal."""
     if isinstance(error, grpc.aio.AbortError):
         raise error
     if not isinstance(error, DomainError):
         call_id = caller().call_id
-        _log.error("%s failed unexpectedly", method, exc_info=error, extra={"call_id": call_id})
+        _log.error("%s failed unexpectedly", call.method, exc_info=error, extra={"call_id": call_id})
         error = DomainError(
             Reason.ERROR_REASON_INTERNAL,
             f"a fault in the service; its log has the details under id {call_id}",
         )
-    _note(method, reason_name(error.reason), started)
+    call.end(CODES[error.reason], reason_name(error.reason))
     try:
         async with asyncio.timeout(_STATUS_SECONDS):
             await abort(context, error)
     except TimeoutError:
         # The caller reads nothing. gRPC keeps the status for it until the connection closes; we need not wait.
         raise asyncio.CancelledError from None
-
-
-def _note(method: str, outcome: str, started: float) -> None:
-    if _log.isEnabledFor(logging.DEBUG):
-        milliseconds = round((time.perf_counter() - started) * 1000, 2)
-        _log.debug("%s %s", method, outcome, extra={"call_id": caller().call_id, "milliseconds": milliseconds})

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
@@ -20,8 +21,13 @@ from uptake_service.insights.rollups import RollupStore
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.leases import Leases
 from uptake_service.projects.store import ProjectStore
+from uptake_service.telemetry.metrics import Metrics
+from uptake_service.telemetry.tracing import Tracing
 
 _log = logging.getLogger(__name__)
+
+ISSUES_JOB = "issues"
+"""The kind of lease that a run has: one for each project."""
 
 _LEASE_SECONDS = 15.0
 _TRIES = 3
@@ -53,6 +59,8 @@ class IssueRunner:
         issues: IssueStore,
         members: IssueMembers,
         joining: Joining,
+        metrics: Metrics,
+        tracing: Tracing,
         *,
         seed: int,
         event_retention_days: int,
@@ -66,6 +74,8 @@ class IssueRunner:
         self._issues = issues
         self._members = members
         self._joining = joining
+        self._metrics = metrics
+        self._tracing = tracing
         self._seed = seed
         self._event_retention_days = event_retention_days
         self._request_retention_days = request_retention_days
@@ -148,12 +158,23 @@ class IssueRunner:
 
     async def _attempt(self, project: str) -> bool:
         """One run under the project's lease; tells whether its result is in force."""
-        job = f"issues/{project}"
+        job = f"{ISSUES_JOB}/{project}"
         while True:
             fence = await self._leases.hold(job, _LEASE_SECONDS)
             if fence is not None:
                 break
             await asyncio.sleep(_WAIT_SECONDS)
+        started, outcome = time.perf_counter(), "failed"
+        try:
+            with self._tracing.run("clustering"):
+                published = await self._work(project, job, fence)
+            outcome = "published" if published else "superseded"
+        finally:
+            self._metrics.clustering_ended(outcome, time.perf_counter() - started)
+        return published
+
+    async def _work(self, project: str, job: str, fence: int) -> bool:
+        """Runs the worker under a lease that is held, and gives the lease up; tells whether its result is in force."""
         settings = (await self._projects.get(project)).settings
         order = Order(
             uri=self._mongo.uri,
