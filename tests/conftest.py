@@ -80,7 +80,7 @@ async def start_service(mongodb_uri: str) -> AsyncIterator[StartService]:
             app = App(chosen, clock, tracing)
             await app.start()
             cleanup.push_async_callback(app.stop)
-            client = Client(f"localhost:{app.port}")
+            client = Client(f"localhost:{app.port}", timeout_seconds=30.0)
             cleanup.push_async_callback(client.close)
             return Service(app, client, chosen)
 

@@ -24,6 +24,7 @@ from uptake.v1 import (
     review_pb2_grpc,
 )
 
+from uptake_service.audit.log import AuditLog
 from uptake_service.auth.gate import Gate
 from uptake_service.auth.keys import KeyStore
 from uptake_service.auth.tls import server_credentials
@@ -155,8 +156,9 @@ class App:
         reviews = ReviewStore(mongo, clock, events, requests, settings.request_retention_days)
         issues = IssueStore(mongo, clock, events, requests, settings.request_retention_days)
         members = IssueMembers(mongo)
+        audit = AuditLog(mongo, clock)
         try:
-            stores = (events, requests, rollups, feedback, marks, reviews, issues, members)
+            stores = (events, requests, rollups, feedback, marks, reviews, issues, members, audit)
             await asyncio.gather(*(store.open() for store in stores))
             embedder = await embedder_loading
             patterns = Patterns(mongo, embedder, settings.pattern_threshold)
@@ -212,6 +214,7 @@ class App:
             reviews,
             joining,
             trigger,
+            audit,
             metrics,
             self._tracing,
             queue_size=settings.queue_size,
@@ -242,6 +245,7 @@ class App:
         retention = Retention(mongo, clock, leases, projects, feedback, removing)
         eraser = Eraser(
             mongo,
+            clock,
             feedback,
             removing,
             DerivedWords(feedback, patterns, issues, members, runner, corrections),
@@ -306,7 +310,7 @@ class App:
         correction_pb2_grpc.add_CorrectionServiceServicer_to_server(
             CorrectionServicer(corrections, knowledge, instructions, requests), server
         )
-        project_pb2_grpc.add_ProjectServiceServicer_to_server(ProjectServicer(projects, requests), server)
+        project_pb2_grpc.add_ProjectServiceServicer_to_server(ProjectServicer(projects, audit, requests), server)
         health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
         reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
         credentials, address = server_credentials(settings), f"{settings.host}:{settings.port}"

@@ -1,4 +1,4 @@
-"""The command line: `uptake serve|demo|import|reviews|insights|issues|corrections|apply|report|check|keys|health`."""
+"""The command line of the service, `uptake`."""
 
 import asyncio
 import contextlib
@@ -291,6 +291,16 @@ def report(file: Path, days: int, connection: Connection) -> None:
     _with_client(
         connection, lambda client: write_report(client, Console(), file, project=connection.project, days=days)
     )
+
+
+@cli.command()
+@click.option("--days", type=click.IntRange(1, 36_500), default=30, show_default=True, help="How far to look back.")
+@_connected
+def audit(days: int, connection: Connection) -> None:
+    """Print who changed what, newest first, as JSON lines. Needs an admin's key where keys are needed."""
+    from uptake_service.commands.audit import write_audit
+
+    _with_client(connection, lambda client: write_audit(client, days))
 
 
 @cli.command()

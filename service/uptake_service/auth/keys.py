@@ -6,9 +6,12 @@ import secrets
 from collections import OrderedDict
 from datetime import datetime
 
+from uptake_service.audit.changes import changes
+from uptake_service.audit.log import EVERY_PROJECT, AuditLog
 from uptake_service.auth.model import Key, Role
 from uptake_service.clock import Clock
-from uptake_service.mongo.client import Document, Mongo
+from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.mongo.transactions import transaction
 
 _SECRET_BYTES = 32
 _CACHE_SECONDS = 5.0
@@ -20,8 +23,10 @@ class KeyStore:
     """{_id, hash, name, role, projects, calls_per_second, create_time, expire_time, revoke_time}."""
 
     def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._mongo = mongo
         self._keys = mongo.collection("keys")
         self._clock = clock
+        self._audit = AuditLog(mongo, clock)
         # Ids that there are none of are kept too: guessing must not reach the database each time.
         self._cache: OrderedDict[str, tuple[datetime, Document | None]] = OrderedDict()
 
@@ -49,7 +54,13 @@ class KeyStore:
             create_time=self._clock.now(),
             expire_time=expire_time,
         )
-        await self._keys.insert({"_id": id, "hash": _hash(secret), **key.model_dump(exclude={"id"}, mode="python")})
+        document = {"_id": id, "hash": _hash(secret), **key.model_dump(exclude={"id"}, mode="python")}
+
+        async def body(session: Session) -> None:
+            await self._keys.insert(document, session=session)
+            await self._note(None, key, session)
+
+        await transaction(self._mongo, body)
         return key, f"{id}.{secret}"
 
     async def list(self) -> list[Key]:
@@ -60,7 +71,18 @@ class KeyStore:
     async def revoke(self, id: str) -> bool:
         """Ends a key for good; within five seconds no process takes it. Tells whether there was one to end."""
         self._cache.pop(id, None)
-        return await self._keys.update({"_id": id, "revoke_time": None}, {"$set": {"revoke_time": self._clock.now()}})
+
+        async def body(session: Session) -> bool:
+            document = await self._keys.get({"_id": id, "revoke_time": None}, session=session)
+            if document is None:
+                return False
+            key = _key(document)
+            revoked = key.model_copy(update={"revoke_time": self._clock.now()})
+            await self._keys.update({"_id": id}, {"$set": {"revoke_time": revoked.revoke_time}}, session=session)
+            await self._note(key, revoked, session)
+            return True
+
+        return await transaction(self._mongo, body)
 
     async def find(self, text: str) -> Key | None:
         """The key that a text shows, if it holds; what is wrong with one that does not is nobody's business."""
@@ -72,6 +94,10 @@ class KeyStore:
             return None
         key = _key(document)
         return key if key.holds(self._clock.now()) else None
+
+    async def _note(self, before: Key | None, after: Key, session: Session) -> None:
+        for project in after.projects or (EVERY_PROJECT,):
+            await self._audit.add(project, after.id, changes(before, after), session)
 
     async def _document(self, id: str) -> Document | None:
         now = self._clock.now()

@@ -1,6 +1,7 @@
 """`uptake keys`: who may call."""
 
 import contextlib
+import getpass
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from uptake_service.app import open_database
+from uptake_service.auth.caller import Caller, set_caller
 from uptake_service.auth.keys import KeyStore
 from uptake_service.auth.model import Key, Role
 from uptake_service.clock import Clock
@@ -70,6 +72,8 @@ async def _store(settings: Settings) -> AsyncIterator[KeyStore]:
     running = None if settings.mongodb_uri else running_address(settings.data_dir)
     if running:
         settings = settings.model_copy(update={"mongodb_uri": running})
+    # On the database there is no call; the audit log names the command and who ran it.
+    set_caller(Caller(method="uptake keys", peer=f"{getpass.getuser()} at a command line"))
     async with contextlib.AsyncExitStack() as cleanup:
         yield KeyStore(await open_database(settings, cleanup), Clock())
 

@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from uptake.v1 import correction_pb2 as pb
 from uptake.v1 import correction_pb2_grpc
 
+from uptake_service.auth.caller import caller
 from uptake_service.corrections.instructions import InstructionStore
 from uptake_service.corrections.knowledge import KnowledgeStore
 from uptake_service.corrections.messages import (
@@ -21,7 +22,7 @@ from uptake_service.corrections.model import Author, Correction, Draft
 from uptake_service.corrections.store import CorrectionStore
 from uptake_service.errors import DomainError, InvalidRequest
 from uptake_service.mongo.requests import RequestKey, RequestRecords
-from uptake_service.rpc.calls import Context, caller
+from uptake_service.rpc.calls import Context
 from uptake_service.rpc.checks import ID_LENGTH, QUERY_LENGTH, REQUEST_ID_LENGTH, Checks, PageToken
 from uptake_service.rpc.errors import item_error
 

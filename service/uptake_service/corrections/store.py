@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from uptake_service.audit.changes import changes
+from uptake_service.audit.log import AuditLog
 from uptake_service.clock import Clock, hour_of
 from uptake_service.corrections import instructions, knowledge, rules
 from uptake_service.corrections.counts import VoteCounts
@@ -85,6 +87,7 @@ class CorrectionStore:
     ) -> None:
         self._mongo = mongo
         self._corrections = mongo.collection("corrections")
+        self._audit = AuditLog(mongo, clock)
         self._clock = clock
         self._events = events
         self._requests = requests
@@ -296,6 +299,7 @@ class CorrectionStore:
         head = await targets.head(project, draft.target, session)
         correction, new_head = await self._made(project, draft, head, author, yardstick)
         await self._corrections.insert(_to_document(correction), session=session)
+        await self._audit.add(project, correction.id, changes(None, correction), session, actor=author.reviewer)
         events = [state_event(correction.id, correction.state, correction.revision)]
         if correction.covers:
             state = CorrectionState.SUPERSEDED
@@ -381,6 +385,7 @@ class CorrectionStore:
             if undone.verdict is not correction.verdict:
                 events.append(verdict_event(undone.id, undone.verdict, 0))
             await targets.write(new_head, session)
+            await self._audit.add(project, id, changes(correction, undone), session, actor=author.reviewer)
             await self._record(key, id, session)
             await self._events.append(project, events, session)
             return id

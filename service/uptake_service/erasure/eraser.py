@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 from datetime import timedelta
 
+from uptake_service.audit.log import AuditLog
+from uptake_service.clock import Clock
 from uptake_service.erasure.derived import DerivedWords
 from uptake_service.erasure.removing import Removing
 from uptake_service.feedback.store import FeedbackStore
@@ -32,6 +34,7 @@ class Eraser:
     def __init__(
         self,
         mongo: Mongo,
+        clock: Clock,
         feedback: FeedbackStore,
         removing: Removing,
         derived: DerivedWords,
@@ -40,6 +43,7 @@ class Eraser:
         request_retention_days: int,
     ) -> None:
         self._mongo = mongo
+        self._audit = AuditLog(mongo, clock)
         self._leases = leases
         self._erasures = mongo.collection("erasures")
         self._feedback = feedback
@@ -75,6 +79,7 @@ class Eraser:
             )
             (erasure,) = await self._erasures.find_with_now({"_id": id}, session=session)
             await self._erasures.update({"_id": id}, {"$set": {"time": erasure["now"]}}, session=session)
+            await self._audit.add(project, id, [], session)
             if key is not None:
                 expire_time = erasure["now"] + self._retention
                 await self._requests.add([(key, id)], expire_time=expire_time, session=session)

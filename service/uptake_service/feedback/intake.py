@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 
 from opentelemetry.trace import Span
 
+from uptake_service.audit.changes import changes
+from uptake_service.audit.log import AuditLog
+from uptake_service.auth.caller import Caller, caller
 from uptake_service.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -67,6 +70,7 @@ class _Item:
     key: RequestKey | None
     deadline: float | None
     done: "asyncio.Future[Feedback]"
+    caller: Caller
     span: Span | None
     streamed: bool = False
     repeats: "list[_Item]" = field(default_factory=list)
@@ -115,6 +119,7 @@ class Intake:
         reviews: ReviewStore,
         joining: Joining,
         trigger: Trigger,
+        audit: AuditLog,
         metrics: Metrics,
         tracing: Tracing,
         *,
@@ -134,6 +139,7 @@ class Intake:
         self._reviews = reviews
         self._joining = joining
         self._trigger = trigger
+        self._audit = audit
         self._metrics = metrics
         self._tracing = tracing
         self._queue_size = queue_size
@@ -194,8 +200,8 @@ class Intake:
         """
         self.ensure_room(len(changes))
         loop = asyncio.get_running_loop()
-        span = self._tracing.current()
-        items = [_Item(change, key, deadline, loop.create_future(), span) for change, key in changes]
+        by, span = caller(), self._tracing.current()
+        items = [_Item(change, key, deadline, loop.create_future(), by, span) for change, key in changes]
         self._admit(items)
         return [item.done for item in items]
 
@@ -223,7 +229,7 @@ class Intake:
         await self._room_for_streamed.acquire()
         done: asyncio.Future[Feedback] = asyncio.get_running_loop().create_future()
         try:
-            self._admit([_Item(change, key, deadline, done, self._tracing.current(), streamed=True)])
+            self._admit([_Item(change, key, deadline, done, caller(), self._tracing.current(), streamed=True)])
         except DomainError:
             self._room_for_streamed.release()
             raise
@@ -440,6 +446,9 @@ class _Attempt:
             if item.key and not repeated and not isinstance(result, DomainError):
                 made[item.key.document_id] = (item.key, result.id)
                 plan.note_request(result.id, item.key.document_id)
+            if isinstance(item.change, Amend | Retract) and not repeated and not isinstance(result, DomainError):
+                differences = changes(plan.before(result.id), result)
+                await intake._audit.add(item.change.project, result.id, differences, session, by=item.caller)
         after_fix = await intake._reviews.short_of_sample(plan.gaining, session)
         marks = plan.marks(intake._patterns.known_total, after_fix)
         self.changes = plan.changes()

@@ -199,6 +199,10 @@ class Plan:
     def erased(self) -> list[StoredFeedback]:
         return [feedback for feedback in self.changed if feedback.state is FeedbackState.ERASED]
 
+    def before(self, id: str) -> StoredFeedback | None:
+        """Feedback as it was before the batch; None for new."""
+        return self._before.get(id)
+
     def now_as(self, id: str) -> Feedback | DomainError:
         """Feedback that an earlier equal call made, as it is now."""
         feedback = self._after.get(id)

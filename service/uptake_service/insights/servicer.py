@@ -130,7 +130,7 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
             checks.fail("issue.state", "must be RESOLVED, IGNORED or ONGOING; the others are the service's to find")
         key = self._key(checks, project, "UpdateIssue", request)
         checks.done()
-        await self._decisions.update(project, id, title, state, request.etag, key)
+        await self._decisions.update(project, id, title, state, request.etag, key, request.reviewer)
         return pb.UpdateIssueResponse(issue=await self._issue(project, id))
 
     async def MergeIssues(self, request: pb.MergeIssuesRequest, context: Context) -> pb.MergeIssuesResponse:
@@ -145,7 +145,7 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
             checks.text("merged_ids", part, ID_LENGTH, required=True)
         key = self._key(checks, project, "MergeIssues", request)
         checks.done()
-        await self._decisions.merge(project, id, merged, request.etag, key)
+        await self._decisions.merge(project, id, merged, request.etag, key, request.reviewer)
         return pb.MergeIssuesResponse(issue=await self._issue(project, id))
 
     async def SplitIssue(self, request: pb.SplitIssueRequest, context: Context) -> pb.SplitIssueResponse:
@@ -159,7 +159,7 @@ class InsightServicer(insight_pb2_grpc.InsightServiceServicer):
         title = checks.text("title", request.title, ID_LENGTH)
         key = self._key(checks, project, "SplitIssue", request)
         checks.done()
-        id, new_id = await self._decisions.split(project, id, ids, title, request.etag, key)
+        id, new_id = await self._decisions.split(project, id, ids, title, request.etag, key, request.reviewer)
         return pb.SplitIssueResponse(issue=await self._issue(project, id), new_issue=await self._issue(project, new_id))
 
     async def QueryMetrics(self, request: pb.QueryMetricsRequest, context: Context) -> pb.QueryMetricsResponse:

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from pydantic import ValidationError
 from uptake.v1 import project_pb2 as pb
 
+from uptake_service.audit.log import AuditEvent
 from uptake_service.projects.model import Project, ProjectSettings, VotePolicy
 from uptake_service.rpc.checks import Checks, to_timestamp
 from uptake_service.rpc.enums import members, numbers
@@ -97,3 +98,19 @@ def _duration(value: timedelta | None) -> duration_pb2.Duration | None:
     duration = duration_pb2.Duration()
     duration.FromTimedelta(value)
     return duration
+
+
+def to_audit_event(event: AuditEvent) -> pb.AuditEvent:
+    return pb.AuditEvent(
+        id=event.id,
+        time=to_timestamp(event.time),
+        key_id=event.key_id,
+        actor=event.actor,
+        peer=event.peer,
+        method=event.method,
+        resource_id=event.resource_id,
+        changes=[
+            pb.AuditChange(field=change.field, old_value=change.old_value, new_value=change.new_value)
+            for change in event.changes
+        ],
+    )

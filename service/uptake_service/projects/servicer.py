@@ -3,16 +3,19 @@
 from uptake.v1 import project_pb2 as pb
 from uptake.v1 import project_pb2_grpc
 
+from uptake_service.audit.log import AuditLog
+from uptake_service.auth.caller import caller
 from uptake_service.errors import DomainError, Reason
 from uptake_service.mongo.requests import RequestRecords
-from uptake_service.projects.messages import to_message, to_settings
+from uptake_service.projects.messages import to_audit_event, to_message, to_settings
 from uptake_service.projects.store import ProjectStore
-from uptake_service.rpc.calls import Context, caller, not_implemented
+from uptake_service.rpc.calls import Context
 from uptake_service.rpc.checks import REQUEST_ID_LENGTH, Checks, PageToken
 
 
 class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
-    def __init__(self, projects: ProjectStore, requests: RequestRecords) -> None:
+    def __init__(self, projects: ProjectStore, audit: AuditLog, requests: RequestRecords) -> None:
+        self._audit = audit
         self._projects = projects
         self._requests = requests
 
@@ -50,4 +53,16 @@ class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
         more = token.make([page[-1].id]) if len(found) > size else ""
         return pb.ListProjectsResponse(projects=[to_message(project) for project in page], next_page_token=more)
 
-    ListAuditEvents = not_implemented("ListAuditEvents")
+    async def ListAuditEvents(self, request: pb.ListAuditEventsRequest, context: Context) -> pb.ListAuditEventsResponse:
+        checks = Checks()
+        project = checks.project(request.project)
+        size = checks.page_size("page_size", request.page_size)
+        start = checks.time("start_time", request, "start_time")
+        end = checks.time("end_time", request, "end_time")
+        checks.done()
+        bounds = [str(time) for time in (start, end)]
+        token = PageToken("ListAuditEvents", project, *bounds)
+        found = await self._audit.page(project, start, end, token.read(request.page_token), size + 1)
+        page = found[:size]
+        more = token.make([page[-1].time, page[-1].id]) if len(found) > size else ""
+        return pb.ListAuditEventsResponse(audit_events=map(to_audit_event, page), next_page_token=more)

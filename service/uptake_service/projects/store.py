@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from uptake_service.audit.changes import changes
+from uptake_service.audit.log import AuditLog
 from uptake_service.clock import Clock
 from uptake_service.errors import DomainError, Reason
 from uptake_service.mongo.client import Document, Mongo, Session
@@ -25,6 +27,7 @@ class ProjectStore:
     def __init__(self, mongo: Mongo, clock: Clock, requests: RequestRecords, request_retention_days: int) -> None:
         self._mongo = mongo
         self._projects = mongo.collection("projects")
+        self._audit = AuditLog(mongo, clock)
         self._clock = clock
         self._requests = requests
         self._request_retention = timedelta(days=request_retention_days)
@@ -79,6 +82,7 @@ class ProjectStore:
                     "the settings changed since they were read; read them again",
                 )
             await self._projects.update_each([({"_id": id}, change)], upsert=True, session=session)
+            await self._audit.add(id, id, changes(base.settings, settings), session)
             if key is not None:
                 await self._requests.add([(key, id)], expire_time=now + self._request_retention, session=session)
 

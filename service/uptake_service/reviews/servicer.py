@@ -6,6 +6,7 @@ from google.protobuf.message import Message
 from uptake.v1 import review_pb2 as pb
 from uptake.v1 import review_pb2_grpc
 
+from uptake_service.auth.caller import caller
 from uptake_service.clock import Clock
 from uptake_service.corrections.messages import LARGEST_CALL, to_draft
 from uptake_service.corrections.messages import to_message as correction_message
@@ -20,7 +21,7 @@ from uptake_service.reviews.messages import change_message, to_filter, to_messag
 from uptake_service.reviews.model import Fix, Review
 from uptake_service.reviews.store import ReviewStore, sort_values
 from uptake_service.reviews.watch import ReviewWatch, Update, Watching
-from uptake_service.rpc.calls import Context, caller
+from uptake_service.rpc.calls import Context
 from uptake_service.rpc.checks import ID_LENGTH, QUERY_LENGTH, REQUEST_ID_LENGTH, Checks, PageToken
 
 _SHORTEST_LEASE = timedelta(seconds=1)

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from uptake_service.audit.changes import changes
+from uptake_service.audit.log import AuditLog
 from uptake_service.clock import Clock, cut
 from uptake_service.errors import Conflict, DomainError, DuplicateKey, Reason, not_found
 from uptake_service.feedback.model import FeedbackType, Sentiment
@@ -69,6 +71,7 @@ class ReviewStore:
     ) -> None:
         self._mongo = mongo
         self._reviews = mongo.collection("reviews")
+        self._audit = AuditLog(mongo, clock)
         self._clock = clock
         self._events = events
         self._requests = requests
@@ -419,6 +422,8 @@ class ReviewStore:
         fresh = _to_document(review)
         del fresh["_id"]
         await self._reviews.update({"_id": id}, {"$set": fresh}, session=session)
+        if change is not None:
+            await self._audit.add(project, id, changes(_to_review(document), review), session, actor=line.actor)
         await self._events.append(project, told, session)
         return review
 

@@ -8,14 +8,13 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from uptake_service.auth.caller import Caller, caller, set_caller
 from uptake_service.auth.gate import Gate
-from uptake_service.auth.model import Key
 from uptake_service.errors import DomainError, Reason
 from uptake_service.rpc.errors import CODES, abort, reason_name
 from uptake_service.telemetry.metrics import Metrics
@@ -32,43 +31,10 @@ else:
     Context = grpc.aio.ServicerContext
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who calls. `key` is None where none is needed."""
-
-    call_id: str
-    key: Key | None = None
-
-    @property
-    def key_id(self) -> str:
-        return self.key.id if self.key else ""
-
-
-_NOBODY = Caller("")
-_caller: ContextVar[Caller] = ContextVar("caller", default=_NOBODY)
-
-
-def caller() -> Caller:
-    """Who makes the call that is being answered."""
-    return _caller.get()
-
-
 def deadline_of(context: Context) -> float | None:
     """The loop time at which the caller stops waiting; None if it never does."""
     remaining = context.time_remaining()
     return None if remaining is None else asyncio.get_running_loop().time() + remaining
-
-
-def not_implemented(name: str) -> Callable[..., Awaitable[Any]]:
-    """A method of the contract that this version of the service does not have."""
-
-    async def method(self: object, request: object, context: Context) -> Any:
-        raise DomainError(
-            Reason.ERROR_REASON_NOT_IMPLEMENTED,
-            f"{name} is in the contract, but not in this version of the service",
-        )
-
-    return method
 
 
 class RunningCalls:
@@ -167,11 +133,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             DomainError: It may not be made.
         """
         self._running.note(method)
-        unknown = Caller(secrets.token_hex(8))
-        _caller.set(unknown)
+        unknown = Caller(secrets.token_hex(8), method[1:], context.peer())
+        set_caller(unknown)
         key = await self._gate.admit(method, context.invocation_metadata() or ())
         if key is not None:
-            _caller.set(Caller(unknown.call_id, key))
+            set_caller(replace(unknown, key=key))
 
 
 Begin = Callable[[str, Context], _Call]

@@ -8,10 +8,10 @@ from typing import Any
 from google.protobuf import duration_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
+from uptake_service.auth.caller import caller
 from uptake_service.clock import cut
 from uptake_service.errors import DomainError, InvalidRequest, Reason, Violation
 from uptake_service.projects.model import DEFAULT_PROJECT
-from uptake_service.rpc.calls import caller
 from uptake_service.tokens import make_token, read_token
 
 ID_LENGTH = 256

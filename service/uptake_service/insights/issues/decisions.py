@@ -28,7 +28,14 @@ class IssueDecisions:
         self._embedder = embedder
 
     async def update(
-        self, project: str, id: str, title: str | None, state: IssueState | None, etag: str, key: RequestKey | None
+        self,
+        project: str,
+        id: str,
+        title: str | None,
+        state: IssueState | None,
+        etag: str,
+        key: RequestKey | None,
+        reviewer: str,
     ) -> str:
         """Renames an issue or says where it stands; None leaves it. An empty title goes back to the found one."""
 
@@ -41,9 +48,11 @@ class IssueDecisions:
                 changes |= {"state": state, "resolve_time": now if state is IssueState.RESOLVED else issue.resolve_time}
             return [issue.model_copy(update=changes)]
 
-        return await self._issues.change(project, id, change, etag, key)
+        return await self._issues.change(project, id, change, etag, key, reviewer)
 
-    async def merge(self, project: str, id: str, merged_ids: Sequence[str], etag: str, key: RequestKey | None) -> str:
+    async def merge(
+        self, project: str, id: str, merged_ids: Sequence[str], etag: str, key: RequestKey | None, reviewer: str
+    ) -> str:
         """Makes other issues part of this one."""
 
         async def change(issue: Issue, now: datetime, session: Session) -> list[Issue]:
@@ -61,10 +70,17 @@ class IssueDecisions:
             )
             return [whole, *(part.model_copy(update={"merged_into": id}) for part in parts)]
 
-        return await self._issues.change(project, id, change, etag, key)
+        return await self._issues.change(project, id, change, etag, key, reviewer)
 
     async def split(
-        self, project: str, id: str, feedback_ids: Sequence[str], title: str, etag: str, key: RequestKey | None
+        self,
+        project: str,
+        id: str,
+        feedback_ids: Sequence[str],
+        title: str,
+        etag: str,
+        key: RequestKey | None,
+        reviewer: str,
     ) -> tuple[str, str]:
         """Takes members out into an issue of their own.
 
@@ -119,7 +135,7 @@ class IssueDecisions:
             rest = issue.model_copy(update={"frequency": max(0, issue.frequency - len(leaving))})
             return [new, rest]
 
-        new_id = await self._issues.change(project, id, change, etag, key)
+        new_id = await self._issues.change(project, id, change, etag, key, reviewer)
         return id, new_id
 
 

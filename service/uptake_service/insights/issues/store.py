@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from uptake_service.audit.changes import changes
+from uptake_service.audit.log import AuditLog
 from uptake_service.clock import Clock
 from uptake_service.errors import DomainError, DuplicateKey, Reason, not_found
 from uptake_service.ids import new_id
@@ -52,6 +54,7 @@ class IssueStore:
         self._mongo = mongo
         self._issues = mongo.collection("issues")
         self._generations = mongo.collection("issue_generations")
+        self._audit = AuditLog(mongo, clock)
         self._clock = clock
         self._events = events
         self._requests = requests
@@ -200,6 +203,7 @@ class IssueStore:
         change: Callable[[Issue, datetime, Session], "object"],
         etag: str,
         key: RequestKey | None,
+        reviewer: str,
     ) -> str:
         """Makes a person's decision, once for each request key, with its events.
 
@@ -210,6 +214,7 @@ class IssueStore:
                 issue as it is, the time and the session.
             etag: If set, what the issue's etag must be.
             key: Makes it safe to repeat.
+            reviewer: Who decides, as named in the request.
 
         Returns:
             The id of the first of the changed issues; of a repeated call, what it was then.
@@ -236,9 +241,13 @@ class IssueStore:
                 )
                 for one in changed
             ]
+            ids = [one.id for one in final]
+            before = {d["_id"]: _issue(d) for d in await self._issues.find({"_id": {"$in": ids}}, session=session)}
             await self._issues.update_each(
                 [({"_id": one.id}, {"$set": _fields(one)}) for one in final], upsert=True, session=session
             )
+            for one in final:
+                await self._audit.add(project, one.id, changes(before.get(one.id), one), session, actor=reviewer)
             generation = await self.generation(project, session=session)
             await self._write_generation(generation.model_copy(update={"revision": generation.revision + 1}), session)
             if key is not None:
