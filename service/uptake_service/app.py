@@ -35,6 +35,10 @@ from uptake_service.corrections.knowledge import KnowledgeStore
 from uptake_service.corrections.measuring import Measuring
 from uptake_service.corrections.servicer import CorrectionServicer
 from uptake_service.corrections.store import CorrectionStore
+from uptake_service.erasure.derived import DerivedWords
+from uptake_service.erasure.eraser import ERASURES_JOB, Eraser
+from uptake_service.erasure.removing import Removing
+from uptake_service.erasure.retention import RETENTION_JOB, Retention
 from uptake_service.errors import DatabaseUnavailable, StartupError, WriteRefused
 from uptake_service.feedback.folding import Folding
 from uptake_service.feedback.intake import Intake
@@ -234,11 +238,23 @@ class App:
         live = Live(insights, feeds, writers)
         measuring = self.measuring = Measuring(mongo, clock, feedback, counts, corrections, reviews, events, writers)
 
+        removing = Removing(intake, feedback, members)
+        retention = Retention(mongo, clock, leases, projects, feedback, removing)
+        eraser = Eraser(
+            mongo,
+            feedback,
+            removing,
+            DerivedWords(feedback, patterns, issues, members, runner, corrections),
+            requests,
+            leases,
+            settings.request_retention_days,
+        )
+
         health = Health(mongo, SERVICES, metrics)
         metrics.intake_waiting.set_function(lambda: intake.waiting)
         metrics.subscribers.set_function(feeds.followers)
         metrics.change_stream_silent_seconds.set_function(feeds.silent_seconds)
-        for job in (_SWEEP_JOB, _MEASURE_JOB, ISSUES_JOB):
+        for job in (_SWEEP_JOB, _MEASURE_JOB, ISSUES_JOB, ERASURES_JOB, RETENTION_JOB):
             metrics.leases_held.labels(job).set_function(partial(leases.held, job))
         if settings.metrics_port is not None:
             endpoint = Endpoint(metrics.registry, lambda: health.ready)
@@ -271,6 +287,7 @@ class App:
                 feedback,
                 SimilarFeedback(feedback, patterns),
                 FeedbackStreams(intake, shutdown, settings.stream_window),
+                eraser.erase,
                 requests,
                 clock,
                 settings.future_tolerance_seconds,
@@ -327,6 +344,8 @@ class App:
         self._cleanup.push_async_callback(runner.stop)
         jobs.every(settings.subscription_interval_seconds, "events", feeds.look)
         jobs.every(settings.subscription_interval_seconds, "metrics", live.refresh)
+        jobs.every(0.0, "erasures", eraser.run_asked)
+        jobs.every(settings.retention_interval_seconds, "retention", retention.run)
         jobs.run("change stream", feeds.run)
         jobs.every(_HEALTH_SECONDS, "health", health.look)
         self._cleanup.push_async_callback(jobs.stop)

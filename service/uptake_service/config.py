@@ -81,6 +81,9 @@ class Settings(BaseSettings):
         30, ge=1, le=3650, description="How long request ids are known after their feedback is gone."
     )
     event_retention_days: int = Field(7, ge=1, le=3650, description="How long events can be resumed from.")
+    retention_interval_seconds: float = Field(
+        3600.0, gt=0, le=86_400, description="How often feedback past its project's retention is deleted."
+    )
     future_tolerance_seconds: float = Field(
         300.0, ge=0, le=86_400, description="How far in the future `occur_time` may be."
     )

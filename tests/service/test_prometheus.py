@@ -139,7 +139,7 @@ async def test_events_runs_and_leases_are_measured(start_service: StartService) 
     assert seen.value("uptake_clustering_seconds_count") == 1
     assert seen.value("uptake_clustering_last_success_timestamp_seconds") > 1_700_000_000
     assert seen.value("uptake_leases_held", job="issues") == 0
-    assert seen.labels("job") == {"sweep", "verdicts", "issues"}
+    assert seen.labels("job") == {"sweep", "verdicts", "issues", "erasures", "retention"}
 
 
 async def test_marks_that_nobody_judges_show_their_age(start_service: StartService) -> None:

@@ -69,7 +69,7 @@ class Target:
         return list(differences(list(self.corrections.values()), heads))
 
 
-@given(st.lists(st.one_of(st.none(), TEXTS), max_size=20))
+@given(st.lists(st.one_of(st.none(), TEXTS.filter(bool)), max_size=20))
 def test_a_target_is_a_stack_whose_revisions_only_grow(steps: list[str | None]) -> None:
     target, stack = Target(), list[Correction]()
     for number, step in enumerate(steps):

@@ -12,6 +12,8 @@ from uptake.transport import Listing, Transport, request_id_or_new
 from uptake.v1 import feedback_pb2 as pb
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 
+_ERASING_SECONDS = 300.0
+
 
 class FeedbackCalls:
     """`client.feedback`: every call of FeedbackService except those that `Client` has itself.
@@ -142,7 +144,14 @@ class FeedbackCalls:
     async def erase_user(
         self, user_id: str, *, request_id: str | None = None, timeout_seconds: float | None = None
     ) -> int:
-        """Remove all feedback of one user and its share of every number, for good.
+        """Remove all feedback of one user, its share of every number and its words in what was made of it, for good.
+
+        A call that ends early does not end it; the same call again waits for the rest.
+
+        Args:
+            user_id: the caller's id of the user.
+            request_id: makes the call safe to repeat; None for a new one.
+            timeout_seconds: deadline; None for five minutes, since issues are found anew for it.
 
         Returns:
             How many pieces of feedback were removed.
@@ -150,7 +159,8 @@ class FeedbackCalls:
         request = pb.EraseUserFeedbackRequest(
             project=self._transport.project, user_id=user_id, request_id=request_id_or_new(request_id)
         )
-        response = await self._transport.call(self._stub.EraseUserFeedback, request, timeout_seconds)
+        deadline = _ERASING_SECONDS if timeout_seconds is None else timeout_seconds
+        response = await self._transport.call(self._stub.EraseUserFeedback, request, deadline)
         return response.erased_count
 
     def stream(self, items: FeedbackItems) -> AsyncGenerator[StreamResult, None]:

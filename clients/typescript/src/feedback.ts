@@ -27,6 +27,8 @@ export interface SimilarOptions extends CallOptions {
 /** What feedback is to be similar to: a text, a piece of feedback, or the newest feedback on an interaction. */
 export type SimilarTo = { query: string } | { feedbackId: string } | { interactionId: string };
 
+const ERASING_MILLISECONDS = 300_000;
+
 /** `client.feedback`: FeedbackService, except for what `Client` has itself. Every method throws UptakeError. */
 export class FeedbackCalls {
   readonly #transport: Transport;
@@ -107,13 +109,17 @@ export class FeedbackCalls {
   }
 
   /**
-   * Removes all feedback of one user and its share of every number, for good.
+   * Removes all feedback of one user, its share of every number and its words in what was made of it, for good. A call
+   * that ends early does not end it; the same call again waits for the rest. Without a timeout it takes five minutes.
    *
    * @returns how many pieces of feedback were removed.
    */
   async eraseUser(userId: string, options: ChangeOptions = {}): Promise<bigint> {
     const request = { project: this.#transport.project, userId, requestId: requestIdOrNew(options.requestId) };
-    const response = await this.#transport.call((attempt) => this.#stub.eraseUserFeedback(request, attempt), options);
+    const response = await this.#transport.call((attempt) => this.#stub.eraseUserFeedback(request, attempt), {
+      timeoutMilliseconds: ERASING_MILLISECONDS,
+      ...options,
+    });
     return response.erasedCount;
   }
 }

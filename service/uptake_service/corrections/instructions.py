@@ -86,6 +86,15 @@ class InstructionStore:
         id = _id(head.project, head.target)
         await self._heads.update_each([({"_id": id}, {"$set": newest})], upsert=True, session=session)
 
+    async def forget(self, project: str, target: str, correction_id: str, session: Session) -> None:
+        """Takes the content that a correction gave out of the revisions, as if those had deleted the instructions."""
+        made = await self._revisions.find(
+            {"project": project, "name": target, "correction_id": correction_id}, projection={"_id": 1}, session=session
+        )
+        await self._revisions.update_each(
+            [({"_id": document["_id"]}, {"$set": {"content": None}}) for document in made], session=session
+        )
+
     async def _revision(
         self, project: str, name: str, revision: int, session: Session | None = None
     ) -> Revision | None:

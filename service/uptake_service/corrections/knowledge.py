@@ -65,6 +65,9 @@ class KnowledgeStore:
         id = _id(head.project, head.target)
         await self._entries.update_each([({"_id": id}, {"$set": document})], upsert=True, session=session)
 
+    async def forget(self, project: str, target: str, correction_id: str, session: Session) -> None:
+        """Does nothing: of an entry only the head is kept."""
+
     async def search(
         self, project: str, query: str, limit: int, minimum_score: float, key_prefix: str
     ) -> list[tuple[Revision, float]]:

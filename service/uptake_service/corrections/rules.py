@@ -82,7 +82,8 @@ def reverted(
 
     Args:
         correction: The one to undo.
-        covered: The one that it covers; None if it made the target, which is then deleted.
+        covered: The one that it covers; None if it made the target. The target is then deleted, as it is where the
+            content of the one that is covered was forgotten.
         head: The target's head.
         author: Who undoes it.
         note: Why.
@@ -118,7 +119,7 @@ def reverted(
             "unmeasured": bool(correction.yardstick.pattern_id),
         }
     )
-    if covered is None:
+    if covered is None or not covered.content:
         gone = Revision(
             project=head.project, target=head.target, revision=revision, content=None, correction_id="", time=now
         )

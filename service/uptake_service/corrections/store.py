@@ -8,7 +8,7 @@ write conflict, and then sees the other's head.
 import asyncio
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -61,6 +61,10 @@ class Targets(Protocol):
     async def head(self, project: str, target: str, session: Session | None = None) -> Revision | None: ...
 
     async def write(self, head: Revision, session: Session) -> None: ...
+
+    async def forget(self, project: str, target: str, correction_id: str, session: Session) -> None:
+        """Takes the content that a correction gave a target out of all revisions but the head."""
+        ...
 
 
 class CorrectionStore:
@@ -382,6 +386,29 @@ class CorrectionStore:
             return id
 
         return await self.get(project, await self._once(body))
+
+    async def contents(self, project: str) -> AsyncIterator[tuple[str, tuple[str, ...], str]]:
+        """Of each correction its id, the feedback that it was made of, and its content; forgotten ones are left out."""
+        fields = {"feedback_ids": 1, "content": 1}
+        async for document in self._corrections.stream({"project": project}, projection=fields):
+            if document["content"]:
+                yield document["_id"], tuple(document["feedback_ids"]), document["content"]
+
+    async def forget(self, project: str, id: str, author: Author) -> None:
+        """Undoes a correction, where it is in force, and takes its words out of everything; that it was made stays."""
+        correction = await self.get(project, id)
+        if correction.state is CorrectionState.APPLIED:
+            await self.revert(project, id, author, "", None)
+
+        async def body(session: Session) -> None:
+            await self._corrections.update(
+                {"_id": id}, {"$set": {"content": "", "diff": "", "note": ""}}, session=session
+            )
+            # Its words are on the other side of what covers it.
+            await self._corrections.update({"project": project, "covers": id}, {"$set": {"diff": ""}}, session=session)
+            await self._targets[correction.kind].forget(project, correction.target, id, session)
+
+        await self._once(body)
 
     async def _apply(self, project: str, draft: Draft, author: Author, key: RequestKey | None) -> str:
         """Applies one draft once for each request key; gives what that is recorded to have made."""

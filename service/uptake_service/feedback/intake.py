@@ -25,7 +25,7 @@ from uptake_service.errors import (
 )
 from uptake_service.feedback.folding import Folding
 from uptake_service.feedback.model import Feedback, StoredFeedback
-from uptake_service.feedback.plan import Amend, Change, Collect, Plan, Retract, is_vote
+from uptake_service.feedback.plan import Amend, Change, Collect, Erase, Plan, Retract, is_vote
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.ids import new_id
 from uptake_service.insights.issues.joining import Joining
@@ -439,12 +439,14 @@ class _Attempt:
             results.append(result)
             if item.key and not repeated and not isinstance(result, DomainError):
                 made[item.key.document_id] = (item.key, result.id)
+                plan.note_request(result.id, item.key.document_id)
         after_fix = await intake._reviews.short_of_sample(plan.gaining, session)
         marks = plan.marks(intake._patterns.known_total, after_fix)
         self.changes = plan.changes()
         self.rollups, self.shares = plan.rollups(), plan.shares()
         await intake._feedback.write(plan.added, plan.changed, session)
         await intake._requests.add(list(made.values()), session=session)
+        await intake._requests.entomb([record for feedback in plan.erased for record in feedback.requests], session)
         told = told_of(self.changes)
         await intake._folding.write(self.rollups, self.shares, told, plan.writer, self.revision, session)
         await intake._patterns.write(plan.started, session)
@@ -490,6 +492,8 @@ class _Attempt:
                     return plan.amend(amend)
                 case Retract() as retract:
                     return plan.retract(retract)
+                case Erase() as erase:
+                    return plan.erase(erase)
         except DomainError as error:
             return error
 

@@ -10,6 +10,7 @@ from uptake.v1 import feedback_pb2 as pb
 
 from uptake_service.feedback.model import (
     EARLIEST,
+    VISIBLE_STATES,
     Content,
     CorrectionKind,
     CorrectionValue,
@@ -40,12 +41,12 @@ _VALUE_OF_TYPE: Mapping[FeedbackType, tuple[str, ...]] = {
 
 _TYPES = members(pb.FeedbackType, "FEEDBACK_TYPE_", FeedbackType)
 _SENTIMENTS = members(pb.Sentiment, "SENTIMENT_", Sentiment)
-_STATES = members(pb.FeedbackState, "FEEDBACK_STATE_", FeedbackState)
+_STATES = members(pb.FeedbackState, "FEEDBACK_STATE_", VISIBLE_STATES)
 KINDS = members(pb.CorrectionKind, "CORRECTION_KIND_", CorrectionKind)
 
 TYPE_NUMBERS = numbers(pb.FeedbackType, "FEEDBACK_TYPE_", FeedbackType)
 SENTIMENT_NUMBERS = numbers(pb.Sentiment, "SENTIMENT_", Sentiment)
-_STATE_NUMBERS = numbers(pb.FeedbackState, "FEEDBACK_STATE_", FeedbackState)
+_STATE_NUMBERS = numbers(pb.FeedbackState, "FEEDBACK_STATE_", VISIBLE_STATES)
 KIND_NUMBERS = numbers(pb.CorrectionKind, "CORRECTION_KIND_", CorrectionKind)
 
 

@@ -34,6 +34,11 @@ class Sentiment(StrEnum):
 class FeedbackState(StrEnum):
     ACTIVE = "ACTIVE"
     RETRACTED = "RETRACTED"
+    ERASED = "ERASED"
+
+
+VISIBLE_STATES = (FeedbackState.ACTIVE, FeedbackState.RETRACTED)
+"""What is erased has left every number; nobody sees it, and it is about to be deleted."""
 
 
 class CorrectionKind(StrEnum):
@@ -141,6 +146,7 @@ class StoredFeedback(Feedback):
             project, interaction and user.
         writer: The writer slot that wrote it last.
         revision: The slot's revision of that write.
+        requests: The request records of the calls that brought and changed it.
     """
 
     vector: bytes
@@ -149,6 +155,7 @@ class StoredFeedback(Feedback):
     vote: str
     writer: int
     revision: int
+    requests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

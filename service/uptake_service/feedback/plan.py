@@ -60,7 +60,15 @@ class Retract:
     id: str
 
 
-Change = Collect | Amend | Retract
+@dataclass(frozen=True)
+class Erase:
+    """Take feedback out of every number and out of sight, for good; whoever asks for this deletes it then."""
+
+    project: str
+    id: str
+
+
+Change = Collect | Amend | Retract | Erase
 
 
 def is_vote(draft: Draft, policy: VotePolicy) -> bool:
@@ -175,16 +183,35 @@ class Plan:
         # It leaves the user's one vote free for another.
         return self._change(feedback, state=FeedbackState.RETRACTED, vote=feedback.id)
 
+    def erase(self, erase: Erase) -> Feedback:
+        """Raises DomainError: no such feedback, or it is erased already."""
+        feedback = self._find(erase.project, erase.id)
+        if feedback.vote == "":
+            self._votes.pop(_vote_key(feedback), None)
+        return self._change(feedback, state=FeedbackState.ERASED, vote=feedback.id)
+
+    def note_request(self, feedback_id: str, record: str) -> None:
+        """Notes on feedback the request record of a call that brought or changed it."""
+        feedback = self._after[feedback_id]
+        self._after[feedback_id] = feedback.model_copy(update={"requests": (*feedback.requests, record)})
+
+    @property
+    def erased(self) -> list[StoredFeedback]:
+        return [feedback for feedback in self.changed if feedback.state is FeedbackState.ERASED]
+
     def now_as(self, id: str) -> Feedback | DomainError:
         """Feedback that an earlier equal call made, as it is now."""
         feedback = self._after.get(id)
-        if feedback is None:
+        if feedback is None or feedback.state is FeedbackState.ERASED:
             return not_found(Reason.ERROR_REASON_FEEDBACK_NOT_FOUND, "feedback", id)
         return feedback
 
     def as_planned(self, result: Feedback | DomainError) -> Feedback | DomainError:
-        """The result of an item as the whole batch leaves it."""
-        return result if isinstance(result, DomainError) else self._after[result.id]
+        """The result of an item as the whole batch leaves it, or as it was where that is erased."""
+        if isinstance(result, DomainError):
+            return result
+        after = self._after[result.id]
+        return result if after.state is FeedbackState.ERASED else after
 
     @property
     def added(self) -> list[StoredFeedback]:
@@ -275,7 +302,7 @@ class Plan:
 
     def _find(self, project: str, id: str) -> StoredFeedback:
         feedback = self._after.get(id)
-        if feedback is None or feedback.project != project:
+        if feedback is None or feedback.project != project or feedback.state is FeedbackState.ERASED:
             raise not_found(Reason.ERROR_REASON_FEEDBACK_NOT_FOUND, "feedback", id)
         return feedback
 

@@ -1,7 +1,7 @@
 """FeedbackService: message to model, call, model to message."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import grpc
@@ -19,7 +19,7 @@ from uptake_service.feedback.similar import SimilarFeedback
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.feedback.streaming import FeedbackStreams, Received, Reply
 from uptake_service.mongo.requests import RequestKey, RequestRecords
-from uptake_service.rpc.calls import Context, deadline_of, not_implemented
+from uptake_service.rpc.calls import Context, deadline_of
 from uptake_service.rpc.checks import ID_LENGTH, QUERY_LENGTH, REQUEST_ID_LENGTH, Checks, PageToken
 from uptake_service.rpc.errors import item_error
 
@@ -31,6 +31,10 @@ _COLLECT = "CollectFeedback"
 """The method under which collected feedback's request ids are known, however it was sent."""
 
 
+Erase = Callable[[str, str, RequestKey | None], Awaitable[int]]
+"""Erases all feedback of a project's user, once for each request key, and tells how much that was."""
+
+
 class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
     def __init__(
         self,
@@ -38,6 +42,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         feedback: FeedbackStore,
         similar: SimilarFeedback,
         streams: FeedbackStreams,
+        erase: Erase,
         requests: RequestRecords,
         clock: Clock,
         future_tolerance_seconds: float,
@@ -46,6 +51,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         self._feedback = feedback
         self._similar = similar
         self._streams = streams
+        self._erase = erase
         self._requests = requests
         self._clock = clock
         self._future_tolerance = timedelta(seconds=future_tolerance_seconds)
@@ -178,7 +184,15 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         feedback = await self._intake.submit(Retract(project, id), key, deadline_of(context))
         return pb.RetractFeedbackResponse(feedback=to_message(feedback))
 
-    EraseUserFeedback = not_implemented("EraseUserFeedback")
+    async def EraseUserFeedback(
+        self, request: pb.EraseUserFeedbackRequest, context: Context
+    ) -> pb.EraseUserFeedbackResponse:
+        checks = Checks()
+        project = checks.project(request.project)
+        user_id = checks.text("user_id", request.user_id, ID_LENGTH, required=True)
+        key = self._key(checks, project, "EraseUserFeedback", request)
+        checks.done()
+        return pb.EraseUserFeedbackResponse(erased_count=await self._erase(project, user_id, key))
 
     def _to_collect(
         self, checks: Checks, request: pb.CollectFeedbackRequest | pb.StreamFeedbackRequest, project: str
@@ -214,7 +228,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         checks: Checks,
         project: str,
         method: str,
-        request: pb.AmendFeedbackRequest | pb.RetractFeedbackRequest,
+        request: pb.AmendFeedbackRequest | pb.RetractFeedbackRequest | pb.EraseUserFeedbackRequest,
     ) -> RequestKey | None:
         request_id = checks.text("request_id", request.request_id, REQUEST_ID_LENGTH)
         return self._requests.key(project, method, request_id, request.SerializeToString(deterministic=True))

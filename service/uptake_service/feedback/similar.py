@@ -1,7 +1,7 @@
 """Feedback on queries that ask what a given one asks: the nearest patterns, then their feedback by its own vector."""
 
 from uptake_service.errors import Reason, not_found
-from uptake_service.feedback.model import FeedbackFilter, FeedbackState, StoredFeedback
+from uptake_service.feedback.model import VISIBLE_STATES, FeedbackFilter, StoredFeedback
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.patterns.store import Patterns, similarities
 
@@ -42,7 +42,7 @@ class SimilarFeedback:
         Raises:
             DomainError: The project has no feedback on it.
         """
-        any_state = FeedbackFilter(interaction_id=id, states=tuple(FeedbackState))
+        any_state = FeedbackFilter(interaction_id=id, states=VISIBLE_STATES)
         newest = await self._feedback.page(project, any_state, None, 1)
         if not newest:
             raise not_found(Reason.ERROR_REASON_FEEDBACK_NOT_FOUND, "feedback on interaction", id)

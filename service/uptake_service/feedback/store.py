@@ -13,6 +13,7 @@ from uptake_service.clock import Clock
 from uptake_service.errors import Reason, not_found
 from uptake_service.feedback.model import (
     EARLIEST,
+    VISIBLE_STATES,
     VOTES,
     Answer,
     Content,
@@ -62,12 +63,14 @@ NEWEST_FIRST = [("occur_time", -1), ("_id", -1)]
 _READ_AT_ONCE = 100
 
 _MILLISECOND = timedelta(milliseconds=1)
-_VOTES_AT_ONCE, _COMPLAINTS_AT_ONCE, _RECOUNTED_AT_ONCE = 300, 300, 500
+_VOTES_AT_ONCE, _COMPLAINTS_AT_ONCE, _RECOUNTED_AT_ONCE, _REMOVED_AT_ONCE = 300, 300, 500, 200
 """About how many are read at once: more would hold up the event loop, or the database."""
 
 # Apart from pattern and time: with one more condition beside them the embedded database leaves the index.
 _VOTES: Document = {"state": FeedbackState.ACTIVE.value, "type": {"$in": [type.value for type in VOTES]}}
 _VOTE_FIELDS = {"occur_time": 1, "sentiment": 1, "interaction.versions": 1, "interaction.create_time": 1}
+
+_VISIBLE = [state.value for state in VISIBLE_STATES]
 
 _EVIDENCE_FIELDS = dict.fromkeys(("type", "sentiment", "occur_time", "create_time", "writer", "revision"), 1)
 
@@ -105,7 +108,7 @@ class FeedbackStore:
         if not ids:
             return []
         documents = await self._feedback.find({"_id": {"$in": list(ids)}, "project": project}, session=session)
-        return [to_feedback(document) for document in documents]
+        return [to_feedback(document) for document in documents if document["state"] != FeedbackState.ERASED]
 
     async def votes(self, project: str, interaction_ids: Sequence[str], *, session: Session) -> list[StoredFeedback]:
         """The one votes of users on these interactions."""
@@ -346,6 +349,54 @@ class FeedbackStore:
                 for document in documents:
                     yield to_feedback(document)
 
+    async def newest_text_of_others(self, pattern_id: str, user_id: str) -> str:
+        """The text of the newest active feedback of a pattern that is not this user's; empty without any."""
+        documents = await self._feedback.find_newest(
+            {"pattern_id": pattern_id},
+            "occur_time",
+            rest={"state": FeedbackState.ACTIVE.value, "user_id": {"$ne": user_id}},
+            near=self._clock.now(),
+            limit=1,
+        )
+        return to_feedback(documents[0]).text if documents else ""
+
+    async def to_erase(self, project: str, user_id: str, before: datetime, limit: int) -> list[str]:
+        """The ids of a user's feedback that was stored by a time and is not erased yet, at most `limit`."""
+        documents = await self._feedback.find(
+            {"project": project, "user_id": user_id, "create_time": {"$lte": before}, "state": {"$in": _VISIBLE}},
+            projection={"_id": 1},
+            limit=limit,
+        )
+        return [document["_id"] for document in documents]
+
+    async def older_than(self, project: str, time: datetime) -> AsyncIterator[list[str]]:
+        """The ids of all feedback that occurred before a time, erased or not, oldest first and some at a time."""
+        reading = self._feedback.oldest_first(
+            {"project": project},
+            "occur_time",
+            EARLIEST,
+            time,
+            near=self._clock.now(),
+            rest={},
+            projection={"occur_time": 1},
+            number=_REMOVED_AT_ONCE,
+        )
+        async with aclosing(reading):
+            async for documents in reading:
+                yield [document["_id"] for document in documents]
+
+    async def erased(self, project: str, user_id: str) -> AsyncIterator[StoredFeedback]:
+        """A user's feedback that is erased and not deleted yet."""
+        condition = {"project": project, "user_id": user_id, "state": FeedbackState.ERASED.value}
+        async for document in self._feedback.stream(condition, projection={"interaction.response": 0}):
+            yield to_feedback(document)
+
+    async def delete_erased(self, ids: Sequence[str], session: Session) -> int:
+        """Deletes those of this feedback that are erased; tells how many those were."""
+        return await self._feedback.delete_many(
+            {"_id": {"$in": list(ids)}, "state": FeedbackState.ERASED.value}, session=session
+        )
+
     async def count(self, session: Session) -> int:
         """How much feedback there is in all projects."""
         return await self._feedback.count({}, session=session)
@@ -394,6 +445,7 @@ def to_document(feedback: StoredFeedback) -> Document:
         "vote": feedback.vote,
         "writer": feedback.writer,
         "revision": feedback.revision,
+        "requests": list(feedback.requests),
     }
     if content.rating is not None:
         document["rating"] = {
@@ -445,6 +497,7 @@ def to_feedback(document: Document) -> StoredFeedback:
         vote=document["vote"],
         writer=document["writer"],
         revision=document["revision"],
+        requests=tuple(document.get("requests", ())),
     )
 
 

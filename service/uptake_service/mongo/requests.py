@@ -1,33 +1,45 @@
 """Request records: what makes a call safe to repeat.
 
 A record says which resource a request id made, and keeps an HMAC of the request so that the same id with other content
-is noticed without keeping the content twice.
+is noticed without keeping the content twice. Of the id too it keeps an HMAC: callers put users' names into ids. When a
+user's feedback is erased, the records of the calls that brought it become tombstones, which say only that.
 """
 
 import contextlib
 import hashlib
 import hmac
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from uptake_service.errors import DomainError, DuplicateKey, Reason
 from uptake_service.mongo.client import Mongo, Session
 
+_NAME_BYTES = 16
+
 
 @dataclass(frozen=True)
 class RequestKey:
-    """One logical call: the same key with the same digest is the same call again."""
+    """One logical call: the same key with the same digest is the same call again.
+
+    Attributes:
+        project: The project.
+        method: The method.
+        id: The request id as sent.
+        name: An HMAC of project and id.
+        digest: An HMAC of the request.
+    """
 
     project: str
     method: str
     id: str
+    name: str
     digest: bytes
 
     @property
     def document_id(self) -> str:
-        return f"{self.project}/{self.method}/{self.id}"
+        return f"{self.project}/{self.method}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,8 @@ class RequestRecord:
 
 
 class RequestRecords:
-    """The collection `requests`: {_id: "project/method/id", digest, resource, expire_time?}.
+    """The collection `requests`: {_id: "project/method/name", digest, resource, expire_time?}; a tombstone is
+    {_id, erased: true}.
 
     Here as in other collections _id is text where it could be a document: MongoDB finds either by its index,
     the embedded database only the former.
@@ -66,7 +79,10 @@ class RequestRecords:
 
     def key(self, project: str, method: str, id: str, content: bytes) -> RequestKey | None:
         """The key of a call with request id `id` and `content` as sent; None without an id."""
-        return RequestKey(project, method, id, self.digest(content)) if id else None
+        if not id:
+            return None
+        name = self.digest(f"{project}/{id}".encode())[:_NAME_BYTES].hex()
+        return RequestKey(project, method, id, name, self.digest(content))
 
     def digest(self, content: bytes) -> bytes:
         """HMAC-SHA-256 under the shared secret, 32 bytes."""
@@ -75,7 +91,8 @@ class RequestRecords:
     async def known(
         self, keys: list[RequestKey], *, session: Session | None = None
     ) -> dict[RequestKey, str | DomainError]:
-        """For each key that was used before: the resource it made, or the error for other content."""
+        """For each key that was used before: the resource it made, or the error for other content or for what it made
+        having been erased."""
         if not keys:
             return {}
         records = await self._records.find({"_id": {"$in": [key.document_id for key in keys]}}, session=session)
@@ -83,7 +100,9 @@ class RequestRecords:
         found: dict[RequestKey, str | DomainError] = {}
         for key in keys:
             record = by_id.get(key.document_id)
-            if record is not None:
+            if record is not None and record.get("erased"):
+                found[key] = erased()
+            elif record is not None:
                 same = hmac.compare_digest(record["digest"], key.digest)
                 found[key] = record["resource"] if same else reused(key.id)
         return found
@@ -119,10 +138,24 @@ class RequestRecords:
             session=session,
         )
 
+    async def entomb(self, ids: Sequence[str], session: Session) -> None:
+        """Makes tombstones of these records: the same calls again bring nothing back."""
+        tombstone = {"$set": {"erased": True}, "$unset": {"digest": "", "resource": ""}}
+        await self._records.update_each([({"_id": id}, tombstone) for id in ids], session=session)
+
     async def everything(self, session: Session) -> AsyncIterator[RequestRecord]:
-        async for record in self._records.stream({}, projection={"digest": 0}, session=session):
+        """Every record; tombstones are left out."""
+        async for record in self._records.stream({"erased": None}, projection={"digest": 0}, session=session):
             project, method, _ = record["_id"].split("/", 2)
             yield RequestRecord(record["_id"], project, method, record["resource"], record.get("expire_time"))
+
+
+def erased() -> DomainError:
+    """The error for a call whose feedback was erased."""
+    return DomainError(
+        Reason.ERROR_REASON_FEEDBACK_ERASED,
+        "the feedback that this call brought was erased for good; nothing was written",
+    )
 
 
 def reused(request_id: str) -> DomainError:

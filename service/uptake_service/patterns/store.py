@@ -209,6 +209,18 @@ class Patterns:
         """Notes the review that the trigger opened for a pattern last."""
         await self._patterns.update({"_id": pattern_id}, {"$set": {"review_id": review_id}}, session=session)
 
+    async def is_named_by(self, pattern_id: str, feedback_ids: Collection[str], texts: Collection[str]) -> bool:
+        """Whether a pattern's representative is of this feedback, or says the same as one of these texts."""
+        pattern = await self._patterns.get({"_id": pattern_id})
+        return pattern is not None and (
+            pattern.get("named_by") in feedback_ids or pattern["representative_query"] in texts
+        )
+
+    async def rename(self, pattern_id: str, representative: str) -> None:
+        """Gives a pattern another representative, which may be empty."""
+        change = {"$set": {"representative_query": representative, "named_by": ""}}
+        await self._patterns.update({"_id": pattern_id}, change)
+
     async def write(self, started: Sequence[StoredFeedback], session: Session) -> None:
         """Writes new patterns, by the feedback that started each."""
         await self._patterns.update_each(
@@ -219,6 +231,7 @@ class Patterns:
                         "$setOnInsert": {
                             "project": feedback.project,
                             "representative_query": feedback.text or feedback.interaction.id,
+                            "named_by": feedback.id,
                             "embedder": self._embedder.name,
                             "create_time": feedback.create_time,
                             "review_id": None,

@@ -63,7 +63,10 @@ class FeedbackServiceStub:
     again changes nothing.
     """
     EraseUserFeedback: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.EraseUserFeedbackRequest, _feedback_pb2.EraseUserFeedbackResponse]
-    """EraseUserFeedback removes all feedback of one user and its share of every number, for good."""
+    """EraseUserFeedback removes all feedback of one user, its share of every number, and its words from what was made of
+    it, for good. A call that ends early does not end it; the same call again waits for the rest. What is sent once more
+    with a request id of erased feedback fails with FEEDBACK_ERASED.
+    """
 
 @_typing.type_check_only
 class FeedbackServiceAsyncStub(FeedbackServiceStub):
@@ -100,7 +103,10 @@ class FeedbackServiceAsyncStub(FeedbackServiceStub):
     again changes nothing.
     """
     EraseUserFeedback: _aio.UnaryUnaryMultiCallable[_feedback_pb2.EraseUserFeedbackRequest, _feedback_pb2.EraseUserFeedbackResponse]  # type: ignore[assignment]
-    """EraseUserFeedback removes all feedback of one user and its share of every number, for good."""
+    """EraseUserFeedback removes all feedback of one user, its share of every number, and its words from what was made of
+    it, for good. A call that ends early does not end it; the same call again waits for the rest. What is sent once more
+    with a request id of erased feedback fails with FEEDBACK_ERASED.
+    """
 
 class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
     """FeedbackService takes in what users say of AI answers, and finds it again."""
@@ -188,6 +194,9 @@ class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _feedback_pb2.EraseUserFeedbackRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_feedback_pb2.EraseUserFeedbackResponse, _abc.Awaitable[_feedback_pb2.EraseUserFeedbackResponse]]:
-        """EraseUserFeedback removes all feedback of one user and its share of every number, for good."""
+        """EraseUserFeedback removes all feedback of one user, its share of every number, and its words from what was made of
+        it, for good. A call that ends early does not end it; the same call again waits for the rest. What is sent once more
+        with a request id of erased feedback fails with FEEDBACK_ERASED.
+        """
 
 def add_FeedbackServiceServicer_to_server(servicer: FeedbackServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

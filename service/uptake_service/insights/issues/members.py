@@ -158,6 +158,10 @@ class IssueMembers:
             {"_id": member.document_id, "writer": member.writer, "revision": member.revision}, session=session
         )
 
+    async def delete_of_feedback(self, feedback_ids: Sequence[str], session: Session) -> None:
+        """Deletes what this feedback, none of which counts any more, is in all generations."""
+        await self._members.delete_many({"feedback_id": {"$in": list(feedback_ids)}, "active": False}, session=session)
+
     async def clear(self, project: str, number: int, start: datetime, *, live: bool) -> None:
         """Deletes a generation's members and counts from the day `start` on; what came in live only if `live`."""
         query: Document = {"project": project, "generation": number} | ({} if live else {"live": False})

@@ -182,6 +182,17 @@ class IssueStore:
                 session=session,
             )
 
+    async def rename(self, renamed: Issue) -> None:
+        """Writes an issue's titles and keywords, with the event."""
+
+        async def body(session: Session) -> None:
+            titles = {name: getattr(renamed, name) for name in ("found_title", "given_title", "keywords")}
+            await self._issues.update({"_id": renamed.id}, {"$set": titles, "$inc": {"revision": 1}}, session=session)
+            now = await self.get(renamed.project, renamed.id, session=session)
+            await self._events.append(renamed.project, [now.event()], session)
+
+        await transaction(self._mongo, body)
+
     async def change(
         self,
         project: str,

@@ -1288,7 +1288,9 @@ export const FeedbackService: GenService<{
     output: typeof RetractFeedbackResponseSchema;
   },
   /**
-   * EraseUserFeedback removes all feedback of one user and its share of every number, for good.
+   * EraseUserFeedback removes all feedback of one user, its share of every number, and its words from what was made of
+   * it, for good. A call that ends early does not end it; the same call again waits for the rest. What is sent once more
+   * with a request id of erased feedback fails with FEEDBACK_ERASED.
    *
    * @generated from rpc uptake.v1.FeedbackService.EraseUserFeedback
    */

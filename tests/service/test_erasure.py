@@ -1,0 +1,246 @@
+"""Erasure: nothing that a user said is left anywhere, every number is as if it had never been, others' words stay."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import grpc
+import pytest
+from google.protobuf import duration_pb2
+from uptake import Client, UptakeError, correction, thumbs_down, thumbs_up
+from uptake.v1 import feedback_pb2 as pb
+from uptake.v1 import project_pb2
+from uptake_service.check import check
+from uptake_service.clock import Clock
+
+from tests.conftest import Service, StartService
+from tests.corrections import instructions, knowledge
+from tests.service.test_verdicts import QUERY, counts, fixed, seen, votes
+
+MARKER = "xylophagous"
+USER = f"user-{MARKER}"
+
+
+def said(count: int, word: str) -> list[pb.Feedback]:
+    """Complaints that are one issue, and the thumbs up of a pattern."""
+    complaints = [
+        thumbs_down(f"{word}-{place}", comment=f"the {word} link number {place} is broken", user_id=f"u{place}")
+        for place in range(count)
+    ]
+    return [*complaints, thumbs_up(f"{word}-up", query=f"Where do I find my {word}?", user_id="u1")]
+
+
+def of_user() -> list[pb.Feedback]:
+    """What the user says: in every field that holds words."""
+    complaints = [
+        thumbs_down(
+            f"marked-{place}",
+            comment=f"my {MARKER} page does not open, {place}",
+            query=f"Why does the {MARKER} page not open?",
+            response=f"The {MARKER} page opens.",
+            labels={MARKER: MARKER},
+            custom={MARKER: [MARKER]},
+            user_id=USER,
+        )
+        for place in range(12)
+    ]
+    corrected = correction(
+        "marked",
+        f"The {MARKER} page opens at noon on every day of the week.",
+        query=f"When does the {MARKER} page open?",
+        user_id=USER,
+    )
+    return [*complaints, corrected]
+
+
+async def collect(client: Client, items: Sequence[pb.Feedback]) -> list[pb.Feedback]:
+    sent = client.collect_many(
+        pb.CollectFeedbackRequest(feedback=item, request_id=f"{MARKER}-{item.interaction.id}") for item in items
+    )
+    return [result.feedback async for result in sent]
+
+
+async def everything_stored(service: Service) -> str:
+    database = service.mongo.database
+    return "\n".join(
+        [
+            repr(document)
+            for name in await database.list_collection_names()
+            async for document in database[name].find({})
+        ]
+    )
+
+
+async def test_nothing_of_a_user_is_left_anywhere(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="uptake_service")
+    client = service.client
+    await collect(client, said(12, "invoice"))
+    *_, marked = await collect(client, of_user())
+    others = await client.collect(
+        thumbs_up("other", query=f"When does the {MARKER} page open ?".replace(MARKER, "start"), user_id="u2")
+    )
+    words = "The start page, says a user: the " + MARKER + " page opens at noon on every day of the week, always."
+    await client.corrections.apply(
+        [
+            knowledge("opening/first", "Nothing is known."),
+            knowledge("opening/first", marked.correction.corrected, feedback_ids=[marked.id]),
+            knowledge("opening/quoted", words),
+            knowledge("opening/quoted", "Ask at the desk."),
+            knowledge("opening/others", "It opens at nine.", feedback_ids=[marked.id, others.id]),
+            instructions("assistant", words),
+        ],
+        "ann",
+    )
+    await client.insights.get(refresh_issues=True)
+    before = await everything_stored(service)
+    assert before.count(MARKER) > 50
+    assert any(MARKER in f"{issue.title}{issue.keywords}" for issue in (await client.insights.get()).common_issues)
+
+    count = await client.feedback.erase_user(USER, request_id=f"erase-{MARKER}", timeout_seconds=60)
+
+    assert count == len(of_user())
+    await service.app.folding.run()
+    left = await everything_stored(service)
+    assert [line for line in left.splitlines() if MARKER in line] == []
+    assert MARKER not in caplog.text
+    assert await check(service.mongo, Clock()) == []
+    found = await client.insights.get()
+    assert found.metrics.total_feedback == len(said(12, "invoice")) + 1
+    assert [MARKER in issue.title for issue in found.common_issues] == [False]
+    entries = {each.entry.key: each.entry.content for each in await client.corrections.search_knowledge("it opens")}
+    assert entries == {
+        "opening/first": "Nothing is known.",
+        "opening/quoted": "Ask at the desk.",
+        "opening/others": "It opens at nine.",
+    }
+    with pytest.raises(UptakeError) as caught:
+        await client.corrections.instructions("assistant")
+    assert caught.value.reason == "INSTRUCTIONS_NOT_FOUND"
+
+
+async def test_what_is_sent_again_is_not_brought_back(service: Service) -> None:
+    client = service.client
+    first = await client.collect(thumbs_up("i", query="q", user_id="u"), request_id="r")
+    again = await client.collect(thumbs_down("i", query="q", user_id="u"), request_id="r2")
+    assert again.id == first.id
+    assert await client.feedback.erase_user("u") == 1
+
+    for request_id, item in (("r", thumbs_up("i", query="q", user_id="u")), ("r2", thumbs_up("j", user_id="v"))):
+        with pytest.raises(UptakeError) as caught:
+            await client.collect(item, request_id=request_id)
+        assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "FEEDBACK_ERASED")
+    results = [
+        result
+        async for result in client.collect_many(
+            [pb.CollectFeedbackRequest(feedback=thumbs_up("i", user_id="u"), request_id="r")]
+        )
+    ]
+    assert [UptakeError.from_item(result.error).reason for result in results] == ["FEEDBACK_ERASED"]
+    assert (await client.insights.get()).metrics.total_feedback == 0
+    # A user who comes back is a user.
+    assert (await client.collect(thumbs_up("i", query="q", user_id="u"), request_id="r3")).id != first.id
+
+
+async def test_erased_feedback_is_not_there(client: Client) -> None:
+    feedback = await client.collect(thumbs_up("i", query="q", user_id="u"))
+    kept = await client.collect(thumbs_up("i", query="q", user_id="v"))
+    await client.feedback.erase_user("u")
+
+    for call in (client.feedback.get(feedback.id), client.feedback.retract(feedback.id)):
+        with pytest.raises(UptakeError) as caught:
+            await call
+        assert caught.value.reason == "FEEDBACK_NOT_FOUND"
+    assert [
+        each.id async for each in client.feedback.list(filter=pb.FeedbackFilter(states=pb.FeedbackState.values()[1:]))
+    ] == [kept.id]
+
+
+async def test_one_request_id_erases_once(client: Client) -> None:
+    await client.collect(thumbs_up("i", query="q", user_id="u"))
+    assert await client.feedback.erase_user("u", request_id="r") == 1
+    await client.collect(thumbs_up("j", query="q", user_id="u"))
+    assert await client.feedback.erase_user("u", request_id="r") == 1
+    assert (await client.insights.get()).metrics.total_feedback == 1
+    assert await client.feedback.erase_user("u", request_id="s") == 1
+    assert await client.feedback.erase_user("u") == 0
+
+
+async def test_users_of_other_projects_stay(service: Service) -> None:
+    async with Client(service.address, project="other") as other:
+        await other.collect(thumbs_up("i", query="q", user_id="u"))
+        assert await service.client.feedback.erase_user("u") == 0
+        assert (await other.insights.get()).metrics.total_feedback == 1
+
+
+async def test_a_user_is_named(client: Client) -> None:
+    with pytest.raises(UptakeError) as caught:
+        await client.feedback.erase_user("")
+    assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert [field for field, _ in caught.value.field_violations] == ["user_id"]
+
+
+async def test_verdicts_are_of_what_is_left(start_service: StartService) -> None:
+    service = await start_service(verdict_interval_seconds=0.02)
+    client = service.client
+    correction, _ = await fixed(client, 10, 90)
+    await votes(client, "then", 12, 18)
+    await client.collect(thumbs_down("last", query=QUERY, user_id="u"))
+    await seen(client, correction.id, counts(31))
+
+    assert await client.feedback.erase_user("u") == 1
+
+    await seen(client, correction.id, counts(30))
+    assert await check(service.mongo, Clock()) == []
+
+
+async def test_what_is_past_its_retention_goes_with_its_share(start_service: StartService) -> None:
+    service = await start_service(retention_interval_seconds=0.05)
+    client, now = service.client, datetime.now(UTC)
+    for days in range(1, 9):
+        await client.collect(
+            thumbs_down(f"i{days}", query="q", comment="too slow", user_id="u", occur_time=now - timedelta(days=days)),
+            request_id=f"r{days}",
+        )
+    await client.insights.get(refresh_issues=True)
+    retention = project_pb2.Retention(feedback_age=duration_pb2.Duration(seconds=int(4.5 * 86_400)))
+
+    await client.projects.update(project_pb2.ProjectSettings(retention=retention), ["retention"])
+
+    async def left() -> list[str]:
+        return [each.interaction.id async for each in client.feedback.list()]
+
+    while await left() != ["i1", "i2", "i3", "i4"]:  # noqa: ASYNC110  Nothing tells of it.
+        await asyncio.sleep(0.05)
+    assert await service.mongo.collection("feedback").count({}) == 4
+    assert (await client.insights.get()).metrics.total_feedback == 4
+    assert await check(service.mongo, Clock()) == []
+    with pytest.raises(UptakeError) as caught:
+        await client.collect(thumbs_down("i8", query="q"), request_id="r8")
+    assert caught.value.reason == "FEEDBACK_ERASED"
+
+
+async def test_amended_retracted_and_erased_at_once_every_number_stays_exact(start_service: StartService) -> None:
+    one, other = await start_service(), await start_service()
+    items = [thumbs_down(f"i{place}", query=f"question {place % 7}", user_id=f"u{place % 4}") for place in range(200)]
+    ids = [feedback.id for feedback in await collect(one.client, items)]
+
+    async def change(client: Client, start: int) -> None:
+        for place, id in enumerate(ids[start::3]):
+            try:
+                if place % 2:
+                    await client.feedback.retract(id)
+                else:
+                    await client.feedback.amend(id, pb.Feedback(comment="it changed"), ["comment"])
+            except UptakeError as error:
+                assert error.reason in ("FEEDBACK_NOT_FOUND", "FEEDBACK_RETRACTED"), error
+
+    erasing = (one.client.feedback.erase_user("u1"), other.client.feedback.erase_user("u1"))
+    counts, *_ = await asyncio.gather(
+        asyncio.gather(*erasing), *(change(each.client, start) for start in range(3) for each in (one, other))
+    )
+    assert sum(counts) == 50
+    await one.app.folding.run()
+    await other.app.folding.run()
+    assert await check(one.mongo, Clock()) == []
+    assert {each.user_id async for each in one.client.feedback.list(page_size=500)} <= {"u0", "u2", "u3"}
