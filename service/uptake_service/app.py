@@ -37,9 +37,9 @@ from uptake_service.corrections.measuring import Measuring
 from uptake_service.corrections.servicer import CorrectionServicer
 from uptake_service.corrections.store import CorrectionStore
 from uptake_service.erasure.derived import DerivedWords
-from uptake_service.erasure.eraser import Eraser
+from uptake_service.erasure.eraser import ERASURES_JOB, Eraser
 from uptake_service.erasure.removing import Removing
-from uptake_service.erasure.retention import Retention
+from uptake_service.erasure.retention import RETENTION_JOB, Retention
 from uptake_service.errors import DatabaseUnavailable, StartupError, WriteRefused
 from uptake_service.feedback.folding import Folding
 from uptake_service.feedback.intake import Intake
@@ -258,7 +258,7 @@ class App:
         metrics.intake_waiting.set_function(lambda: intake.waiting)
         metrics.subscribers.set_function(feeds.followers)
         metrics.change_stream_silent_seconds.set_function(feeds.silent_seconds)
-        for job in (_SWEEP_JOB, _MEASURE_JOB, ISSUES_JOB):
+        for job in (_SWEEP_JOB, _MEASURE_JOB, ISSUES_JOB, ERASURES_JOB, RETENTION_JOB):
             metrics.leases_held.labels(job).set_function(partial(leases.held, job))
         if settings.metrics_port is not None:
             endpoint = Endpoint(metrics.registry, lambda: health.ready)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -11,6 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from uptake import Client, UptakeError, thumbs_down
 from uptake_service.app import App
 from uptake_service.errors import StartupError
+from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.transactions import transaction
+from uptake_service.reviews.marks import Mark, Marks
 from uptake_service.telemetry.metrics import Metrics
 
 from tests.conftest import Service, StartService
@@ -135,7 +139,23 @@ async def test_events_runs_and_leases_are_measured(start_service: StartService) 
     assert seen.value("uptake_clustering_seconds_count") == 1
     assert seen.value("uptake_clustering_last_success_timestamp_seconds") > 1_700_000_000
     assert seen.value("uptake_leases_held", job="issues") == 0
-    assert seen.labels("job") == {"sweep", "verdicts", "issues"}
+    assert seen.labels("job") == {"sweep", "verdicts", "issues", "erasures", "retention"}
+
+
+async def test_marks_that_nobody_judges_show_their_age(start_service: StartService) -> None:
+    # Its lease is over at once, so that the next process looks for marks when it starts, and then not for an hour.
+    first = await start_service(trigger_interval_seconds=0.01)
+    await first.app.stop()
+    mongo = Mongo.connect(first.settings.mongodb_uri, first.settings.database, 5.0)
+    mark = Mark(project="default", pattern_id="none", writer=0, revision=1, feedback_ids=(), touched=1)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    await transaction(mongo, lambda session: Marks(mongo).add([mark], an_hour_ago, session))
+    mongo.close()
+
+    watched = await start_service(metrics_port=0, trigger_interval_seconds=3600)
+
+    seen = await until(watched.app.metrics_port, "uptake_trigger_mark_age_seconds", 3600)
+    assert seen.value("uptake_trigger_mark_age_seconds") < 3700
 
 
 async def test_what_users_and_callers_say_is_in_no_metric(watched: Service) -> None:
@@ -189,10 +209,16 @@ async def test_a_taken_port_is_told(watched: Service) -> None:
         await App(taken).start()
 
 
-def test_the_readme_lists_every_metric() -> None:
+def test_the_readme_lists_every_metric_and_alerts_on_no_other() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    listed = set(re.findall(r"^\| `(uptake_\w+)", readme, re.MULTILINE))
+    listed = set(re.findall(r"^\| `(uptake_\w+)` \| (\w+) \|", readme, re.MULTILINE))
+    alerts = set(
+        re.findall(r"uptake_\w+", " ".join(re.findall(r"^\| `(.*?)` \| (?:\d+ min|) ?\|", readme, re.MULTILINE)))
+    )
 
-    measured = {family.name for family in Metrics().registry.collect() if family.name.startswith("uptake_")}
+    measured = [family for family in Metrics().registry.collect() if family.name.startswith("uptake_")]
 
-    assert listed == measured
+    assert listed == {(family.name, family.type) for family in measured}
+    endings = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count"), "info": ("_info",)}
+    assert len(alerts) >= 9
+    assert alerts <= {family.name + ending for family in measured for ending in endings[family.type]}

@@ -23,7 +23,7 @@ from uptake_service.mongo.transactions import transaction
 _AT_ONCE = 200
 _WAIT_SECONDS = 0.1
 _LOOK_SECONDS = 1.0
-_JOB = "erasures"
+ERASURES_JOB = "erasures"
 _LEASE_SECONDS = 15.0
 
 
@@ -102,7 +102,7 @@ class Eraser:
         self._asked.clear()
         for erasure in await self._erasures.find({"done": False}):
             # Without it two processes would do the same twice, which harms nothing.
-            if await self._leases.hold(_JOB, _LEASE_SECONDS) is not None:
+            if await self._leases.hold(ERASURES_JOB, _LEASE_SECONDS) is not None:
                 await self._run(erasure)
 
     async def _run(self, erasure: Document) -> None:

@@ -8,7 +8,7 @@ from uptake_service.mongo.leases import Leases
 from uptake_service.mongo.transactions import transaction
 from uptake_service.projects.store import ProjectStore
 
-_JOB = "retention"
+RETENTION_JOB = "retention"
 _LEASE_SECONDS = 60.0
 _PROJECTS_AT_ONCE = 1000
 
@@ -39,7 +39,7 @@ class Retention:
                 if age is None:
                     continue
                 async for ids in self._feedback.older_than(project.id, self._clock.now() - age):
-                    if await self._leases.hold(_JOB, _LEASE_SECONDS) is None:
+                    if await self._leases.hold(RETENTION_JOB, _LEASE_SECONDS) is None:
                         return
                     await self._removing.mark(project.id, ids)
                     await self._delete(ids)

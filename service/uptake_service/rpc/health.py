@@ -11,9 +11,11 @@ from uptake_service.telemetry.metrics import Metrics
 
 
 class Health:
-    """Attributes:
-    servicer: Answers the calls of `grpc.health.v1.Health`.
-    ready: Whether calls can be answered: the database answers, and the process is not stopping.
+    """Whether this process can do its work.
+
+    Attributes:
+        servicer: Answers the calls of `grpc.health.v1.Health`.
+        ready: Whether calls can be answered: the database answers, and the process is not stopping.
     """
 
     def __init__(self, mongo: Mongo, services: Sequence[str], metrics: Metrics) -> None:

@@ -22,8 +22,10 @@ Answer = tuple[HTTPStatus, str, bytes]
 
 
 class Endpoint:
-    """Attributes:
-    port: The port that it listens on.
+    """Answers one request a connection.
+
+    Attributes:
+        port: The port that it listens on.
     """
 
     def __init__(self, registry: CollectorRegistry, ready: Callable[[], bool]) -> None:
