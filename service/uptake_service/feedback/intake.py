@@ -29,6 +29,7 @@ from uptake_service.errors import (
 from uptake_service.feedback.folding import Folding
 from uptake_service.feedback.model import Feedback, StoredFeedback
 from uptake_service.feedback.plan import Amend, Change, Collect, Erase, Plan, Retract, is_vote
+from uptake_service.feedback.redaction import characters, redacted_change
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.ids import new_id
 from uptake_service.insights.issues.joining import Joining
@@ -57,6 +58,9 @@ _DUPLICATE_TRIES = 4
 
 _STREAMED_BATCHES = 2
 """How many batches of what comes by streams may wait: more would make nothing faster, and calls wait behind it."""
+
+_INLINE_CHARACTERS = 20_000
+"""As many are looked through for what is redacted in a few milliseconds."""
 
 _TRIGGER_RUNS = 2
 """How many batches may be in the trigger while the next one commits."""
@@ -351,8 +355,9 @@ class Intake:
 
     async def _commit(self, items: list[_Item]) -> _Outcome:
         await self._hold_slot()
-        assignments = await self._assign(items)
         projects = {id: await self._projects.recent(id) for id in {item.change.project for item in items}}
+        await self._redact(items, projects)
+        assignments = await self._assign(items)
         for tries_left in reversed(range(_DUPLICATE_TRIES)):
             attempt = _Attempt(self, items, assignments, projects)
             try:
@@ -385,6 +390,16 @@ class Intake:
             await self._folding.take_over(self._slot.number, self._slot.revision)
             await self._patterns.reread(self._slot.number)
             self._slot_certain = True
+
+    async def _redact(self, items: list[_Item], projects: dict[str, Project]) -> None:
+        def redact() -> None:
+            for item in items:
+                item.change = redacted_change(item.change, projects[item.change.project].settings.redaction)
+
+        if sum(characters(item.change) for item in items) <= _INLINE_CHARACTERS:
+            redact()
+        else:
+            await asyncio.to_thread(redact)
 
     async def _assign(self, items: list[_Item]) -> dict[_Item, Assignment]:
         drafts = [(item, item.change.draft) for item in items if isinstance(item.change, Collect)]
