@@ -34,7 +34,6 @@ from uptake_service.insights.rollups import RollupStore
 from uptake_service.insights.servicer import InsightServicer
 from uptake_service.projects.servicer import ProjectServicer
 from uptake_service.reviews.servicer import ReviewServicer
-from uptake_service.rpc.calls import not_implemented
 
 from tests.conftest import Service, StartService
 from tests.processes import eventually
@@ -686,11 +685,6 @@ async def test_cancelled_subscriptions_leave_no_task_behind(stub: InsightService
 # What every call promises
 
 
-def is_implemented(method: MethodDescriptor) -> bool:
-    own = vars(SERVICERS[method.containing_service.full_name]).get(method.name)
-    return own is not None and own.__qualname__ != not_implemented("").__qualname__
-
-
 def test_every_method_of_the_contract_is_answered_by_a_method_of_ours() -> None:
     assert set(SERVICERS) == set(SERVICES)
     missing = [
@@ -699,17 +693,6 @@ def test_every_method_of_the_contract_is_answered_by_a_method_of_ours() -> None:
         if method.name not in vars(SERVICERS[method.containing_service.full_name])
     ]
     assert missing == []
-
-
-async def test_what_is_not_implemented_says_so(service: Service) -> None:
-    async with grpc.aio.insecure_channel(service.address) as channel:
-        for method in METHODS:
-            if is_implemented(method):
-                continue
-            error = await call(channel, method)
-            assert error.code() is grpc.StatusCode.UNIMPLEMENTED, method.full_name
-            assert error_infos(error) == [("NOT_IMPLEMENTED", "uptake")], method.full_name
-            assert method.name in (error.details() or "")
 
 
 async def test_an_unknown_method_is_unimplemented(service: Service) -> None:
