@@ -103,7 +103,7 @@ async def test_a_killed_service_has_all_that_it_acknowledged_once(tmp_path: Path
 async def test_a_killed_service_leaves_no_database(tmp_path: Path) -> None:
     async with serving(tmp_path / "data") as service:
         database = service.database_pid
-        database_port = int(service.database_uri.split(":")[2].split("/")[0])
+        database_port = int(service.database_uri.rpartition(":")[2].partition("/")[0])
         assert runs(database)
 
         service.kill()

@@ -70,7 +70,7 @@ async def exists(pid: int) -> bool:
 
 
 def port_of(database: EmbeddedDatabase) -> int:
-    return int(database.uri.split(":")[2].split("/")[0])
+    return int(database.uri.rpartition(":")[2].partition("/")[0])
 
 
 async def test_data_outlive_a_stop(tmp_path: Path) -> None:
@@ -349,3 +349,23 @@ async def test_a_client_sees_its_database_die(tmp_path: Path) -> None:
         with pytest.raises(PyMongoError):
             await client.admin.command("ping")
         client.close()
+
+
+def seen_by_all(pid: int) -> bytes:
+    return b"".join(Path(f"/proc/{pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
+
+
+async def test_it_asks_for_a_password_that_only_its_owner_knows(tmp_path: Path) -> None:
+    async with started(tmp_path) as database:
+        port, password = port_of(database), database.uri.split(":")[2].split("@")[0]
+        assert len(password) > 40
+        assert password.encode() not in seen_by_all(database.pid)
+        for user in ("", "uptake:wrong@"):
+            client: Client = AsyncIOMotorClient(f"mongodb://{user}127.0.0.1:{port}/?directConnection=true")
+            with pytest.raises(PyMongoError):
+                await client.app.things.insert_one({"_id": "mine"})
+            with pytest.raises(PyMongoError):
+                await client.app.things.find_one()
+            client.close()
+    async with started(tmp_path) as database:
+        assert password not in database.uri

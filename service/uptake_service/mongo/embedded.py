@@ -13,6 +13,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import secrets
 import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
@@ -50,7 +51,8 @@ class EmbeddedDatabase:
     """
 
     uri: str
-    """`mongodb://127.0.0.1:<port>/?directConnection=true`, a replica set's primary; it survives `restart`."""
+    """`mongodb://uptake:<password>@127.0.0.1:<port>/?directConnection=true`, a replica set's primary; it survives
+    `restart`. The password is made for each start, and is known to this process and to who may read its files."""
 
     def __init__(self, data_dir: Path, lock: IO[str], start_timeout_seconds: float) -> None:
         """Use `start`. `lock` is the open, locked lock file; the object closes it."""
@@ -59,6 +61,7 @@ class EmbeddedDatabase:
         self._start_timeout_seconds = start_timeout_seconds
         self._process: Process | None = None
         self._port = 0
+        self._password = secrets.token_urlsafe(32)
         self._changing = asyncio.Lock()
         self.uri = ""
 
@@ -127,8 +130,9 @@ class EmbeddedDatabase:
             )
         try:
             async with asyncio.timeout(self._start_timeout_seconds):
+                await _tell_password(self._process, self._password)
                 self._port = await _reported_port(self._process)
-                self.uri = f"mongodb://127.0.0.1:{self._port}/?directConnection=true"
+                self.uri = f"mongodb://uptake:{self._password}@127.0.0.1:{self._port}/?directConnection=true"
                 await _ping(self.uri, self._start_timeout_seconds)
             self._write_address()
         except (TimeoutError, PyMongoError, ValueError, OSError) as error:
@@ -255,6 +259,13 @@ async def _reported_port(process: Process) -> int:
     assert process.stdout is not None  # noqa: S101
     port: int = json.loads(await process.stdout.readline())["port"]
     return port
+
+
+async def _tell_password(process: Process, password: str) -> None:
+    """By a pipe: a command line is everybody's to read."""
+    assert process.stdin is not None  # noqa: S101
+    process.stdin.write(f"{password}\n".encode())
+    await process.stdin.drain()
 
 
 async def _ping(uri: str, timeout_seconds: float) -> None:

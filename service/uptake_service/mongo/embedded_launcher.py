@@ -1,7 +1,8 @@
 """The process that holds the embedded database: SecantusDB's server, and a watch on the service above it.
 
 It imports nothing else of the service: so it starts faster, and SecantusDB (GPL-2.0) never lives in the service's
-process. Between the two pass this command line, one line on stdout, and stdin, whose end means "stop".
+process. Between the two pass this command line, one line on stdout, and stdin: a line with the password of the one
+user there is, and then nothing until its end, which means "stop".
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from uptake_service.mongo.embedded_mending import mend
 
@@ -34,6 +36,8 @@ OPLOG_MAX_ENTRIES = 100_000
 
 PARENT_POLL_SECONDS = 2.0
 
+USER = "uptake"
+
 YOUNG_OBJECTS = 50_000
 """How many new objects make Python look for cycles among them; its default is 700."""
 
@@ -46,6 +50,7 @@ def main() -> None:
     os.umask(0o077)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
+    password = _read_password()
     stopping = threading.Event()
     # Ctrl-C reaches every process of the terminal, but the service must drain before its database goes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -63,6 +68,7 @@ def main() -> None:
             port=arguments.port,
             storage_path=arguments.storage_path,
             sync_on_commit=True,
+            require_auth=True,
             # Both defaults are for tests: the one is read from the environment, the other opens failpoints.
             durable=True,
             enable_test_commands=False,
@@ -70,12 +76,39 @@ def main() -> None:
             oplog_retention_seconds=OPLOG_RETENTION_SECONDS,
             oplog_max_entries=OPLOG_MAX_ENTRIES,
         )
+        _let_in_only(server, password)
         server.start()
         _collect_garbage_seldom()
         _report(server.address[1])
         stopping.wait()
         threading.Timer(WAKE_SECONDS, _wake_acceptor, args=server.address).start()
         server.stop()
+
+
+def _read_password() -> str:
+    """The first line of stdin, and not a byte more: the rest of it is watched."""
+    line = b""
+    while (byte := os.read(sys.stdin.fileno(), 1)) not in (b"", b"\n"):
+        line += byte
+    return line.decode()
+
+
+def _let_in_only(server: Any, password: str) -> None:
+    """Makes one user, as `createUser` would, before anybody can connect."""
+    from secantus.auth import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
+        SCRAM_SHA_256,
+        derive_credentials,
+    )
+
+    user = {
+        "_id": f"admin.{USER}",
+        "user": USER,
+        "db": "admin",
+        "credentials": derive_credentials(password, mechanism=SCRAM_SHA_256, username=USER).to_doc(),
+        "roles": [{"role": "root", "db": "admin"}],
+        "mechanisms": [SCRAM_SHA_256],
+    }
+    server.storage.add_user("admin", USER, user, replace=True)
 
 
 def _collect_garbage_seldom() -> None:
