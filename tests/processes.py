@@ -1,6 +1,7 @@
 """The service as a process of its own, as people run it."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -73,11 +74,13 @@ async def serving(data_dir: Path, **settings: str) -> AsyncIterator[ServiceProce
         await reading
 
 
-async def launch(*arguments: str, folder: Path | None = None, **settings: str) -> Process:
-    """Starts a command in a folder, with these settings and no others."""
-    return await asyncio.create_subprocess_exec(
-        *_COMMAND, *arguments, env=_environment(settings), cwd=folder, stdout=PIPE, stderr=PIPE
-    )
+async def launch(*arguments: str, folder: Path | None = None, log: Path | None = None, **settings: str) -> Process:
+    """Starts a command in a folder, with these settings and no others; its errors go to a file, or to a pipe."""
+    with contextlib.ExitStack() as files:
+        errors = files.enter_context(log.open("ab")) if log else PIPE
+        return await asyncio.create_subprocess_exec(
+            *_COMMAND, *arguments, env=_environment(settings), cwd=folder, stdout=PIPE, stderr=errors
+        )
 
 
 async def run(*arguments: str, folder: Path | None = None, **settings: str) -> tuple[int, str, str]:

@@ -346,8 +346,8 @@ class Intake:
         try:
             with self._metrics.trigger_seconds.time(), self._tracing.after(commit, "trigger"):
                 await self._trigger.run(outcome.marks)
-        except (DomainError, WriteRefused, DuplicateKey):
-            _log.warning("the trigger failed after a commit; its marks stay", exc_info=True)
+        except (DomainError, WriteRefused, DuplicateKey) as error:
+            _log.warning("the trigger failed after a commit and will be run again: %s", error)
         finally:
             self._trigger_runs.release()
             for item, result in zip(items, outcome.results, strict=True):

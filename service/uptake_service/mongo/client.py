@@ -22,6 +22,7 @@ from pymongo.errors import (
     ConnectionFailure,
     ExecutionTimeout,
     InvalidURI,
+    OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
@@ -38,6 +39,8 @@ Update = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Sort = Sequence[tuple[str, int]]
 
 _DUPLICATE_KEY = 11000
+_CANNOT_WRITE = (1, 14031)
+"""InternalError and OutOfDiskSpace: what is wrong is the database, not what it was asked to do."""
 _CHANGE_WAIT_MILLISECONDS = 500
 _TRANSACTION_THREADS = 16
 _FIRST_WIDTH, _WIDEST = timedelta(seconds=10), timedelta(days=730)
@@ -505,6 +508,8 @@ def _translate(error: PyMongoError) -> Exception:
         | WTimeoutError
         | WriteConcernError,
     ) or error.has_error_label("RetryableWriteError"):
+        return DatabaseUnavailable()
+    if isinstance(error, OperationFailure) and error.code in _CANNOT_WRITE:
         return DatabaseUnavailable()
     return WriteRefused(str(error))
 
