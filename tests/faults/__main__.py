@@ -1,6 +1,7 @@
 """`make faults`: every fault again and again under load, and a table of what came of it. It takes about half an hour.
+At the end reviewers race for the same reviews.
 
-Names of faults, or parts of them, try only those. Exits with 1 if anything was lost, doubled or different.
+Names of faults, or parts of them, try only those; `race` is the race. Exits with 1 if anything was lost, doubled or different.
 """
 
 import argparse
@@ -10,11 +11,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+from uptake_service.check import check
+from uptake_service.clock import Clock
+
 from tests.faults.catalogue import CATALOGUE
+from tests.faults.races import race
+from tests.faults.stage import stage
 from tests.faults.trial import try_fault
 
 TIMES, SLOW_TIMES = 20, 5
 ACKNOWLEDGED = 1_000
+ATTEMPTS = 100_000
 
 
 async def _run(names: list[str]) -> bool:
@@ -38,7 +45,23 @@ async def _run(names: list[str]) -> bool:
         for line in (*outcome.differences, *outcome.wrong):
             print(f"  {line}")
         good &= not (outcome.lost or outcome.doubled or outcome.differences or outcome.wrong)
+    if not names or "race" in names:
+        good &= await _race()
     return good
+
+
+async def _race() -> bool:
+    with tempfile.TemporaryDirectory(prefix="uptake-faults-") as folder:
+        async with stage(Path(folder)) as scene:
+            found = await race(scene.addresses, reviewers=50, reviews=200, attempts=ATTEMPTS)
+            async with scene.mongo() as mongo:
+                differences = await check(mongo, Clock())
+    twice = sum(won > 1 for won in found.won.values())
+    print(
+        f"50 reviewers race for 200 reviews: {found.attempts:,} attempts, {len(found.won):,} claims won, {twice} won twice, "
+        f"{found.stale} changes under a claim that was no longer the newest, {len(differences)} differences"
+    )
+    return not (twice or found.stale or differences)
 
 
 if __name__ == "__main__":

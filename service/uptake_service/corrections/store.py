@@ -97,9 +97,6 @@ class CorrectionStore:
         self._counts = counts
         self._targets = targets
         self._request_retention = timedelta(days=request_retention_days)
-        # All of a project's corrections count up the same two counters; losing a write conflict to the process's own
-        # costs more than waiting for one's turn.
-        self._turn = asyncio.Lock()
 
     async def open(self) -> None:
         for fields in ([], ["target"], ["review_id"], ["pattern_id"]):
@@ -510,7 +507,7 @@ class CorrectionStore:
     async def _once(self, body: Callable[[Session], Awaitable[T]]) -> T:
         for _ in range(_RACE_TRIES):
             try:
-                async with self._turn:
+                async with self._events.turn:
                     return await transaction(self._mongo, body)
             except DuplicateKey:
                 # Another made the same target, or recorded the same request, since this one looked: look again.

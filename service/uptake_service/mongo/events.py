@@ -1,5 +1,6 @@
 """The event log: what happened in a project, in the order in which it was committed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,12 +36,17 @@ class EventLog:
     """The collections `events` ({project, seq, time, kind, severity, payload, expire_time}) and `counters`.
 
     Times are the database's, which also deletes what is past its `expire_time`, some time later and in no order.
+
+    Attributes:
+        turn: Held around a transaction that people ask for and that appends: all count up the same counter, and losing
+            a write conflict to the process's own costs more than waiting for one's turn.
     """
 
     def __init__(self, mongo: Mongo, retention_days: int) -> None:
         self._events = mongo.collection("events")
         self._counters = mongo.collection("counters")
         self._retention = timedelta(days=retention_days)
+        self.turn = asyncio.Lock()
 
     async def open(self) -> None:
         await self._events.create_index([("project", 1), ("seq", 1)], unique=True)

@@ -385,9 +385,13 @@ class ReviewStore:
                 await self._requests.add([(key, resource_of(review))], expire_time=expire_time, session=session)
             return review, resource_of(review)
 
+        if await self._requests.resource_of(key) is None:
+            # Most who are too late learn it here, without a turn.
+            _changed(await self._found(project, id), change, etag)
         for tries_left in reversed(range(_RACE_TRIES)):
             try:
-                return await transaction(self._mongo, body)
+                async with self._events.turn:
+                    return await transaction(self._mongo, body)
             except DuplicateKey:
                 # What this one did not see was recorded since: look again. Anything else fails again.
                 if not tries_left:
@@ -399,21 +403,12 @@ class ReviewStore:
     ) -> Review:
         """Makes one change in a transaction, with a line of history and an event; before it, if the claim has run
         out, that is told too. Without a change only that is."""
-        documents = await self._reviews.find_with_now({"_id": id}, session=session)
-        if not documents or documents[0]["project"] != project:
-            raise not_found(Reason.ERROR_REASON_REVIEW_NOT_FOUND, "review", id)
-        document = documents[0]
-        now = cut(document["now"])
-        review, told = _to_review(document), []
-        if document["claim"] and review.claim is None:
-            review, event = _next(review, ReviewChange(time=now, action=ReviewAction.EXPIRED))
-            told.append(event)
-        elif change is None:
+        document = await self._found(project, id, session)
+        review, told = _expired(document)
+        if change is None and not told:
             return review
-        if etag and etag != _to_review(document).etag:
-            raise DomainError(Reason.ERROR_REASON_ETAG_MISMATCH, "the review changed since it was read; read it again")
         if change is not None:
-            changed, line = change(review, now)
+            changed, line = _changed(document, change, etag)
             if also is not None:
                 changed, events = await also(changed, session)
                 told += events
@@ -426,6 +421,13 @@ class ReviewStore:
             await self._audit.add(project, id, changes(_to_review(document), review), session, actor=line.actor)
         await self._events.append(project, told, session)
         return review
+
+    async def _found(self, project: str, id: str, session: Session | None = None) -> Document:
+        """A review's document, with the database's time."""
+        documents = await self._reviews.find_with_now({"_id": id}, session=session)
+        if not documents or documents[0]["project"] != project:
+            raise not_found(Reason.ERROR_REASON_REVIEW_NOT_FOUND, "review", id)
+        return documents[0]
 
     def _number(self, id: str, token: str) -> int:
         """The number of the claim that a token was made for.
@@ -471,6 +473,26 @@ def sort_values(review: Review, order: ReviewOrder) -> list[Any]:
     if order is ReviewOrder.NEWEST:
         return newest
     return [_RANKS[review.examined.priority], review.examined.negative_rate, *newest]
+
+
+def _expired(document: Document) -> tuple[Review, list[NewEvent]]:
+    """A stored review, and what is to be told first: that its claim has run out."""
+    review = _to_review(document)
+    if document["claim"] and review.claim is None:
+        review, event = _next(review, ReviewChange(time=cut(document["now"]), action=ReviewAction.EXPIRED))
+        return review, [event]
+    return review, []
+
+
+def _changed(document: Document, change: Change, etag: str) -> tuple[Review, ReviewChange]:
+    """What a change makes of a stored review, and its line of history.
+
+    Raises:
+        DomainError: It cannot be made.
+    """
+    if etag and etag != _to_review(document).etag:
+        raise DomainError(Reason.ERROR_REASON_ETAG_MISMATCH, "the review changed since it was read; read it again")
+    return change(_expired(document)[0], cut(document["now"]))
 
 
 def _must_be_active(review: Review) -> None:
