@@ -1,7 +1,8 @@
 """`make faults`: every fault again and again under load, and a table of what came of it. It takes about half an hour.
 At the end reviewers race for the same reviews.
 
-Names of faults, or parts of them, try only those; `race` is the race. Exits with 1 if anything was lost, doubled or different.
+Names of faults, or parts of them, try only those; `race` is the race. Exits with 1 if anything was lost, doubled or
+different.
 """
 
 import argparse
@@ -58,8 +59,8 @@ async def _race() -> bool:
                 differences = await check(mongo, Clock())
     twice = sum(won > 1 for won in found.won.values())
     print(
-        f"50 reviewers race for 200 reviews: {found.attempts:,} attempts, {len(found.won):,} claims won, {twice} won twice, "
-        f"{found.stale} changes under a claim that was no longer the newest, {len(differences)} differences"
+        f"50 reviewers race for 200 reviews: {found.attempts:,} attempts, {len(found.won):,} claims won, {twice} won "
+        f"twice, {found.stale} changes under a claim that was no longer the newest, {len(differences)} differences"
     )
     return not (twice or found.stale or differences)
 
