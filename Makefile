@@ -11,7 +11,7 @@ NODE_MODULES := $(TYPESCRIPT)/node_modules
 PROTOS := $(wildcard protos/uptake/v1/*.proto)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test serve bench bench-full faults lint breaking format proto clean
+.PHONY: help demo test serve bench bench-full faults fuzz lint breaking format proto clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ bench-full: $(VENV)/.bench ## Measure up to the largest sizes, for an hour
 
 faults: $(VENV)/.installed ## Kill, freeze, cut and fill what the service runs on, for half an hour
 	@$(BIN)/python -m tests.faults
+
+fuzz: $(VENV)/.installed ## Send garbage for ten minutes
+	@$(BIN)/python -m tests.faults.fuzz
 
 lint: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) $(XDS)/.installed ## Check style, types, contract and deploy files
 	$(BIN)/ruff format --check .

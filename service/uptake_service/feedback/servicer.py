@@ -10,7 +10,7 @@ from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import feedback_pb2_grpc, stream_pb2
 
 from uptake_service.clock import Clock
-from uptake_service.errors import DomainError, InvalidRequest, Reason
+from uptake_service.errors import DomainError, InvalidRequest
 from uptake_service.feedback.intake import Intake
 from uptake_service.feedback.messages import amended, check_mask, to_draft, to_filter, to_message
 from uptake_service.feedback.model import Content, Feedback
@@ -21,7 +21,7 @@ from uptake_service.feedback.streaming import FeedbackStreams, Received, Reply
 from uptake_service.mongo.requests import RequestKey, RequestRecords
 from uptake_service.rpc.calls import Context, deadline_of
 from uptake_service.rpc.checks import ID_LENGTH, QUERY_LENGTH, REQUEST_ID_LENGTH, Checks, PageToken
-from uptake_service.rpc.errors import item_error
+from uptake_service.rpc.errors import item_error, undecodable
 
 _LARGEST_BATCH = 1000
 _MOST_SIMILAR = 100
@@ -88,7 +88,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
             try:
                 request = await context.read()
             except DecodeError:
-                return Received("", _undecodable())
+                return Received("", undecodable())
             if request is grpc.aio.EOF:
                 return None
             checks = Checks()
@@ -254,10 +254,3 @@ def _to_response(reply: Reply) -> pb.StreamFeedbackResponse:
     if isinstance(reply.outcome, DomainError):
         return pb.StreamFeedbackResponse(request_id=reply.request_id, error=item_error(reply.outcome))
     return pb.StreamFeedbackResponse(request_id=reply.request_id, feedback_id=reply.outcome.id)
-
-
-def _undecodable() -> DomainError:
-    return DomainError(
-        Reason.ERROR_REASON_INVALID_FIELD,
-        "the message is no StreamFeedbackRequest: its bytes cannot be decoded, or a text in it is not UTF-8",
-    )

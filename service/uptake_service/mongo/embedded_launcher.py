@@ -34,6 +34,10 @@ OPLOG_RETENTION_SECONDS = 3600.0
 OPLOG_MAX_ENTRIES = 100_000
 """How far back a change stream can resume, whichever ends first."""
 
+IDLE_TRANSACTION_SECONDS = 15.0
+"""How long a transaction is kept of which no statement comes: one of a process that was killed holds up all who want to
+write the same. (As `embedded_mending` has it, the time counts from the last statement.)"""
+
 PARENT_POLL_SECONDS = 2.0
 
 USER = "uptake"
@@ -75,6 +79,7 @@ def main() -> None:
             cache_size=CACHE_SIZE,
             oplog_retention_seconds=OPLOG_RETENTION_SECONDS,
             oplog_max_entries=OPLOG_MAX_ENTRIES,
+            transaction_lifetime_seconds=IDLE_TRANSACTION_SECONDS,
         )
         _let_in_only(server, password)
         server.start()

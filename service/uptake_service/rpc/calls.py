@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from uptake_service.auth.caller import Caller, caller, set_caller
 from uptake_service.auth.gate import Gate
 from uptake_service.errors import DomainError, Reason
-from uptake_service.rpc.errors import CODES, abort, reason_name
+from uptake_service.rpc.errors import CODES, abort, reason_name, undecodable
 from uptake_service.telemetry.metrics import Metrics
 from uptake_service.telemetry.tracing import Tracing
 
@@ -113,15 +114,19 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             self._metrics.calls(method).refuse(_Code.UNIMPLEMENTED.name)
         if handler is None or not method.startswith("/uptake."):
             return handler
+        # Left to gRPC, a request that cannot be decoded would be a fault of ours. A stream reads by itself.
+        read = handler.request_deserializer if handler.request_streaming else None
         # The four kinds differ in which of the handler's functions is set and in what makes a handler of it.
         if handler.response_streaming:
-            answer: Any = _streaming(method, handler.unary_stream or handler.stream_stream, self._begin, self._enter)
+            behaviour = handler.stream_stream or _reading(handler.unary_stream, handler.request_deserializer)
+            answer: Any = _streaming(method, behaviour, self._begin, self._enter)
             made = ("unary", "stream")[handler.request_streaming] + "_stream"
         else:
-            answer = _unary(method, handler.unary_unary or handler.stream_unary, self._begin, self._enter)
+            behaviour = handler.stream_unary or _reading(handler.unary_unary, handler.request_deserializer)
+            answer = _unary(method, behaviour, self._begin, self._enter)
             made = ("unary", "stream")[handler.request_streaming] + "_unary"
         make = getattr(grpc, f"{made}_rpc_method_handler")
-        return make(answer, handler.request_deserializer, handler.response_serializer)
+        return make(answer, read, handler.response_serializer)
 
     def _begin(self, method: str, context: Context) -> _Call:
         return _Call(method, self._metrics, self._tracing, context)
@@ -142,6 +147,19 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
 Begin = Callable[[str, Context], _Call]
 Enter = Callable[[str, Context], Awaitable[None]]
+
+
+def _reading(behaviour: Callable[[Any, Context], Any], deserialise: Callable[[bytes], Any]) -> Callable[..., Any]:
+    """The behaviour, of a request that is not decoded yet."""
+
+    def read(content: bytes, context: Context) -> Any:
+        try:
+            request = deserialise(content)
+        except DecodeError:
+            raise undecodable() from None
+        return behaviour(request, context)
+
+    return read
 
 
 def _unary(

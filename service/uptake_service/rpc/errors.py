@@ -73,6 +73,14 @@ async def abort(context: "grpc.aio.ServicerContext[object, object]", error: Doma
     raise AssertionError("abort returns never")
 
 
+def undecodable() -> DomainError:
+    """The error for bytes that are no message of the type that is asked for."""
+    return DomainError(
+        Reason.ERROR_REASON_INVALID_FIELD,
+        "the message cannot be decoded: its bytes are no such message, it is nested too deeply, or a text is not UTF-8",
+    )
+
+
 def item_error(error: DomainError) -> error_pb2.ItemError:
     """The error of one item among many."""
     item = error_pb2.ItemError(
