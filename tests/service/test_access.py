@@ -1,6 +1,7 @@
 """Who may call what: every method with every role and with none, other projects, keys that do not hold, limits, TLS."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from uptake import Client, UptakeError, thumbs_down
 from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, project_pb2, review_pb2
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
+from uptake.v1.insight_pb2_grpc import InsightServiceStub
 from uptake_service.auth.keys import KeyStore
 from uptake_service.auth.model import METHODS, Permission, Role
 from uptake_service.clock import Clock
@@ -180,6 +182,38 @@ async def test_a_revoked_key_is_heeded_by_other_processes_within_five_seconds(st
         with pytest.raises(UptakeError) as caught:
             await client.insights.get()
         assert caught.value.reason == "UNAUTHENTICATED"
+
+
+async def test_streams_end_when_their_key_is_revoked(start_service: StartService) -> None:
+    clock = _Moved()
+    service = await start_service(clock=clock, require_keys=True, subscription_interval_seconds=0.05)
+    key, text = await keys_of(service).create("admin", Role.ADMIN)
+    _, collector = await keys_of(service).create("collector", Role.COLLECTOR)
+    metadata = (("authorization", f"Bearer {text}"),)
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        subscribed = InsightServiceStub(channel).SubscribeInsights(
+            insight_pb2.SubscribeInsightsRequest(), metadata=metadata
+        )
+        sending = FeedbackServiceStub(channel).StreamFeedback(metadata=metadata)
+        await subscribed.read()
+        await sending.read()
+        await sending.write(feedback_pb2.StreamFeedbackRequest(request_id="r", feedback=thumbs_down("i", query="q")))
+        assert (await sending.read()).feedback_id
+
+        assert await keys_of(service).revoke(key.id)
+        clock.ahead = timedelta(seconds=5)
+
+        async with asyncio.timeout(30):
+            assert await sending.code() is grpc.StatusCode.UNAUTHENTICATED
+            number = 0
+            while not subscribed.done():
+                # A quiet stream tells nothing, and so is let be.
+                number += 1
+                async with Client(service.address, api_key=collector) as other:
+                    await other.collect(thumbs_down(f"i{number}", query="q"))
+                with contextlib.suppress(grpc.aio.AioRpcError):
+                    await subscribed.read()
+            assert await subscribed.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_a_key_expires(start_service: StartService) -> None:

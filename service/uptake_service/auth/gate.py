@@ -49,6 +49,11 @@ class Gate:
                 )
         return key
 
+    async def ensure_holds(self, key: Key | None) -> None:
+        """Raises DomainError, UNAUTHENTICATED, when the key of a call that goes on was revoked or has expired."""
+        if key is not None and not await self._keys.holds(key.id):
+            raise _unauthenticated("the API key was revoked or has expired")
+
 
 class _Bucket:
     """A token bucket: as many calls as a second brings, and as many at once."""

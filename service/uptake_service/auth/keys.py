@@ -95,6 +95,11 @@ class KeyStore:
         key = _key(document)
         return key if key.holds(self._clock.now()) else None
 
+    async def holds(self, id: str) -> bool:
+        """Whether a key that was found before holds still, as of at most five seconds ago."""
+        document = await self._document(id)
+        return document is not None and _key(document).holds(self._clock.now())
+
     async def _note(self, before: Key | None, after: Key, session: Session) -> None:
         for project in after.projects or (EVERY_PROJECT,):
             await self._audit.add(project, after.id, changes(before, after), session)

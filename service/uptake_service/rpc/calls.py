@@ -25,6 +25,8 @@ _log = logging.getLogger("uptake.calls")
 
 _Code = grpc.StatusCode
 _STATUS_SECONDS = 5.0
+_KEY_SECONDS = 1.0
+"""How often the key of a stream is looked at; what is known of it may be five seconds old."""
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -119,7 +121,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         # The four kinds differ in which of the handler's functions is set and in what makes a handler of it.
         if handler.response_streaming:
             behaviour = handler.stream_stream or _reading(handler.unary_stream, handler.request_deserializer)
-            answer: Any = _streaming(method, behaviour, self._begin, self._enter)
+            answer: Any = _streaming(method, behaviour, self._begin, self._enter, self._stay)
             made = ("unary", "stream")[handler.request_streaming] + "_stream"
         else:
             behaviour = handler.stream_unary or _reading(handler.unary_unary, handler.request_deserializer)
@@ -143,6 +145,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         key = await self._gate.admit(method, context.invocation_metadata() or ())
         if key is not None:
             set_caller(replace(unknown, key=key))
+
+    async def _stay(self) -> None:
+        """Lets a call go on.
+
+        Raises:
+            DomainError: Its key holds no longer.
+        """
+        await self._gate.ensure_holds(caller().key)
 
 
 Begin = Callable[[str, Context], _Call]
@@ -183,6 +193,7 @@ def _streaming(
     behaviour: Callable[[Any, Context], AsyncIterator[Any] | Awaitable[Any]],
     begin: Begin,
     enter: Enter,
+    stay: Callable[[], Awaitable[None]],
 ) -> Callable[[Any, Context], AsyncIterator[Any]]:
     async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
         call = begin(method, context)
@@ -190,15 +201,32 @@ def _streaming(
             await enter(method, context)
             responses = behaviour(request, context)
             if isinstance(responses, Awaitable):
-                await responses
+                await _while_it_may(responses, stay)
             else:
+                checked = time.monotonic()
                 async for response in responses:
+                    if time.monotonic() > checked + _KEY_SECONDS:
+                        await stay()
+                        checked = time.monotonic()
                     yield response
         except Exception as error:  # noqa: BLE001  Nothing internal may reach the caller.
             await _fail(call, context, error)
         call.end(_Code.OK)
 
     return answer
+
+
+async def _while_it_may(work: Awaitable[None], stay: Callable[[], Awaitable[None]]) -> None:
+    """Waits for what answers a stream, and cancels it once the caller may not go on."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=_KEY_SECONDS))[0]:
+            await stay()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+    task.result()
 
 
 async def _fail(call: _Call, context: Context, error: Exception) -> None:
