@@ -16,6 +16,7 @@ from uptake_service.clock import Clock
 
 from tests.conftest import Service, StartService
 from tests.corrections import instructions, knowledge
+from tests.processes import get
 from tests.service.test_verdicts import QUERY, counts, fixed, seen, votes
 
 MARKER = "xylophagous"
@@ -72,8 +73,12 @@ async def everything_stored(service: Service) -> str:
     )
 
 
-async def test_nothing_of_a_user_is_left_anywhere(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_of_a_user_is_left_anywhere(
+    start_service: StartService, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG, logger="uptake_service")
+    caplog.set_level(logging.DEBUG, logger="uptake")
+    service = await start_service(metrics_port=0)
     client = service.client
     await collect(client, said(12, "invoice"))
     *_, marked = await collect(client, of_user())
@@ -104,6 +109,9 @@ async def test_nothing_of_a_user_is_left_anywhere(service: Service, caplog: pyte
     left = await everything_stored(service)
     assert [line for line in left.splitlines() if MARKER in line] == []
     assert MARKER not in caplog.text
+    metrics = (await get(service.app.metrics_port, "/metrics"))[1]
+    assert "uptake_calls_total" in metrics
+    assert MARKER not in metrics
     assert await check(service.mongo, Clock()) == []
     found = await client.insights.get()
     assert found.metrics.total_feedback == len(said(12, "invoice")) + 1
