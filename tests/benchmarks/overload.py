@@ -1,10 +1,12 @@
 """What happens when more feedback comes than can be taken in: how much still is, and how soon the rest is refused.
 
 Calls come at a steady pace whether earlier ones were answered or not, as from many independent users. The pace is a
-multiple of what 256 calls in flight bring.
+multiple of what 256 calls in flight bring. They come from this machine: what making them takes of its cores, the
+service does not have.
 """
 
 import asyncio
+import os
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -19,7 +21,7 @@ from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import feedback_pb2_grpc
 
 from tests.benchmarks import traffic
-from tests.benchmarks.load import closed_loop
+from tests.benchmarks.load import ProcessorTime, closed_loop
 from tests.processes import serving
 
 MULTIPLES = (0.5, 1.0, 1.5, 2.0, 3.0)
@@ -42,7 +44,8 @@ async def _run() -> dict[str, dict[str, float]]:
     results: dict[str, dict[str, float]] = {}
     print(
         f"{'feedback offered, of what is taken in':<40} {'offered':>8} {'taken in':>9} {'of best':>8} {'p50 ms':>8} "
-        f"{'p99 ms':>8} {'refused':>8} {'p50 ms':>8} {'p99 ms':>8} {'others':>7} {'MiB':>6}"
+        f"{'p99 ms':>8} {'refused':>8} {'p50 ms':>8} {'p99 ms':>8} {'others':>7} {'MiB':>6} "
+        f"{'cores: calls':>13} {'service':>8} {'database':>9}"
     )
     with tempfile.TemporaryDirectory(prefix="uptake-bench-") as folder:
         async with (
@@ -54,7 +57,11 @@ async def _run() -> dict[str, dict[str, float]]:
             await closed_loop(stub.CollectFeedback, sent, 256, SECONDS / 2)
             capacity = (await closed_loop(stub.CollectFeedback, sent, 256, SECONDS)).a_second
             for multiple in MULTIPLES:
+                cores = ProcessorTime(calls=os.getpid(), service=process.pid, database=service.database_pid)
+                began = time.perf_counter()
                 row = await _offer(stub, sent, capacity * multiple)
+                seconds = time.perf_counter() - began
+                row |= {f"{name}_cores": used / seconds for name, used in cores.used().items()}
                 row["service_mib"] = process.memory_info().rss / 2**20
                 results[f"{multiple:g} times"] = row
                 await asyncio.sleep(_SETTLE_SECONDS)
@@ -64,7 +71,8 @@ async def _run() -> dict[str, dict[str, float]]:
         print(
             f"{name:<40} {row['offered']:8.0f} {row['a_second']:9.0f} {row['of_best']:8.2f} {row['p50_ms']:8.1f} "
             f"{row['p99_ms']:8.1f} {row['refused']:8.0f} {row['refused_p50_ms']:8.1f} {row['refused_p99_ms']:8.1f} "
-            f"{row['others']:7.0f} {row['service_mib']:6.0f}"
+            f"{row['others']:7.0f} {row['service_mib']:6.0f} {row['calls_cores']:13.2f} {row['service_cores']:8.2f} "
+            f"{row['database_cores']:9.2f}"
         )
     return results
 
