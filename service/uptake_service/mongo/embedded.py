@@ -264,8 +264,10 @@ async def _reported_port(process: Process) -> int:
 async def _tell_password(process: Process, password: str) -> None:
     """By a pipe: a command line is everybody's to read."""
     assert process.stdin is not None  # noqa: S101
-    process.stdin.write(f"{password}\n".encode())
-    await process.stdin.drain()
+    # Of one that is dead already the port, which is asked for next, tells; uvloop raises RuntimeError here.
+    with contextlib.suppress(RuntimeError, ConnectionError):
+        process.stdin.write(f"{password}\n".encode())
+        await process.stdin.drain()
 
 
 async def _ping(uri: str, timeout_seconds: float) -> None:

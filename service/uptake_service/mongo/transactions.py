@@ -54,7 +54,7 @@ async def transaction(mongo: Mongo, body: Callable[[Session], Awaitable[T]]) -> 
                 raise
             else:
                 return result
-            _log.debug("%s: another changed the same documents", RUN_AGAIN)
+            _log.debug("%s: %s, another changed the same documents", RUN_AGAIN, body.__qualname__)
             # Full jitter, so that two writers in each other's way do not meet again.
             await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -201,7 +201,9 @@ class IssueRunner:
         try:
             assert worker.stdin is not None and worker.stderr is not None  # noqa: S101
             # The pipe stays open: when it closes, because this process is gone, the worker ends.
-            worker.stdin.write(order.model_dump_json().encode() + b"\n")
+            # One that is dead already is uvloop's RuntimeError; how it died is told below.
+            with contextlib.suppress(RuntimeError):
+                worker.stdin.write(order.model_dump_json().encode() + b"\n")
             ending = asyncio.create_task(worker.stderr.read())
             while not ending.done():
                 await asyncio.wait({ending}, timeout=_LEASE_SECONDS / 3)
