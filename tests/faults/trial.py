@@ -71,5 +71,14 @@ async def _judge(scene: Stage, callers: Callers, outcome: Outcome) -> None:
     if callers.late:
         outcome.wrong.append(f"{callers.late} calls ended after their deadline")
     for line in (line for replica in scene.replicas for line in replica.log().splitlines()):
-        if not line.startswith(("{", _NO_DATABASE)) or (line[0] == "{" and json.loads(line)["level"] == "ERROR"):
+        if _is_bad(line):
             outcome.wrong.append(f"in the log of a replica: {line[:160]} ... {line[-1200:]}")
+
+
+def _is_bad(line: str) -> bool:
+    """Whether a line of a service's log tells of a fault of the service."""
+    if not line.startswith("{"):
+        return not line.startswith(_NO_DATABASE)
+    told = json.loads(line)
+    # The driver tells of its own background work so.
+    return told["level"] in ("ERROR", "CRITICAL") and not told["logger"].startswith("pymongo")
