@@ -123,7 +123,9 @@ async def kill_clustering(stage: Stage, callers: Callers) -> str:
         service, found = psutil.Process(replica.process.pid), list[psutil.Process]()
 
         def look() -> bool:
-            found.extend(child for child in service.children() if _WORKER in child.cmdline())
+            # One that was just started or has just ended cannot be looked at.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.extend(child for child in service.children() if _WORKER in child.cmdline())
             return bool(found) or refreshing.done()
 
         await eventually(look, "a worker", 30)
