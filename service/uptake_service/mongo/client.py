@@ -120,6 +120,8 @@ class Session:
         try:
             await asyncio.shield(running)
         except asyncio.CancelledError:
+            # Its error, if there is one, is nobody's any more.
+            running.add_done_callback(lambda done: done.cancelled() or done.exception())
             await asyncio.wait({running})
             raise
 
