@@ -2,7 +2,8 @@
 
 Load generator, service, echo and embedded database share the machine. The baselines run right before and after each
 measurement, on the same database with the same write concern. `echo`, `insert_one` and `insert_many` in the table are
-the feedback taken in, divided by what the baseline did in the same time; processor times are for each piece.
+the feedback taken in, divided by what the baseline did in the same time; `indexed` is insert_many into a collection
+with the indexes that feedback has. Processor times are for each piece.
 """
 
 import asyncio
@@ -96,7 +97,9 @@ class _Bench:
 
     async def batches(self, size: int) -> dict[str, float]:
         """BatchCollectFeedback, two in flight, beside insert_many of 1,000."""
-        return await self._beside(_BATCH, size, 2, {"of_insert_many": self._insert_many})
+        return await self._beside(
+            _BATCH, size, 2, {"of_insert_many": self._insert_many, "of_indexed": self._insert_indexed}
+        )
 
     async def stream(self) -> dict[str, float]:
         """One stream, never waiting for an answer, beside insert_many of 1,000."""
@@ -115,7 +118,7 @@ class _Bench:
                     answered += 1
             return Load(answered, answered / (time.perf_counter() - started), math.nan, math.nan)
 
-        return await self._rounds(measure, {"of_insert_many": self._insert_many})
+        return await self._rounds(measure, {"of_insert_many": self._insert_many, "of_indexed": self._insert_indexed})
 
     async def transaction(self) -> dict[str, float]:
         """What one call alone writes, written by the driver in a transaction, one after the other; the call's median
@@ -139,8 +142,16 @@ class _Bench:
         )
         return row | {"call_p50_times": call["p50_ms"] / row["p50_ms"]}
 
-    async def _insert_many(self) -> Load:
+    async def _insert_indexed(self) -> Load:
+        return await self._insert_many(indexed=True)
+
+    async def _insert_many(self, *, indexed: bool = False) -> Load:
         plain, copies = await self._plain(), self._copies()
+        if indexed:
+            for name, index in (await self._motor["uptake"]["feedback"].index_information()).items():
+                how = {option: value for option, value in index.items() if option not in ("key", "v", "ns")}
+                if name != "_id_":
+                    await plain.create_index(index["key"], **how)
         batches = (list(itertools.islice(copies, 1000)) for _ in itertools.count())
         return await closed_loop(plain.insert_many, batches, 2, SECONDS, size=1000)
 
@@ -181,21 +192,23 @@ class _Bench:
     def _copies(self) -> Iterator[dict[str, Any]]:
         """What the service stored, under new ids."""
         for number in itertools.count():
-            yield self._stored[number % len(self._stored)] | {"_id": uuid.uuid4().hex}
+            id = uuid.uuid4().hex
+            yield self._stored[number % len(self._stored)] | {"_id": id, "vote": id}
 
 
 def _print(results: dict[str, dict[str, float]]) -> None:
     print(
         f"{'feedback taken in':<32} {'a second':>9} {'p50 ms':>8} {'p99 ms':>8} {'echo':>6} {'insert_one':>11} "
-        f"{'insert_many':>12} {'service ms':>11} {'database ms':>12}"
+        f"{'insert_many':>12} {'indexed':>8} {'service ms':>11} {'database ms':>12}"
     )
     for name, row in results.items():
         p50, p99 = (f"{row[time]:.1f}" if time in row else "-" for time in ("p50_ms", "p99_ms"))
-        echo, one, many = (
-            f"{row[ratio]:.2f}" if ratio in row else "-" for ratio in ("of_echo", "of_insert_one", "of_insert_many")
+        echo, one, many, indexed = (
+            f"{row[ratio]:.2f}" if ratio in row else "-"
+            for ratio in ("of_echo", "of_insert_one", "of_insert_many", "of_indexed")
         )
         print(
-            f"{name:<32} {row['a_second']:9.0f} {p50:>8} {p99:>8} {echo:>6} {one:>11} {many:>12} "
+            f"{name:<32} {row['a_second']:9.0f} {p50:>8} {p99:>8} {echo:>6} {one:>11} {many:>12} {indexed:>8} "
             f"{row['service_cpu_ms']:11.2f} {row['database_cpu_ms']:12.2f}"
         )
         if "call_p50_times" in row:
