@@ -226,13 +226,19 @@ async def _while_it_may(work: Awaitable[None], stay: Callable[[], Awaitable[None
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
-    task.result()
+        # Looked at in any case: it may have failed at the moment in which we were cancelled.
+        failure = None if task.cancelled() else task.exception()
+    if failure is not None:
+        raise failure
 
 
 async def _fail(call: _Call, context: Context, error: Exception) -> None:
     """Ends the call with what an error means to the caller, and nothing internal."""
     if isinstance(error, grpc.aio.AbortError):
         raise error
+    if isinstance(error, grpc.aio.InternalError):
+        # gRPC could not write: the caller has left, and our own cancellation is on its way.
+        raise asyncio.CancelledError from None
     if not isinstance(error, DomainError):
         call_id = caller().call_id
         _log.error("%s failed unexpectedly", call.method, exc_info=error, extra={"call_id": call_id})
@@ -244,6 +250,6 @@ async def _fail(call: _Call, context: Context, error: Exception) -> None:
     try:
         async with asyncio.timeout(_STATUS_SECONDS):
             await abort(context, error)
-    except TimeoutError:
-        # The caller reads nothing. gRPC keeps the status for it until the connection closes; we need not wait.
+    except (TimeoutError, grpc.aio.InternalError):
+        # The caller reads nothing, or has left. gRPC keeps the status until the connection closes; we need not wait.
         raise asyncio.CancelledError from None
