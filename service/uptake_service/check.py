@@ -3,7 +3,7 @@
 All is read in one snapshot, so it may run beside a working service. After any crash it must find nothing.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -31,6 +31,7 @@ from uptake_service.mongo.transactions import snapshot
 from uptake_service.patterns.store import changed_since
 from uptake_service.projects.model import Project
 from uptake_service.projects.store import ProjectStore
+from uptake_service.reviews.history import ReviewHistory
 from uptake_service.reviews.marks import Mark, Marks
 from uptake_service.reviews.model import Review
 from uptake_service.reviews.recount import TriggerRecount
@@ -147,6 +148,7 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
         differences += [f"pattern share of {id}: its pattern has no feedback" for id in _left_over(stored, patterns)]
         differences += rollup_differences(stored.rollups, deltas.changes())
         differences += _review_differences(stored)
+        differences += await _history_differences(mongo, stored, session)
         differences += await _event_differences(mongo, session)
         differences += _correction_differences(stored)
         issues = IssueStore(mongo, clock, EventLog(mongo, 1), RequestRecords(mongo), 1)
@@ -238,6 +240,21 @@ def _review_differences(stored: _Snapshot) -> Iterator[str]:
     for id, review_id in stored.review_of.items():
         if review_id and all(review.id != review_id for review in stored.reviews.get(id, [])):
             yield f"review {review_id} of pattern {id}: is gone"
+
+
+async def _history_differences(mongo: Mongo, stored: _Snapshot, session: Session) -> list[str]:
+    """What reviews' histories lack of their lines, or have too many."""
+    lines: Counter[str] = Counter()
+    last: Counter[str] = Counter()
+    async for review_id, number in ReviewHistory(mongo).everything(session):
+        lines[review_id] += 1
+        last[review_id] = max(last[review_id], number)
+    expected = {review.id: review.people_revision for reviews in stored.reviews.values() for review in reviews}
+    return [
+        f"review {id}: its history has {lines[id]} lines up to number {last[id]}, it should have {expected.get(id, 0)}"
+        for id in sorted({*expected, *lines})
+        if (lines[id], last[id]) != (expected.get(id, 0),) * 2
+    ]
 
 
 async def _event_differences(mongo: Mongo, session: Session) -> list[str]:

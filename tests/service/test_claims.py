@@ -33,6 +33,7 @@ from uptake_service.reviews.model import (
     Fix,
     Review,
     ReviewAction,
+    ReviewChange,
     ReviewPriority,
     ReviewState,
 )
@@ -124,7 +125,8 @@ class Claims(RuleBasedStateMachine):
             update_time=now,
         )
         store = self.ground.reviews
-        self.ground.run(transaction(self.ground.mongo, lambda session: store.add(review, session)))
+        line = ReviewChange(time=now, action=ReviewAction.OPENED)
+        self.ground.run(transaction(self.ground.mongo, lambda session: store.add(review, line, session)))
 
     def teardown(self) -> None:
         # The sweep is of all projects.
@@ -231,7 +233,7 @@ class Claims(RuleBasedStateMachine):
         state = ReviewState.OPEN if self.lapsed else self.state
         assert (review.state, review.reopen_count) == (state, self.reopened)
         assert (review.claim.reviewer if review.claim else "") == (self.holder if self.is_held else "")
-        assert [line.action for line in review.history] == self.history[1:]
+        assert [line.action for line in self.ground.run(self.ground.reviews.history(review))] == self.history
         assert review.claim_count == self.history.count(ReviewAction.CLAIMED)
         events = self.ground.run(self.ground.mongo.collection("events").find({"project": self.project}))
         told = [event["payload"]["action"] for event in sorted(events, key=lambda event: event["seq"])]

@@ -302,6 +302,7 @@ async def test_check_names_exactly_what_was_altered(service: Service) -> None:
             "pattern:total is 2, feedback says 1",
             "pattern:is due for a review and has none",
             "review:is gone",
+            "review:its history has 1 lines up to number 1, it should have 0",
             "trigger:names feedback 000000000000000000000000, which its pattern does not have",
         ]
     )

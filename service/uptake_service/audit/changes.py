@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uptake_service.model import Model
 
 _BOOKKEEPING = frozenset(
-    {"revision", "people_revision", "update_time", "create_time", "history", "writer", "vector", "vote", "requests"}
+    {"revision", "people_revision", "update_time", "create_time", "writer", "vector", "vote", "requests"}
 )
 
 _UNSET: tuple[object, ...] = (None, "", b"", (), {}, frozenset())

@@ -132,7 +132,7 @@ class Review(Model):
         fix: The newest fix that ended it; answers before it are not examined any more, also after a reopening.
         fix_sampled: Whether feedback on answers after the fix was enough to judge by when it was last judged.
         revision: How often it changed.
-        people_revision: How often people changed it; the etag.
+        people_revision: How many lines its history has: how often it changed but by what the trigger saw; the etag.
     """
 
     id: str
@@ -151,7 +151,6 @@ class Review(Model):
     people_revision: int = 1
     create_time: datetime
     update_time: datetime
-    history: tuple[ReviewChange, ...] = ()
 
     @property
     def etag(self) -> str:

@@ -75,7 +75,7 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         return pb.GetReviewResponse(
             review=await self._message(review),
             related_feedback=[feedback_message(by_id[id]) for id in ids if id in by_id],
-            history=[change_message(change) for change in review.history],
+            history=[change_message(change) for change in await self._reviews.history(review)],
         )
 
     async def ClaimReview(self, request: pb.ClaimReviewRequest, context: Context) -> pb.ClaimReviewResponse:

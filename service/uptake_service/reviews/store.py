@@ -1,6 +1,6 @@
 """Where reviews are kept, in the collection `reviews`.
 
-A change by a person reads the review with the database's time, decides, and writes it back with a line of history and
+A change by a person reads the review with the database's time, decides, and writes it back, with a line of history and
 an event, in one transaction: a claim that has run out reads as open and is refused even before anybody sweeps it up,
 and of two people who race one loses the write conflict and then sees what the other did.
 """
@@ -20,6 +20,7 @@ from uptake_service.mongo.events import EventLog, NewEvent
 from uptake_service.mongo.paging import after
 from uptake_service.mongo.requests import RequestKey, RequestRecords
 from uptake_service.mongo.transactions import transaction
+from uptake_service.reviews.history import ReviewHistory
 from uptake_service.reviews.model import (
     Claim,
     Examined,
@@ -41,8 +42,6 @@ SORTS: dict[ReviewOrder, Sort] = {
     ReviewOrder.NEWEST: [("create_time", -1), ("_id", -1)],
     ReviewOrder.MOST_URGENT: [("rank", -1), ("negative_rate", -1), ("create_time", -1), ("_id", -1)],
 }
-
-_HISTORY_KEPT = 1000
 
 _IDS_AT_ONCE = 100
 """Longer lists of ids cost the embedded database more for each."""
@@ -71,6 +70,7 @@ class ReviewStore:
     ) -> None:
         self._mongo = mongo
         self._reviews = mongo.collection("reviews")
+        self._history = ReviewHistory(mongo)
         self._audit = AuditLog(mongo, clock)
         self._clock = clock
         self._events = events
@@ -118,7 +118,7 @@ class ReviewStore:
                 )
                 if last is not None:
                     condition = {"$and": [condition, after(SORTS[order], last)]}
-                found = await self._read(condition, sort=SORTS[order], limit=wanted, history=False)
+                found = await self._read(condition, sort=SORTS[order], limit=wanted)
             page += [review for review in found if filter.matches(review)]
             if len(found) < wanted:
                 break
@@ -137,15 +137,18 @@ class ReviewStore:
             rest=rest,
             most=last[0] if last else None,
             near=self._clock.now(),
-            projection={"history": 0},
             with_now=True,
             limit=limit,
         )
         return [_to_review(document) for document in documents]
 
     async def by_ids(self, project: str, ids: Sequence[str]) -> list[Review]:
-        """Those of these reviews that the project has, without their histories."""
-        return await self._read({"_id": {"$in": list(ids)}, "project": project}, history=False)
+        """Those of these reviews that the project has."""
+        return await self._read({"_id": {"$in": list(ids)}, "project": project})
+
+    async def history(self, review: Review) -> list[ReviewChange]:
+        """The newest changes of a review as it was read, oldest first, at most a thousand."""
+        return await self._history.of(review)
 
     async def active_count(self, project: str) -> int:
         return await self._reviews.count({"project": project, "active": True})
@@ -185,20 +188,25 @@ class ReviewStore:
         await self._reviews.update({"_id": review.id}, {"$set": noted}, session=session)
 
     async def everything(self, session: Session) -> list[Review]:
-        """All reviews of all projects, without their history."""
-        return await self._read({}, history=False, session=session)
+        """All reviews of all projects."""
+        return await self._read({}, session=session)
 
-    async def add(self, review: Review, session: Session) -> None:
-        """Raises DuplicateKey when the pattern has an active review already."""
+    async def add(self, review: Review, line: ReviewChange, session: Session) -> None:
+        """Writes a review that was opened, and its first line of history.
+
+        Raises:
+            DuplicateKey: The pattern has an active review already.
+        """
         await self._reviews.insert(_to_document(review), session=session)
+        await self._history.add(review, [line], session)
 
-    async def write_examined(self, review: Review, session: Session, *, reopened: bool) -> None:
-        """Writes what the trigger found; of a review that it reopened also what follows from that."""
+    async def write_examined(self, review: Review, reopened: ReviewChange | None, session: Session) -> None:
+        """Writes what the trigger found; of a review that it reopened also what follows from that, and the line."""
         document = _to_document(review)
         names = ["rank", "related", "negative_rate", "suggested_action", "update_time", "revision"]
         if reopened:
             names += ["state", "active", "claim", "resolution", "reopen_count", "trigger_feedback_id"]
-            names += ["people_revision", "history"]
+            names += ["people_revision"]
         changed = await self._reviews.update(
             {"_id": review.id, "revision": review.revision - 1},
             {"$set": {name: document[name] for name in names}},
@@ -207,6 +215,8 @@ class ReviewStore:
         if not changed:
             # Read and written in one snapshot, so this cannot be; a wrong review must not pass silently.
             raise AssertionError(f"review {review.id} changed under its transaction")
+        if reopened:
+            await self._history.add(review, [reopened], session)
 
     async def claim(
         self,
@@ -404,19 +414,22 @@ class ReviewStore:
         """Makes one change in a transaction, with a line of history and an event; before it, if the claim has run
         out, that is told too. Without a change only that is."""
         document = await self._found(project, id, session)
-        review, told = _expired(document)
-        if change is None and not told:
+        review, lines = _expired(document)
+        if change is None and not lines:
             return review
+        told = [review.event(line.action) for line in lines]
         if change is not None:
             changed, line = _changed(document, change, etag)
             if also is not None:
                 changed, events = await also(changed, session)
                 told += events
-            review, event = _next(changed, line)
-            told.append(event)
+            review = _next(changed, line)
+            lines.append(line)
+            told.append(review.event(line.action))
         fresh = _to_document(review)
         del fresh["_id"]
         await self._reviews.update({"_id": id}, {"$set": fresh}, session=session)
+        await self._history.add(review, lines, session)
         if change is not None:
             await self._audit.add(project, id, changes(_to_review(document), review), session, actor=line.actor)
         await self._events.append(project, told, session)
@@ -452,7 +465,6 @@ class ReviewStore:
         *,
         sort: Sort | None = None,
         limit: int = 0,
-        history: bool = True,
         session: Session | None = None,
     ) -> list[Review]:
         """Reads reviews, with claims that ran out by the database's clock as open."""
@@ -461,8 +473,6 @@ class ReviewStore:
             pipeline.append({"$sort": dict(sort)})
         if limit:
             pipeline.append({"$limit": limit})
-        if not history:
-            pipeline.append({"$project": {"history": 0}})
         pipeline.append({"$addFields": {"now": "$$NOW"}})
         return [_to_review(document) for document in await self._reviews.aggregate(pipeline, session=session)]
 
@@ -475,12 +485,12 @@ def sort_values(review: Review, order: ReviewOrder) -> list[Any]:
     return [_RANKS[review.examined.priority], review.examined.negative_rate, *newest]
 
 
-def _expired(document: Document) -> tuple[Review, list[NewEvent]]:
-    """A stored review, and what is to be told first: that its claim has run out."""
+def _expired(document: Document) -> tuple[Review, list[ReviewChange]]:
+    """A stored review, and the line that is to come first where its claim has run out."""
     review = _to_review(document)
     if document["claim"] and review.claim is None:
-        review, event = _next(review, ReviewChange(time=cut(document["now"]), action=ReviewAction.EXPIRED))
-        return review, [event]
+        line = ReviewChange(time=cut(document["now"]), action=ReviewAction.EXPIRED)
+        return _next(review, line), [line]
     return review, []
 
 
@@ -516,17 +526,15 @@ def _must_hold(review: Review, number: int) -> Claim:
     return review.claim
 
 
-def _next(review: Review, line: ReviewChange) -> tuple[Review, NewEvent]:
-    """A changed review with its line of history, and the event that tells of it."""
-    told = review.model_copy(
+def _next(review: Review, line: ReviewChange) -> Review:
+    """A changed review, after the line of history that tells of the change."""
+    return review.model_copy(
         update={
             "revision": review.revision + 1,
             "people_revision": review.people_revision + 1,
             "update_time": line.time,
-            "history": (*review.history, line)[-_HISTORY_KEPT:],
         }
     )
-    return told, told.event(line.action)
 
 
 def fix_document(fix: Fix | None) -> Document | None:
@@ -578,7 +586,6 @@ def _to_document(review: Review) -> Document:
         "people_revision": review.people_revision,
         "create_time": review.create_time,
         "update_time": review.update_time,
-        "history": [change.model_dump() | {"action": change.action.value} for change in review.history],
     }
 
 
@@ -627,5 +634,4 @@ def _to_review(document: Document) -> Review:
         people_revision=document["people_revision"],
         create_time=document["create_time"],
         update_time=document["update_time"],
-        history=tuple(ReviewChange(**change) for change in document.get("history", ())),
     )

@@ -151,15 +151,14 @@ class Trigger:
                 fix=review.fix if review else None,
                 create_time=now,
                 update_time=now,
-                history=(ReviewChange(time=now, action=ReviewAction.OPENED),),
             )
-            await self._reviews.add(opened, session)
+            await self._reviews.add(opened, ReviewChange(time=now, action=ReviewAction.OPENED), session)
             await self._patterns.set_review(mark.pattern_id, opened.id, session)
             return opened, ReviewAction.OPENED
         changes: dict[str, object] = {"examined": last, "revision": review.revision + 1, "update_time": now}
-        action = ReviewAction.UPDATED
+        reopened: ReviewChange | None = None
         if review.state is ReviewState.RESOLVED:
-            action = ReviewAction.REOPENED
+            reopened = ReviewChange(time=now, action=ReviewAction.REOPENED, note="answers given after the fix are bad")
             changes |= {
                 "state": ReviewState.OPEN,
                 "resolution": None,
@@ -167,14 +166,10 @@ class Trigger:
                 "reopen_count": review.reopen_count + 1,
                 "people_revision": review.people_revision + 1,
                 "trigger_feedback_id": trigger_feedback_id,
-                "history": (
-                    *review.history,
-                    ReviewChange(time=now, action=action, note="answers given after the fix are bad"),
-                ),
             }
         updated = review.model_copy(update=changes)
-        await self._reviews.write_examined(updated, session, reopened=action is ReviewAction.REOPENED)
-        return updated, action
+        await self._reviews.write_examined(updated, reopened, session)
+        return updated, reopened.action if reopened else ReviewAction.UPDATED
 
     async def _newest_after(
         self, fix: Fix, mark: Mark, policy: ReviewPolicy, session: Session
