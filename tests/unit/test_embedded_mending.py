@@ -1,20 +1,23 @@
 """What is mended in the embedded database."""
 
+import os
 import threading
 import uuid
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from bson import Code, ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 transactions = pytest.importorskip("secantus.transactions", reason="the extra `embedded` is not installed")
 driver = pytest.importorskip("wiredtiger.packing", reason="the extra `embedded` is not installed")
-
-from uptake_service.mongo.embedded_mending import let_statements_run, pack_at_once  # noqa: E402
+from secantus import sortkey, storage  # noqa: E402
+from uptake_service.mongo.embedded_keys import encode_at_once, pack_at_once  # noqa: E402
+from uptake_service.mongo.embedded_mending import let_statements_run  # noqa: E402
 
 
 class Registry(transactions.TransactionRegistry):  # type: ignore[name-defined, misc]
@@ -25,6 +28,10 @@ let_statements_run(Registry)
 
 mended = SimpleNamespace(pack=driver.pack, unpack=driver.unpack)
 pack_at_once(mended)
+
+quick = SimpleNamespace(**vars(storage))
+quick_encoding = SimpleNamespace(**vars(sortkey))
+encode_at_once(quick, quick_encoding)
 
 
 def test_a_statement_does_not_wait_for_one_of_another_transaction() -> None:
@@ -95,6 +102,90 @@ def test_other_formats_go_the_drivers_way() -> None:
     assert mended.pack("SuSq", "a", b"b", "c", 4) == packed
     assert mended.unpack("SuSq", packed) == driver.unpack("SuSq", packed)
     assert mended.unpack("u", None) == driver.unpack("u", None)
+
+
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(),
+    st.text(max_size=8),
+    st.text(alphabet="a\0é", min_size=95, max_size=105),
+    st.binary(max_size=8),
+    st.datetimes(),
+    st.just(ObjectId("0123456789abcdef01234567")),
+    st.just(Code("a")),
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner)),
+    max_leaves=6,
+)
+DOCUMENTS = st.dictionaries(st.sampled_from("abc"), VALUES)
+FIELDS = st.dictionaries(
+    st.sampled_from(["a", "b", "c", "a.b", "b.c", "a.b.c", "b.0"]), st.sampled_from([1, -1, 1.0, -1.0]), min_size=1
+)
+
+
+@given(DOCUMENTS, FIELDS, st.booleans())
+def test_keys_of_indexes_are_those_of_the_database(
+    document: dict[str, Any], fields: dict[str, float], sparse: bool
+) -> None:
+    assert quick._index_key_variants(document, fields, sparse=sparse) == storage._index_key_variants(
+        document, fields, sparse=sparse
+    )
+    assert quick._doc_makes_multikey(document, fields) == storage._doc_makes_multikey(document, fields)
+
+
+@given(VALUES)
+def test_ranks_and_inverted_bytes_are_those_of_the_database(value: Any) -> None:
+    assert quick_encoding._rank(value) == sortkey._rank(value)
+    key = sortkey.encode_value(value)
+    assert quick_encoding.invert_bytes(key) == sortkey.invert_bytes(key)
+
+
+async def test_only_what_is_watched_is_in_the_oplog(mongodb_uri: str) -> None:
+    if os.environ.get("UPTAKE_TEST_MONGODB_URI"):
+        pytest.skip("MongoDB logs everything")
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(mongodb_uri)
+    database = client[f"mending_{uuid.uuid4().hex[:8]}"]
+    try:
+        async with database.events.watch() as stream:
+            async with await client.start_session() as session, session.start_transaction():
+                for number in (1, 2):
+                    for name in ("things", "events"):
+                        await database[name].insert_one({"_id": number}, session=session)
+                await database.things.update_one({"_id": 1}, {"$set": {"a": 1}}, session=session)
+                await database.events.update_one({"_id": 1}, {"$set": {"a": 1}}, session=session)
+            seen = [
+                (change["operationType"], change["documentKey"]["_id"])
+                for change in [await anext(stream) for _ in range(3)]
+            ]
+        assert seen == [("insert", 1), ("insert", 2), ("update", 1)]
+        logged = client["local"]["oplog.rs"].find({"ns": {"$regex": f"^{database.name}\\."}})
+        assert {entry["ns"] async for entry in logged} == {f"{database.name}.events"}
+        assert await database.things.count_documents({}) == 2
+    finally:
+        await client.drop_database(database.name)
+        client.close()
+
+
+async def test_a_transaction_that_is_too_large_is_refused(mongodb_uri: str) -> None:
+    if os.environ.get("UPTAKE_TEST_MONGODB_URI"):
+        pytest.skip("MongoDB has other bounds")
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(mongodb_uri)
+    database = client[f"mending_{uuid.uuid4().hex[:8]}"]
+    try:
+        async with await client.start_session() as session:
+            with pytest.raises(OperationFailure, match="too large"):
+                async with session.start_transaction():
+                    for number in range(10):
+                        documents = [{"_id": f"{number}/{place}", "text": "x" * 1_000_000} for place in range(10)]
+                        await database.things.insert_many(documents, session=session)
+        assert await database.things.count_documents({}) == 0
+    finally:
+        await client.drop_database(database.name)
+        client.close()
 
 
 async def test_indexes_that_change_are_read_again(mongodb_uri: str) -> None:

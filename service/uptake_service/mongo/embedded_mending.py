@@ -1,27 +1,36 @@
-"""What is mended in SecantusDB 0.7.0b3 while it runs: a wait and two kinds of work done over and over.
+"""What is mended in SecantusDB 0.7.0b3 while it runs: a wait, and work that is done over and over or for nobody.
 
 It is a server in Python, so one core is all it has, and what a statement costs there bounds what the service can do.
-Each of these leaves what the server does as it is. Imported by the process of the embedded database only.
+Each of these leaves what the server does for the service as it is. Imported by the process of the embedded database
+only.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
+
+import bson
+
+from uptake_service.mongo.embedded_keys import encode_at_once, pack_at_once
+
+WATCHED = frozenset({"events"})
+"""The collections that change streams are opened on."""
 
 
 def mend() -> None:
     """Mends the server of this process, before it is made."""
     # Imported here, for this file is read where SecantusDB is not installed too.
     import wiredtiger.swig_wiredtiger as driver  # type: ignore[import-untyped, import-not-found, unused-ignore]
-    from secantus import storage, transactions  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    from secantus import sortkey, storage, transactions  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     let_statements_run(transactions.TransactionRegistry)
     pack_at_once(driver)
+    encode_at_once(storage, sortkey)
     remember_indexes(storage.Storage, storage._IDX_TABLE)
+    log_only(storage.Storage, WATCHED)
 
 
 def let_statements_run(registry: Any) -> None:
@@ -49,56 +58,6 @@ def let_statements_run(registry: Any) -> None:
         return ended
 
     registry._prune_locked = prune
-
-
-def pack_at_once(driver: Any) -> None:
-    """Packs and unpacks the keys and values of WiredTiger's tables without going through their format each time.
-
-    The driver reads the format letter by letter for every key of every document and index; that is a fifth of an
-    insert. SecantusDB's tables have formats of text (S) with at most one number (q) or bytes (u) at the end; others go
-    the driver's way.
-    """
-    from wiredtiger import intpacking  # type: ignore[import-untyped, import-not-found, unused-ignore]
-
-    pack_number: Callable[[int], bytes] = intpacking.pack_int
-    slow_pack: Callable[..., bytes] = driver.pack
-    slow_unpack: Callable[..., list[Any]] = driver.unpack
-
-    @cache
-    def shape(format: str) -> tuple[int, str] | None:
-        """How many texts a format begins with, and what comes last; None for another kind of format."""
-        texts = len(format) - len(format.lstrip("S"))
-        last = format[texts:]
-        return (texts, last) if last in ("", "q", "u") else None
-
-    def pack(format: str, *values: Any) -> bytes:
-        found = shape(format)
-        if found is None or len(values) != len(format) or not format:
-            return slow_pack(format, *values)
-        texts, last = found
-        packed = b"".join([value.partition("\0")[0].encode() + b"\0" for value in values[:texts]])
-        if last == "q":
-            return packed + pack_number(values[-1])
-        if last == "u":
-            value = values[-1]
-            return packed + (value if type(value) is bytes else value.encode())
-        return packed
-
-    def unpack(format: str, packed: bytes | None) -> list[Any]:
-        found = shape(format)
-        if found is None or not packed:
-            return slow_unpack(format, packed)
-        texts, last = found
-        *parts, rest = packed.split(b"\0", texts)
-        values: list[Any] = [part.decode() for part in parts]
-        if last == "q":
-            values.append(intpacking.unpack_int(rest)[0])
-        elif last == "u":
-            values.append(rest)
-        return values
-
-    driver.pack = pack
-    driver.unpack = unpack
 
 
 def remember_indexes(storage: Any, catalog: str) -> None:
@@ -153,3 +112,37 @@ def remember_indexes(storage: Any, catalog: str) -> None:
     storage._iter_indexes = indexes
     storage._batch_transaction = transaction
     storage._maybe_mark_multikey = note
+
+
+def log_only(storage: Any, collections: Collection[str]) -> None:
+    """Writes to the oplog only what change streams read.
+
+    For each document written, of any collection, SecantusDB encodes it twice more and stores it once more, and a change
+    stream of one collection reads and decodes what was written to all. So the oplog also reaches further back.
+
+    Args:
+        storage: The class that holds the data.
+        collections: Those that change streams are opened on, by name.
+    """
+    emit = storage._emit_oplog
+    insert_some = storage._insert_chunk
+
+    def insert(self: Any, db: str, collection: str, prepared: list[tuple[Any, bytes]], **options: Any) -> Any:
+        transaction = getattr(self._tls, "user_txn", None)
+        if transaction is not None and collection not in collections:
+            # What bounds a transaction's size is counted where the oplog is written.
+            transaction.dirty_bytes += sum(len(blob) for _, blob in prepared)
+        return insert_some(self, db, collection, prepared, **options)
+
+    def emit_watched(self: Any, entries: list[dict[str, Any]], before: list[bytes | None] | None = None) -> int:
+        kept = [place for place, entry in enumerate(entries) if entry["ns"].partition(".")[2] in collections]
+        if len(kept) == len(entries):
+            return int(emit(self, entries, before))
+        transaction = getattr(self._tls, "user_txn", None)
+        if transaction is not None:
+            left = (entry for place, entry in enumerate(entries) if place not in kept and entry["op"] != "i")
+            transaction.dirty_bytes += sum(len(bson.encode(entry)) for entry in left)
+        return int(emit(self, [entries[place] for place in kept], before and [before[place] for place in kept]))
+
+    storage._insert_chunk = insert
+    storage._emit_oplog = emit_watched
