@@ -82,7 +82,8 @@ async def _write_beside(
     patterns: Patterns, projects: ProjectStore, joining: Joining, plan: Plan, session: Session
 ) -> None:
     await patterns.write(plan.started, session)
-    await joining.write(plan.changes(), plan.writer, plan.revision, session)
+    generations = await joining.generations(["default"], session)
+    await joining.write(plan.changes(), generations, plan.writer, plan.revision, session)
     models, sources = plan.new_models.get("default", set()), plan.new_sources.get("default", set())
     await projects.note_use("default", models, sources, plan.now, session)
 

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from uptake import thumbs_down, thumbs_up
 from uptake_service.clock import Clock
+from uptake_service.feedback.model import Evidence
 from uptake_service.feedback.store import FeedbackStore
+from uptake_service.mongo.client import Session
 from uptake_service.mongo.transactions import transaction
 
 from tests.conftest import Service, StartService
@@ -19,8 +21,8 @@ WINDOW = 5
 async def _differences(service: Service, patterns: list[str]) -> list[str]:
     recent, stored = service.app.recent, FeedbackStore(service.mongo, Clock())
 
-    async def compare(session: object) -> list[str]:
-        recent.begin()
+    async def compare(session: Session) -> list[str]:
+        await recent.begin(session)
         found = await recent.newest(dict.fromkeys(patterns, WINDOW), dict.fromkeys(patterns, 1), session)
         different = []
         for id in patterns:
@@ -72,8 +74,11 @@ async def test_what_is_remembered_is_not_read_again(service: Service) -> None:
         last = await client.collect(thumbs_down(f"i{number}", query=QUERIES[0]))
     # Behind the service's back, where no revision tells of it: only what is remembered still has it.
     await service.mongo.collection("feedback").delete_many({})
-    newest = await transaction(
-        service.mongo, lambda session: service.app.recent.newest({last.pattern_id: 10}, {last.pattern_id: 1}, session)
-    )
+
+    async def read(session: Session) -> dict[str, list[Evidence]]:
+        await service.app.recent.begin(session)
+        return await service.app.recent.newest({last.pattern_id: 10}, {last.pattern_id: 1}, session)
+
+    newest = await transaction(service.mongo, read)
     assert newest[last.pattern_id][0].id == last.id
     assert len(newest[last.pattern_id]) >= 10

@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from uptake_service.feedback import redaction
 from uptake_service.feedback.redaction import redacted
 
 
@@ -51,6 +52,11 @@ def test_the_rest_is_left(said: str) -> None:
 
 def test_of_very_many_numbers_none_is_left_because_there_are_too_many() -> None:
     assert not re.search(r"\d", redacted("+49 151 23456789, " * 300))
+
+
+@given(st.from_regex(redaction._KEY))
+def test_no_key_is_without_the_marks_that_keys_are_looked_for_by(text: str) -> None:
+    assert any(mark in text for mark in redaction._MARKS)
 
 
 @given(st.text(max_size=200))

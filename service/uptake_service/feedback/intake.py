@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from opentelemetry.trace import Span
@@ -27,7 +27,7 @@ from uptake_service.errors import (
     WriteRefused,
 )
 from uptake_service.feedback.folding import Folding
-from uptake_service.feedback.model import Feedback, StoredFeedback
+from uptake_service.feedback.model import Feedback, Sentiment, StoredFeedback
 from uptake_service.feedback.plan import Amend, Change, Collect, Erase, Plan, Retract, is_vote
 from uptake_service.feedback.redaction import characters, redacted_change
 from uptake_service.feedback.store import FeedbackStore
@@ -430,20 +430,26 @@ class _Attempt:
 
     async def write(self, session: Session) -> _Outcome:
         intake = self._intake
-        revision, now = await intake._slot.advance(session)
+        (revision, now), known, after_fix, generations, *votes = await session.together(
+            intake._slot.advance(session),
+            intake._requests.known([item.key for item in self._items if item.key], session=session),
+            intake._reviews.short_of_sample(self._gaining(), session),
+            intake._joining.generations(sorted(self._projects), session),
+            *self._votes(session),
+        )
         if revision == self.revision + 1 and self._outcome is not None:
             # The run before was committed and its answer lost: nobody else counts this slot's revision up.
             raise _Committed(self._outcome)
         if revision != intake._slot.revision + 1:
             raise SlotLost
         self.revision = revision
-        known = await intake._requests.known([item.key for item in self._items if item.key], session=session)
+        stored = {feedback.id: feedback for each in (*votes, *await self._named(known, session)) for feedback in each}
         plan = Plan(
             now=now,
             writer=intake._slot.number,
             revision=self.revision,
             projects=self._projects,
-            stored=await self._read(known, session),
+            stored=list(stored.values()),
             no_share=intake._patterns.no_change,
         )
         results: list[Feedback | DomainError] = []
@@ -464,7 +470,6 @@ class _Attempt:
             if isinstance(item.change, Amend | Retract) and not repeated and not isinstance(result, DomainError):
                 differences = changes(plan.before(result.id), result)
                 await intake._audit.add(item.change.project, result.id, differences, session, by=item.caller)
-        after_fix = await intake._reviews.short_of_sample(plan.gaining, session)
         marks = plan.marks(intake._patterns.known_total, after_fix)
         self.changes = plan.changes()
         self.rollups, self.shares = plan.rollups(), plan.shares()
@@ -474,7 +479,7 @@ class _Attempt:
         told = told_of(self.changes)
         await intake._folding.write(self.rollups, self.shares, told, plan.writer, self.revision, session)
         await intake._patterns.write(plan.started, session)
-        await intake._joining.write(self.changes, plan.writer, self.revision, session)
+        await intake._joining.write(self.changes, generations, plan.writer, self.revision, session)
         await intake._marks.add(marks, plan.now, session)
         for project in self._projects.values():
             models, sources = plan.new_models.get(project.id, set()), plan.new_sources.get(project.id, set())
@@ -484,28 +489,40 @@ class _Attempt:
         self._outcome = _Outcome([plan.as_planned(result) for result in results], marks)
         return self._outcome
 
-    async def _read(self, known: dict[RequestKey, str | DomainError], session: Session) -> list[StoredFeedback]:
-        """Feedback that the batch may touch: what was made before, what is to change, users' votes."""
-        ids: defaultdict[str, set[str]] = defaultdict(set)
+    def _votes(self, session: Session) -> list[Awaitable[list[StoredFeedback]]]:
+        """Reads users' votes on the interactions that are voted on, a project each."""
         interactions: defaultdict[str, set[str]] = defaultdict(set)
         for item in self._items:
-            made = known.get(item.key) if item.key else None
-            if isinstance(made, DomainError):
-                continue
-            if made is not None:
-                ids[item.change.project].add(made)
-            elif not isinstance(item.change, Collect):
-                ids[item.change.project].add(item.change.id)
-            elif is_vote(item.change.draft, self._projects[item.change.project].settings.review_policy.vote_policy):
+            policy = self._projects[item.change.project].settings.review_policy.vote_policy
+            if isinstance(item.change, Collect) and is_vote(item.change.draft, policy):
                 interactions[item.change.project].add(item.change.draft.interaction.id)
-        found: dict[str, StoredFeedback] = {}
-        for project, wanted in ids.items():
-            for feedback in await self._intake._feedback.by_ids(project, sorted(wanted), session=session):
-                found[feedback.id] = feedback
-        for project, wanted in interactions.items():
-            for feedback in await self._intake._feedback.votes(project, sorted(wanted), session=session):
-                found[feedback.id] = feedback
-        return list(found.values())
+        return [
+            self._intake._feedback.votes(project, sorted(ids), session=session) for project, ids in interactions.items()
+        ]
+
+    async def _named(self, known: dict[RequestKey, str | DomainError], session: Session) -> list[list[StoredFeedback]]:
+        """Reads feedback that was made before, and what is to change."""
+        ids: defaultdict[str, set[str]] = defaultdict(set)
+        for item in self._items:
+            made = known.get(item.key) if item.key else None
+            if isinstance(made, str):
+                ids[item.change.project].add(made)
+            elif made is None and not isinstance(item.change, Collect):
+                ids[item.change.project].add(item.change.id)
+        read = [
+            self._intake._feedback.by_ids(project, sorted(named), session=session) for project, named in ids.items()
+        ]
+        return await session.together(*read) if read else []
+
+    def _gaining(self) -> list[str]:
+        """The patterns that may take feedback which is not negative: whether to judge them hangs on what they had."""
+        return list(
+            dict.fromkeys(
+                assignment.pattern_id
+                for item, assignment in self._assignments.items()
+                if isinstance(item.change, Collect) and item.change.draft.content.sentiment is not Sentiment.NEGATIVE
+            )
+        )
 
     def _apply(self, plan: Plan, item: _Item) -> Feedback | DomainError:
         try:

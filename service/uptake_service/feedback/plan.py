@@ -255,11 +255,6 @@ class Plan:
         touched = {feedback.pattern_id for feedback in self.changed}
         return {id: change for id, change in changes.items() if id in touched or not change.empty}
 
-    @property
-    def gaining(self) -> list[str]:
-        """The patterns that took feedback which is not negative: whether to judge them hangs on what they had."""
-        return list({feedback.pattern_id: None for feedback in self.added if not _is_negative(feedback)})
-
     def marks(self, known_total: Callable[[str], int], after_fix: Collection[str]) -> list[Mark]:
         """The patterns that the trigger has to judge, with the feedback to judge them at.
 

@@ -22,11 +22,15 @@ _KEY = re.compile(
     r"|\b(?:gh[pousr]_|github_pat_|glpat-|npm_|hf_|pypi-)\w[\w-]{19,}"
     r"|\b(?:sk|rk|pk)[-_](?:live|test|proj|ant|or)?[\w-]{20,}"
     r"|\bxox[abeoprs]-[\w-]{10,}"
-    r"|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"
-    r"|\b[0-9a-f]{16}\.[\w-]{43}(?![\w-])",
+    r"|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
     re.DOTALL,
 )
+_MARKS = ("PRIVATE KEY-----", "AKIA", "ASIA", "AIza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-")
+_MARKS += ("npm_", "hf_", "pypi-", "sk-", "sk_", "rk-", "rk_", "pk-", "pk_", "xox", "eyJ")
+"""One of these is in whatever _KEY matches; to look for them takes a tenth of its time."""
+_OWN_KEY = re.compile(r"\b[0-9a-f]{16}\.[\w-]{43}(?![\w-])")
 _CARD = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.]\d)")
+_DIGITS = re.compile(r"\d[\s().\-/]{0,3}\d")
 _NUMBER = re.compile(r"[+(]?\d(?:[\s().\-/]{0,3}\d){6,20}")
 _MOST_NUMBERS = 100
 """So many are looked at in one text, which takes some milliseconds; the others are replaced unseen."""
@@ -37,10 +41,12 @@ _REGIONS = ("US", "GB", "DE", "FR")
 
 def redacted(text: str) -> str:
     """The text with what is recognised replaced by [email], [phone], [card] and [key]."""
-    text = _KEY.sub("[key]", text)
+    if any(mark in text for mark in _MARKS):
+        text = _KEY.sub("[key]", text)
+    text = _OWN_KEY.sub("[key]", text)
     if "@" in text:
         text = _EMAIL.sub("[email]", text)
-    if _NUMBER.search(text):
+    if _DIGITS.search(text) and _NUMBER.search(text):
         text = _CARD.sub(lambda match: "[card]" if _is_card(match[0]) else match[0], text)
         seen = itertools.count()
         text = _NUMBER.sub(lambda match: "[phone]" if _is_phone(match, next(seen)) else match[0], text)

@@ -6,7 +6,7 @@ Nothing outside this folder imports motor or pymongo, so that moving to another 
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -64,18 +64,25 @@ class Transient(Exception):
     """A transaction was aborted by a conflict or a lost connection; run again it may well succeed."""
 
 
+Statement = Callable[[Any, Any], Any]
+"""A call of the driver, on a collection (its own or motor's, which then gives something to wait for) in a session."""
+
+
 class Session:
     """A session of the driver, for one transaction at a time.
 
-    Writes of which nobody wants to know more than that they were made wait for the next statement whose answer is
-    wanted, at the latest the commit, and go with it: each statement for itself would cost a change to a thread of the
-    driver and back. Their errors come from that statement.
+    Statements are calls of the driver that block, made in a thread one after the other. Those that wait together go in
+    one trip to the thread and back: writes of which nobody wants to know more than that they were made wait for the
+    next statement whose answer is wanted, at the latest the commit, and their errors come from that; and what is asked
+    for by `together`.
     """
 
     def __init__(self, driver: AsyncIOMotorClientSession, threads: ThreadPoolExecutor) -> None:
         self.driver = driver
         self._threads = threads
-        self._later: list[Callable[[], object]] = []
+        self._waiting: list[tuple[Callable[[Any], Any], asyncio.Future[Any] | None]] = []
+        self._held = False
+        self._trip: asyncio.Future[list[tuple[Any, BaseException | None]]] | None = None
 
     async def __aenter__(self) -> "Session":
         return self
@@ -85,20 +92,53 @@ class Session:
 
     def start_transaction(self) -> None:
         """Snapshot reads; commits go to a majority and are journaled."""
-        self._later.clear()
+        self._waiting.clear()
         self.driver.start_transaction(
             read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
         )
 
-    def later(self, write: Callable[[], object]) -> None:
-        """Lets a write wait, which is a call of the driver that blocks."""
-        self._later.append(write)
+    def later(self, statement: Callable[[Any], Any]) -> None:
+        """Lets a write wait; it is given the driver's session."""
+        self._waiting.append((statement, None))
+
+    async def run(self, statement: Callable[[Any], Any]) -> Any:
+        """Makes a statement, after those that wait; it is given the driver's session.
+
+        Who is cancelled waits for the end of what runs, lest it goes on in a session that is rolled back.
+
+        Raises:
+            PyMongoError: Of this statement, or of one before it on the same trip.
+        """
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((statement, answer))
+        if self._trip is None and not self._held:
+            self._set_out()
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._waiting = [each for each in self._waiting if each[1] is not answer]
+            if self._trip is not None:
+                await asyncio.wait({self._trip})
+            raise
+
+    async def together(self, *asking: Awaitable[Any]) -> list[Any]:
+        """Waits for several who each make a statement; what they ask for first goes in one trip."""
+        loop = asyncio.get_running_loop()
+        self._held = True
+        tasks = [asyncio.ensure_future(each) for each in asking]
+        # Comes after the first step of each.
+        loop.call_soon(self._let_go)
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        for each in found:
+            if isinstance(each, BaseException):
+                raise each
+        return found
 
     async def settle(self) -> None:
         """Makes the writes that wait."""
-        if self._later:
+        if self._waiting:
             with translated():
-                await self._in_thread(self._run_later)
+                await self.run(lambda _: None)
 
     async def commit(self) -> None:
         """Makes the writes that wait, and commits; may be called again when the outcome is not known.
@@ -106,32 +146,56 @@ class Session:
         Raises:
             PyMongoError: As the driver tells it, for its labels.
         """
-        await self._in_thread(self._commit)
+        await self.run(lambda driver: driver.commit_transaction())
 
     async def abort(self) -> None:
         """Rolls back, if the transaction is still open."""
-        self._later.clear()
+        self._waiting.clear()
         if self.driver.delegate.in_transaction:
             await self.driver.abort_transaction()
 
-    async def _in_thread(self, run: Callable[[], None]) -> None:
-        """Runs what blocks. Who is cancelled waits for its end, lest it goes on in a session that is rolled back."""
-        running = asyncio.get_running_loop().run_in_executor(self._threads, run)
+    def _let_go(self) -> None:
+        self._held = False
+        if self._trip is None and self._waiting:
+            self._set_out()
+
+    def _set_out(self) -> None:
+        statements, self._waiting = self._waiting, []
+        loop = asyncio.get_running_loop()
+        self._trip = loop.run_in_executor(self._threads, _made, [each for each, _ in statements], self.driver.delegate)
+        self._trip.add_done_callback(lambda trip: self._is_back([answer for _, answer in statements], trip))
+
+    def _is_back(
+        self,
+        answers: "list[asyncio.Future[Any] | None]",
+        trip: "asyncio.Future[list[tuple[Any, BaseException | None]]]",
+    ) -> None:
+        self._trip = None
+        made = [] if trip.cancelled() else trip.result()
+        for place, answer in enumerate(answers):
+            result, error = made[min(place, len(made) - 1)] if made else (None, asyncio.CancelledError())
+            if answer is None or answer.done():
+                continue
+            if error is None:
+                answer.set_result(result)
+            elif isinstance(error, asyncio.CancelledError):
+                answer.cancel()
+            else:
+                answer.set_exception(error)
+        if self._waiting and not self._held:
+            self._set_out()
+
+
+def _made(statements: list[Callable[[Any], Any]], driver: Any) -> list[tuple[Any, BaseException | None]]:
+    """Makes statements up to the first that fails; gives what each came to."""
+    made: list[tuple[Any, BaseException | None]] = []
+    for statement in statements:
         try:
-            await asyncio.shield(running)
-        except asyncio.CancelledError:
-            # Its error, if there is one, is nobody's any more.
-            running.add_done_callback(lambda done: done.cancelled() or done.exception())
-            await asyncio.wait({running})
-            raise
-
-    def _run_later(self) -> None:
-        while self._later:
-            self._later.pop(0)()
-
-    def _commit(self) -> None:
-        self._run_later()
-        self.driver.delegate.commit_transaction()
+            made.append((statement(driver), None))
+        except Exception as error:  # noqa: BLE001  It belongs to who asked.
+            made.append((None, error))
+            break
+    return made
 
 
 class Mongo:
@@ -220,8 +284,10 @@ class Collection:
         sort: Sort | None = None,
         session: Session | None = None,
     ) -> Document | None:
-        with translated():
-            return await self._collection.find_one(filter, projection, sort=sort, session=await _settled(session))
+        found: Document | None = await self._do(
+            lambda collection, driver: collection.find_one(filter, projection, sort=sort, session=driver), session
+        )
+        return found
 
     async def find(
         self,
@@ -232,9 +298,13 @@ class Collection:
         limit: int = 0,
         session: Session | None = None,
     ) -> list[Document]:
-        with translated():
-            cursor = self._collection.find(filter, projection, sort=sort, limit=limit, session=await _settled(session))
-            return await cursor.to_list(None)
+        found: list[Document] = await self._do(
+            lambda collection, driver: collection.find(
+                filter, projection, sort=sort, limit=limit, session=driver
+            ).to_list(None),
+            session,
+        )
+        return found
 
     async def find_with_now(self, filter: Filter, *, session: Session | None = None) -> list[Document]:
         """Like find; each document also holds the database's time, in `now`."""
@@ -364,10 +434,11 @@ class Collection:
         session: Session | None = None,
     ) -> AsyncIterator[Document]:
         """Like find, for more documents than memory should hold."""
+        if session is not None:
+            await session.settle()
+        driver = session.driver if session else None
         with translated():
-            async for document in self._collection.find(
-                filter, projection, sort=sort, session=await _settled(session), batch_size=1000
-            ):
+            async for document in self._collection.find(filter, projection, sort=sort, session=driver, batch_size=1000):
                 yield document
 
     async def inserts(self) -> AsyncIterator[Document | None]:
@@ -387,12 +458,15 @@ class Collection:
     async def aggregate(
         self, pipeline: Sequence[Mapping[str, Any]], *, session: Session | None = None
     ) -> list[Document]:
-        with translated():
-            return await self._collection.aggregate(list(pipeline), session=await _settled(session)).to_list(None)
+        found: list[Document] = await self._do(
+            lambda collection, driver: collection.aggregate(list(pipeline), session=driver).to_list(None), session
+        )
+        return found
 
     async def count(self, filter: Filter, *, session: Session | None = None) -> int:
-        with translated():
-            return await self._collection.count_documents(filter, session=await _settled(session))
+        return int(
+            await self._do(lambda collection, driver: collection.count_documents(filter, session=driver), session)
+        )
 
     async def insert(self, document: Document, *, session: Session | None = None) -> None:
         await self.insert_many([document], session=session)
@@ -402,28 +476,26 @@ class Collection:
         statement that is answered."""
         if not documents:
             return
-        if session is not None:
-            session.later(lambda: self._collection.delegate.insert_many(documents, session=session.driver.delegate))
-            return
-        with translated():
-            await self._collection.insert_many(documents)
+        await self._do_later(lambda collection, driver: collection.insert_many(documents, session=driver), session)
 
     async def update(self, filter: Filter, update: Update, *, session: Session | None = None) -> bool:
         """Updates one document; tells whether there was one."""
-        with translated():
-            return (
-                await self._collection.update_one(filter, update, session=await _settled(session))
-            ).matched_count > 0
+        result = await self._do(
+            lambda collection, driver: collection.update_one(filter, update, session=driver), session
+        )
+        return bool(result.matched_count)
 
     async def update_and_get(
         self, filter: Filter, update: Sequence[Mapping[str, Any]], *, session: Session | None = None
     ) -> Document | None:
         """Updates one document by the stages of a pipeline, which know $$NOW; returns what it is then, None without."""
-        with translated():
-            found: Document | None = await self._collection.find_one_and_update(
-                filter, list(update), return_document=ReturnDocument.AFTER, session=await _settled(session)
-            )
-            return found
+        found: Document | None = await self._do(
+            lambda collection, driver: collection.find_one_and_update(
+                filter, list(update), return_document=ReturnDocument.AFTER, session=driver
+            ),
+            session,
+        )
+        return found
 
     async def update_each(
         self,
@@ -437,27 +509,37 @@ class Collection:
         if not updates:
             return
         operations = [UpdateOne(filter, update, upsert=upsert) for filter, update in updates]
-        if session is not None:
-            session.later(
-                lambda: self._collection.delegate.bulk_write(operations, ordered=False, session=session.driver.delegate)
-            )
-            return
-        with translated():
-            await self._collection.bulk_write(operations, ordered=False)
+        await self._do_later(
+            lambda collection, driver: collection.bulk_write(operations, ordered=False, session=driver), session
+        )
 
     async def delete_each(self, ids: Sequence[str], *, session: Session | None = None) -> int:
         """Deletes documents by _id in one message; tells how many there were."""
         if not ids:
             return 0
-        with translated():
-            result = await self._collection.bulk_write(
-                [DeleteOne({"_id": id}) for id in ids], ordered=False, session=await _settled(session)
-            )
-            return result.deleted_count
+        operations = [DeleteOne({"_id": id}) for id in ids]
+        result = await self._do(
+            lambda collection, driver: collection.bulk_write(operations, ordered=False, session=driver), session
+        )
+        return int(result.deleted_count)
 
     async def delete_many(self, filter: Filter, *, session: Session | None = None) -> int:
+        result = await self._do(lambda collection, driver: collection.delete_many(filter, session=driver), session)
+        return int(result.deleted_count)
+
+    async def _do(self, statement: Statement, session: Session | None) -> Any:
+        """Makes a statement: in the transaction of a session, else by motor."""
         with translated():
-            return (await self._collection.delete_many(filter, session=await _settled(session))).deleted_count
+            if session is None:
+                return await statement(self._collection, None)
+            return await session.run(lambda driver: statement(self._collection.delegate, driver))
+
+    async def _do_later(self, statement: Statement, session: Session | None) -> None:
+        """Makes a write; in a transaction it waits for the next statement that is answered."""
+        if session is None:
+            await self._do(statement, None)
+        else:
+            session.later(lambda driver: statement(self._collection.delegate, driver))
 
 
 class _Depths:
@@ -477,13 +559,6 @@ class _Depths:
         self._known.move_to_end(asked)
         if len(self._known) > _DEPTHS:
             self._known.popitem(last=False)
-
-
-async def _settled(session: Session | None) -> AsyncIOMotorClientSession | None:
-    if session is None:
-        return None
-    await session.settle()
-    return session.driver
 
 
 @contextmanager

@@ -65,9 +65,20 @@ class RecentFeedback:
         self._written: set[str] = set()
         """Patterns written to since the transaction began that looks now: what it reads of them may be old."""
 
-    def begin(self) -> None:
-        """Tells that a transaction begins in which `newest` will be asked."""
+    async def begin(self, session: Session) -> None:
+        """Begins a transaction in which `newest` will be asked, with what others committed until then."""
         self._written.clear()
+        for writer, revision in (await self._writers.revisions(session)).items():
+            known = self._revisions.get(writer, 0)
+            if revision <= known:
+                continue
+            if self._windows:
+                commits = await self._journal.of_writer(writer, known, revision, "feedback", session=session)
+                for id in await folded_since(self._mongo, writer, known, session):
+                    self._windows.pop(id, None)
+                for commit in commits:
+                    self._follow(commit["feedback"], writer, commit["revision"])
+            self._revisions[writer] = max(revision, self._revisions.get(writer, 0))
 
     def committed(
         self, changes: Sequence[tuple[StoredFeedback | None, StoredFeedback]], writer: int, revision: int
@@ -101,7 +112,6 @@ class RecentFeedback:
             touched: For each pattern how much a batch brought of it.
             session: The transaction.
         """
-        await self._catch_up(session)
         found: dict[str, list[Evidence]] = {}
         for id, number in wanted.items():
             window = self._windows.get(id)
@@ -122,20 +132,6 @@ class RecentFeedback:
         while len(self._windows) > _PATTERNS:
             self._windows.popitem(last=False)
         return found
-
-    async def _catch_up(self, session: Session) -> None:
-        """Brings the windows up to what others committed."""
-        for writer, revision in (await self._writers.revisions(session)).items():
-            known = self._revisions.get(writer, 0)
-            if revision <= known:
-                continue
-            if self._windows:
-                commits = await self._journal.of_writer(writer, known, revision, "feedback", session=session)
-                for id in await folded_since(self._mongo, writer, known, session):
-                    self._windows.pop(id, None)
-                for commit in commits:
-                    self._follow(commit["feedback"], writer, commit["revision"])
-            self._revisions[writer] = max(revision, self._revisions.get(writer, 0))
 
     def _follow(self, told: Document, writer: int, revision: int) -> None:
         for each in told["added"]:

@@ -97,8 +97,11 @@ class Trigger:
         return judged
 
     async def _judge_all(self, marks: Sequence[Mark], policies: dict[str, ReviewPolicy], session: Session) -> None:
-        self._recent.begin()
-        cleared = await self._marks.clear(marks, session)
+        cleared, _, reviews = await session.together(
+            self._marks.clear(marks, session),
+            self._recent.begin(session),
+            self._reviews.newest_of_patterns([mark.pattern_id for mark in marks], session),
+        )
         if cleared == 0:
             return
         if cleared < len(marks):
@@ -109,7 +112,6 @@ class Trigger:
         wanted = {mark.pattern_id: policies[mark.project].window_size + touched[mark.pattern_id] for mark in marks}
         newest = await self._recent.newest(wanted, touched, session)
         enough = [mark for mark in marks if len(newest[mark.pattern_id]) >= policies[mark.project].minimum_sample]
-        reviews = await self._reviews.newest_of_patterns([mark.pattern_id for mark in enough], session)
         events: defaultdict[str, list[NewEvent]] = defaultdict(list)
         for mark in enough:
             review = reviews.get(mark.pattern_id)

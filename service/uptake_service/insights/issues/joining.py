@@ -1,7 +1,7 @@
 """Between runs new negative feedback joins the nearest issue as it arrives, in the intake's own transaction."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from uptake_service.feedback.model import StoredFeedback, complains, complaint
 from uptake_service.feedback.store import FeedbackStore
@@ -27,9 +27,14 @@ class Joining:
         self._feedback = feedback
         self._embedder = embedder
 
+    async def generations(self, projects: Sequence[str], session: Session) -> dict[str, Generation]:
+        """The generation in force of each project, as the transaction sees it."""
+        return await self._issues.generations(projects, session)
+
     async def write(
         self,
         changes: Sequence[tuple[StoredFeedback | None, StoredFeedback]],
+        generations: Mapping[str, Generation],
         writer: int,
         revision: int,
         session: Session,
@@ -38,6 +43,7 @@ class Joining:
 
         Args:
             changes: Feedback before (None for new) and after.
+            generations: The generation in force of each of their projects, as the transaction sees it.
             writer: Whose counts change: a writer slot, or RUN.
             revision: The slot's revision of the transaction.
             session: The transaction.
@@ -46,9 +52,6 @@ class Joining:
         coming = [after for before, after in changes if _comes(before, after)]
         if not leaving and not coming:
             return
-        generations = await self._issues.generations(
-            sorted({feedback.project for feedback in (*leaving, *coming)}), session
-        )
         deltas = DayDeltas()
         written: dict[str, Member] = {}
         stored = await self._members.of_feedback([feedback.id for feedback in leaving], session)
@@ -61,7 +64,8 @@ class Joining:
             base = old or _member(generation, feedback, "", writer, revision)
             gone = base.model_copy(update={"active": False, "live": True, "writer": writer, "revision": revision})
             written[gone.document_id] = gone
-        for project, generation in generations.items():
+        for project in sorted({feedback.project for feedback in (*leaving, *coming)}):
+            generation = generations[project]
             own = [feedback for feedback in coming if feedback.project == project]
             for feedback, issue_id in zip(own, await self._labels(generation, own, session), strict=True):
                 member = _member(generation, feedback, issue_id, writer, revision)
