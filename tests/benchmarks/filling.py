@@ -67,7 +67,8 @@ async def fill(uri: str, count: int, *, days: int = 30, seed: int = 0) -> None:
             draft = to_draft(Checks(), "default", message, now, timedelta(0))
             assert draft is not None
             drafts.append(draft)
-        assigned = await patterns.assign([Text("default", draft.text, draft.interaction.id) for draft in drafts])
+        texts = [Text("default", draft.text, draft.interaction.id) for draft in drafts]
+        assigned = await patterns.assign(texts, await patterns.vectors([text.text for text in texts]))
         for draft, assignment in zip(drafts, assigned, strict=True):
             plan.collect(draft, new_id(), assignment)
         await mongo.collection("feedback").insert_many([to_document(feedback) for feedback in plan.added])

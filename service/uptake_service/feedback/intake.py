@@ -11,13 +11,14 @@ import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import numpy as np
 from opentelemetry.trace import Span
 
 from uptake_service.audit.changes import changes
 from uptake_service.audit.log import AuditLog
-from uptake_service.auth.caller import Caller, caller
+from uptake_service.auth.caller import caller
 from uptake_service.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -29,7 +30,7 @@ from uptake_service.errors import (
 from uptake_service.feedback.folding import Folding
 from uptake_service.feedback.model import Feedback, Sentiment, StoredFeedback
 from uptake_service.feedback.plan import Amend, Change, Collect, Erase, Plan, Retract, is_vote
-from uptake_service.feedback.redaction import characters, redacted_change
+from uptake_service.feedback.preparing import Item, Preparing
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.ids import new_id
 from uptake_service.insights.issues.joining import Joining
@@ -59,35 +60,8 @@ _DUPLICATE_TRIES = 4
 _STREAMED_BATCHES = 2
 """How many batches of what comes by streams may wait: more would make nothing faster, and calls wait behind it."""
 
-_INLINE_CHARACTERS = 20_000
-"""As many are looked through for what is redacted in a few milliseconds."""
-
 _TRIGGER_RUNS = 2
 """How many batches may be in the trigger while the next one commits."""
-
-
-@dataclass(eq=False)
-class _Item:
-    """One change that waits for its commit, with those who sent the same once more."""
-
-    change: Change
-    key: RequestKey | None
-    deadline: float | None
-    done: "asyncio.Future[Feedback]"
-    caller: Caller
-    span: Span | None
-    streamed: bool = False
-    repeats: "list[_Item]" = field(default_factory=list)
-
-    def answer(self, result: Feedback | Exception) -> None:
-        """Answers its caller, if the caller is still there, and everyone who sent the same."""
-        for item in (self, *self.repeats):
-            if item.done.done():
-                continue
-            if isinstance(result, Exception):
-                item.done.set_exception(result)
-            else:
-                item.done.set_result(result)
 
 
 @dataclass
@@ -149,7 +123,9 @@ class Intake:
         self._queue_size = queue_size
         self._batch_size = batch_size
         self._heartbeat_seconds = heartbeat_seconds
-        self._queue: deque[_Item] = deque()
+        self._queue: deque[Item] = deque()
+        self._preparing = Preparing(patterns, projects)
+        self._committing = False
         self._streamed = 0
         self._room_for_streamed = asyncio.Semaphore(batch_size * _STREAMED_BATCHES)
         self._arrived = asyncio.Event()
@@ -170,6 +146,7 @@ class Intake:
             await self._running
         while self._finishing:
             await asyncio.wait(set(self._finishing))
+        await self._preparing.stop()
         # What is left in the journal counts there too.
         with contextlib.suppress(DomainError, WriteRefused):
             await self._folding.run()
@@ -205,7 +182,7 @@ class Intake:
         self.ensure_room(len(changes))
         loop = asyncio.get_running_loop()
         by, span = caller(), self._tracing.current()
-        items = [_Item(change, key, deadline, loop.create_future(), by, span) for change, key in changes]
+        items = [Item(change, key, deadline, loop.create_future(), by, span) for change, key in changes]
         self._admit(items)
         return [item.done for item in items]
 
@@ -233,14 +210,14 @@ class Intake:
         await self._room_for_streamed.acquire()
         done: asyncio.Future[Feedback] = asyncio.get_running_loop().create_future()
         try:
-            self._admit([_Item(change, key, deadline, done, caller(), self._tracing.current(), streamed=True)])
+            self._admit([Item(change, key, deadline, done, caller(), self._tracing.current(), streamed=True)])
         except DomainError:
             self._room_for_streamed.release()
             raise
         self._streamed += 1
         return done
 
-    def _admit(self, items: list[_Item]) -> None:
+    def _admit(self, items: list[Item]) -> None:
         if self._stopping:
             raise DomainError(
                 Reason.ERROR_REASON_SHUTTING_DOWN,
@@ -248,6 +225,7 @@ class Intake:
                 retry_after_seconds=0.1,
             )
         self._queue.extend(items)
+        self._preparing.add(items, ahead=self._committing)
         self._arrived.set()
 
     async def _run(self) -> None:
@@ -265,7 +243,9 @@ class Intake:
                     continue
             if last > 1 and len(self._queue) < last // 2 and not self._stopping:
                 await asyncio.sleep(_LINGER_SECONDS)
+            self._committing = True
             last = await self._process(self._take())
+            self._committing = False
 
     async def _heartbeat(self) -> None:
         if not self._slot_certain:
@@ -277,10 +257,10 @@ class Intake:
         except (DatabaseUnavailable, WriteRefused):
             _log.warning("writer slot %d could not be renewed", self._slot.number)
 
-    def _take(self) -> list[_Item]:
+    def _take(self) -> list[Item]:
         """The next batch; calls that were cancelled or whose time is over are left out."""
         now = asyncio.get_running_loop().time()
-        batch: list[_Item] = []
+        batch: list[Item] = []
         while self._queue and len(batch) < self._batch_size:
             item = self._queue.popleft()
             if item.streamed:
@@ -296,7 +276,7 @@ class Intake:
             batch.append(item)
         return batch
 
-    async def _process(self, batch: list[_Item]) -> int:
+    async def _process(self, batch: list[Item]) -> int:
         """Commits a batch and hands it to the trigger; whatever happens, every caller gets an answer.
 
         Returns how many there were.
@@ -310,7 +290,7 @@ class Intake:
                 item.answer(error)
         return len(batch)
 
-    async def _settle(self, items: list[_Item]) -> None:
+    async def _settle(self, items: list[Item]) -> None:
         if not items:
             return
         started = time.perf_counter()
@@ -341,7 +321,7 @@ class Intake:
         self._finishing.add(finishing)
         finishing.add_done_callback(self._finishing.discard)
 
-    async def _finish(self, items: list[_Item], outcome: _Outcome, commit: Span | None) -> None:
+    async def _finish(self, items: list[Item], outcome: _Outcome, commit: Span | None) -> None:
         """Runs the trigger, then answers. What fails in the trigger stays marked and is run again later."""
         try:
             with self._metrics.trigger_seconds.time(), self._tracing.after(commit, "trigger"):
@@ -353,10 +333,10 @@ class Intake:
             for item, result in zip(items, outcome.results, strict=True):
                 item.answer(result)
 
-    async def _commit(self, items: list[_Item]) -> _Outcome:
+    async def _commit(self, items: list[Item]) -> _Outcome:
         await self._hold_slot()
         projects = {id: await self._projects.recent(id) for id in {item.change.project for item in items}}
-        await self._redact(items, projects)
+        await self._preparing.finish(items)
         assignments = await self._assign(items)
         for tries_left in reversed(range(_DUPLICATE_TRIES)):
             attempt = _Attempt(self, items, assignments, projects)
@@ -391,20 +371,13 @@ class Intake:
             await self._patterns.reread(self._slot.number)
             self._slot_certain = True
 
-    async def _redact(self, items: list[_Item], projects: dict[str, Project]) -> None:
-        def redact() -> None:
-            for item in items:
-                item.change = redacted_change(item.change, projects[item.change.project].settings.redaction)
-
-        if sum(characters(item.change) for item in items) <= _INLINE_CHARACTERS:
-            redact()
-        else:
-            await asyncio.to_thread(redact)
-
-    async def _assign(self, items: list[_Item]) -> dict[_Item, Assignment]:
+    async def _assign(self, items: list[Item]) -> dict[Item, Assignment]:
         drafts = [(item, item.change.draft) for item in items if isinstance(item.change, Collect)]
+        if not drafts:
+            return {}
         texts = [Text(draft.project, draft.text, draft.interaction.id) for _, draft in drafts]
-        assignments = await self._patterns.assign(texts)
+        vectors = np.stack([item.vector for item, _ in drafts if item.vector is not None])
+        assignments = await self._patterns.assign(texts, vectors)
         return {item: assignment for (item, _), assignment in zip(drafts, assignments, strict=True)}
 
 
@@ -414,8 +387,8 @@ class _Attempt:
     def __init__(
         self,
         intake: Intake,
-        items: list[_Item],
-        assignments: dict[_Item, Assignment],
+        items: list[Item],
+        assignments: dict[Item, Assignment],
         projects: dict[str, Project],
     ) -> None:
         self._intake = intake
@@ -524,7 +497,7 @@ class _Attempt:
             )
         )
 
-    def _apply(self, plan: Plan, item: _Item) -> Feedback | DomainError:
+    def _apply(self, plan: Plan, item: Item) -> Feedback | DomainError:
         try:
             match item.change:
                 case Collect(draft):
@@ -539,10 +512,10 @@ class _Attempt:
             return error
 
 
-def _join_repeats(batch: list[_Item]) -> list[_Item]:
+def _join_repeats(batch: list[Item]) -> list[Item]:
     """Leaves one item of those that are the same call again; they share its answer."""
-    first: dict[RequestKey, _Item] = {}
-    kept: list[_Item] = []
+    first: dict[RequestKey, Item] = {}
+    kept: list[Item] = []
     for item in batch:
         leader = first.setdefault(item.key, item) if item.key else item
         if leader is item:
@@ -552,7 +525,7 @@ def _join_repeats(batch: list[_Item]) -> list[_Item]:
     return kept
 
 
-def _spans(items: list[_Item]) -> Iterator[Span]:
+def _spans(items: list[Item]) -> Iterator[Span]:
     for item in items:
         for one in (item, *item.repeats):
             if one.span is not None:

@@ -25,8 +25,10 @@ _KEY = re.compile(
     r"|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
     re.DOTALL,
 )
-_MARKS = ("PRIVATE KEY-----", "AKIA", "ASIA", "AIza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-")
-_MARKS += ("npm_", "hf_", "pypi-", "sk-", "sk_", "rk-", "rk_", "pk-", "pk_", "xox", "eyJ")
+_MARKS = (
+    *("PRIVATE KEY-----", "AKIA", "ASIA", "AIza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"),
+    *("npm_", "hf_", "pypi-", "sk-", "sk_", "rk-", "rk_", "pk-", "pk_", "xox", "eyJ"),
+)
 """One of these is in whatever _KEY matches; to look for them takes a tenth of its time."""
 _OWN_KEY = re.compile(r"\b[0-9a-f]{16}\.[\w-]{43}(?![\w-])")
 _CARD = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.]\d)")

@@ -150,12 +150,18 @@ class Patterns:
     def no_change(self, project: str) -> ShareChange:
         return ShareChange(project, np.zeros(self._embedder.dimension, dtype=np.int32))
 
-    async def assign(self, texts: Sequence[Text]) -> list[Assignment]:
+    async def vectors(self, texts: Sequence[str]) -> NDArray[np.int8]:
+        """The vectors of texts, shape (len(texts), dimension), as `assign` takes them."""
+        if len(texts) <= _INLINE_TEXTS and sum(map(len, texts)) <= _INLINE_CHARACTERS:
+            return quantise(self._embedder.embed(texts))
+        return await asyncio.to_thread(lambda: quantise(self._embedder.embed(texts)))
+
+    async def assign(self, texts: Sequence[Text], vectors: NDArray[np.int8]) -> list[Assignment]:
         """Finds or names the pattern of each text, in order; earlier ones can start what later ones join."""
         async with self._lock:
-            if len(texts) <= _INLINE_TEXTS and sum(len(text.text) for text in texts) <= _INLINE_CHARACTERS:
-                return self._assign(texts)
-            return await asyncio.to_thread(self._assign, texts)
+            if len(texts) <= _INLINE_TEXTS:
+                return self._assign(texts, vectors)
+            return await asyncio.to_thread(self._assign, texts, vectors)
 
     async def nearest(self, project: str, text: str, limit: int) -> tuple[bytes, list[str]]:
         """The vector of a text and the ids of the patterns most like it, best first."""
@@ -354,8 +360,7 @@ class Patterns:
         )
         self._index(project).put(pattern_id, vector_sum, sum(share.total for share in shares))
 
-    def _assign(self, texts: Sequence[Text]) -> list[Assignment]:
-        vectors = quantise(self._embedder.embed([text.text for text in texts]))
+    def _assign(self, texts: Sequence[Text], vectors: NDArray[np.int8]) -> list[Assignment]:
         new_ids = [pattern_id_of(text) for text in texts]
         rows_of: defaultdict[str, list[int]] = defaultdict(list)
         for row, text in enumerate(texts):

@@ -52,7 +52,9 @@ class Joining:
         coming = [after for before, after in changes if _comes(before, after)]
         if not leaving and not coming:
             return
+        new = {after.id for before, after in changes if before is None}
         deltas = DayDeltas()
+        added: list[Member] = []
         written: dict[str, Member] = {}
         stored = await self._members.of_feedback([feedback.id for feedback in leaving], session)
         for feedback in leaving:
@@ -70,9 +72,12 @@ class Joining:
             for feedback, issue_id in zip(own, await self._labels(generation, own, session), strict=True):
                 member = _member(generation, feedback, issue_id, writer, revision)
                 deltas.count(member, +1)
-                written[member.document_id] = member
+                if feedback.id in new:
+                    added.append(member)
+                else:
+                    written[member.document_id] = member
             await self._issues.hide(project, [f.id for f in leaving if f.project == project], session)
-        await self._members.write(list(written.values()), deltas, writer, session)
+        await self._members.write(list(written.values()), deltas, writer, session, added=added)
 
     async def drain(self, project: str) -> int:
         """Moves what was written under older generations after their successor looked; tells how much that was."""

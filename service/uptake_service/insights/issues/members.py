@@ -79,8 +79,19 @@ class IssueMembers:
                 found[document["feedback_id"]].append(_member(document))
         return found
 
-    async def write(self, members: Sequence[Member], deltas: DayDeltas, writer: int, session: Session) -> None:
-        """Writes members over what is there, and changes this writer's counts."""
+    async def write(
+        self,
+        members: Sequence[Member],
+        deltas: DayDeltas,
+        writer: int,
+        session: Session,
+        *,
+        added: Sequence[Member] = (),
+    ) -> None:
+        """Writes members over what is there, adds those of feedback that is new, and changes this writer's counts."""
+        await self._members.insert_many(
+            [{"_id": member.document_id} | member.model_dump() for member in added], session=session
+        )
         await self._members.update_each(
             [({"_id": member.document_id}, {"$set": member.model_dump()}) for member in members],
             upsert=True,
