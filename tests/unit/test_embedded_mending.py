@@ -15,9 +15,9 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 transactions = pytest.importorskip("secantus.transactions", reason="the extra `embedded` is not installed")
 driver = pytest.importorskip("wiredtiger.packing", reason="the extra `embedded` is not installed")
-from secantus import sortkey, storage  # noqa: E402
+from secantus import query, sortkey, storage  # noqa: E402
 from uptake_service.mongo.embedded_keys import encode_at_once, pack_at_once  # noqa: E402
-from uptake_service.mongo.embedded_mending import let_statements_run  # noqa: E402
+from uptake_service.mongo.embedded_mending import let_statements_run, look_up_texts  # noqa: E402
 
 
 class Registry(transactions.TransactionRegistry):  # type: ignore[name-defined, misc]
@@ -32,6 +32,9 @@ pack_at_once(mended)
 quick = SimpleNamespace(**vars(storage))
 quick_encoding = SimpleNamespace(**vars(sortkey))
 encode_at_once(quick, quick_encoding)
+
+quick_conditions = SimpleNamespace(**vars(query))
+look_up_texts(quick_conditions)
 
 
 def test_a_statement_does_not_wait_for_one_of_another_transaction() -> None:
@@ -142,6 +145,20 @@ def test_ranks_and_inverted_bytes_are_those_of_the_database(value: Any) -> None:
     assert quick_encoding._rank(value) == sortkey._rank(value)
     key = sortkey.encode_value(value)
     assert quick_encoding.invert_bytes(key) == sortkey.invert_bytes(key)
+
+
+@given(
+    st.lists(st.one_of(VALUES, st.sampled_from("ab")), max_size=2), st.lists(st.sampled_from("abc")), st.lists(VALUES)
+)
+def test_lists_of_texts_are_compared_as_the_database_does(
+    values: list[Any], texts: list[str], others: list[Any]
+) -> None:
+    for condition in (texts, others, [*texts, *others]):
+        for operator in ("$in", "$nin"):
+            expected = query._op_matches(values, operator, condition)
+            assert quick_conditions._op_matches(values, operator, condition) is expected
+    with pytest.raises(query.QueryError):
+        quick_conditions._op_matches(["a"], "$in", "a")
 
 
 async def test_only_what_is_watched_is_in_the_oplog(mongodb_uri: str) -> None:

@@ -243,6 +243,13 @@ class Mongo:
         with translated():
             await self.database.command("ping")
 
+    async def now(self) -> datetime:
+        """The time by the database's clock."""
+        with translated():
+            answer = await self.database.command("hello", codec_options=self.database.codec_options)
+        time: datetime = answer["localTime"]
+        return time
+
     async def start_session(self) -> Session:
         with translated():
             return Session(await self.client.start_session(), self._threads)
@@ -321,7 +328,6 @@ class Collection:
         near: datetime,
         width: timedelta | None = None,
         projection: Filter | None = None,
-        with_now: bool = False,
         limit: int,
         session: Session | None = None,
     ) -> list[Document]:
@@ -340,7 +346,6 @@ class Collection:
             near: Where the newest documents are expected: the time from which windows are counted without `most`.
             width: How wide the first window is; None goes as far back as was enough the last time.
             projection: What to leave out.
-            with_now: Whether each document is also to hold the database's time, in `now`.
             limit: How many at most.
             session: The transaction to read in.
         """
@@ -360,8 +365,6 @@ class Collection:
             pipeline += [{"$sort": {time_field: -1, "_id": -1}}, {"$limit": limit - len(found)}]
             if projection:
                 pipeline.append({"$project": projection})
-            if with_now:
-                pipeline.append({"$addFields": {"now": "$$NOW"}})
             found += await self.aggregate(pipeline, session=session)
             if older == first:
                 break

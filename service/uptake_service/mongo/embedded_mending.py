@@ -24,13 +24,14 @@ def mend() -> None:
     """Mends the server of this process, before it is made."""
     # Imported here, for this file is read where SecantusDB is not installed too.
     import wiredtiger.swig_wiredtiger as driver  # type: ignore[import-untyped, import-not-found, unused-ignore]
-    from secantus import sortkey, storage, transactions  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    from secantus import query, sortkey, storage, transactions  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     let_statements_run(transactions.TransactionRegistry)
     pack_at_once(driver)
     encode_at_once(storage, sortkey)
     remember_indexes(storage.Storage, storage._IDX_TABLE)
     log_only(storage.Storage, WATCHED)
+    look_up_texts(query)
 
 
 def let_statements_run(registry: Any) -> None:
@@ -146,3 +147,31 @@ def log_only(storage: Any, collections: Collection[str]) -> None:
 
     storage._insert_chunk = insert
     storage._emit_oplog = emit_watched
+
+
+def look_up_texts(query: Any) -> None:
+    """Compares a text with a list of texts ($in) by looking it up, not with each, and without checking the list anew.
+
+    What an index finds is compared again with the whole condition, so that to find 50 ids was 2,500 comparisons.
+
+    Args:
+        query: The module of the conditions.
+    """
+    compare = query._op_matches
+    remembered = threading.local()
+
+    def texts_of(condition: Any) -> frozenset[str] | None:
+        if getattr(remembered, "condition", None) is not condition:
+            plain = type(condition) is list and all(type(each) is str for each in condition)
+            remembered.condition, remembered.texts = condition, frozenset(condition) if plain else None
+        found: frozenset[str] | None = remembered.texts
+        return found
+
+    def matches(values: list[Any], operator: str, condition: Any, collation: Any = None, **options: Any) -> bool:
+        if operator == "$in" and collation is None and len(values) == 1 and type(values[0]) is str:
+            texts = texts_of(condition)
+            if texts is not None:
+                return values[0] in texts
+        return bool(compare(values, operator, condition, collation, **options))
+
+    query._op_matches = matches

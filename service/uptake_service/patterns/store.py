@@ -180,8 +180,7 @@ class Patterns:
         wanted = list(set(ids))
         if not wanted:
             return {}
-        documents = await self._patterns.find({"_id": {"$in": wanted}})
-        await self.refresh()
+        documents, _ = await asyncio.gather(self._patterns.find({"_id": {"$in": wanted}}), self.refresh())
         return {
             document["_id"]: Pattern(
                 id=document["_id"],

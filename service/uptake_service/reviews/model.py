@@ -1,5 +1,6 @@
 """Reviews as the service knows them."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -44,7 +45,8 @@ class ReviewOrder(StrEnum):
     MOST_URGENT = "MOST_URGENT"
 
 
-class RelatedFeedback(Model):
+@dataclass(frozen=True, slots=True)
+class RelatedFeedback:
     """A piece of feedback that the trigger examined."""
 
     feedback_id: str
