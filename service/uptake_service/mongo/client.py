@@ -111,8 +111,7 @@ class Session:
         """
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((statement, answer))
-        if self._trip is None and not self._held:
-            self._set_out()
+        self._go_on()
         try:
             return await answer
         except asyncio.CancelledError:
@@ -156,7 +155,11 @@ class Session:
 
     def _let_go(self) -> None:
         self._held = False
-        if self._trip is None and self._waiting:
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Makes what waits, if an answer is waited for: the error of a write must have somebody to come to."""
+        if self._trip is None and not self._held and any(answer is not None for _, answer in self._waiting):
             self._set_out()
 
     def _set_out(self) -> None:
@@ -182,8 +185,7 @@ class Session:
                 answer.cancel()
             else:
                 answer.set_exception(error)
-        if self._waiting and not self._held:
-            self._set_out()
+        self._go_on()
 
 
 def _made(statements: list[Callable[[Any], Any]], driver: Any) -> list[tuple[Any, BaseException | None]]:

@@ -1,0 +1,101 @@
+"""Sessions: statements that wait together are made in order, in one trip, and errors come to who waits."""
+
+import asyncio
+import threading
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from uptake_service.errors import DuplicateKey
+from uptake_service.mongo.client import Collection, Mongo, Session
+from uptake_service.mongo.transactions import transaction
+
+
+@pytest.fixture
+async def mongo(mongodb_uri: str) -> AsyncIterator[Mongo]:
+    mongo = Mongo.connect(mongodb_uri, f"sessions_{uuid.uuid4().hex[:8]}", 20.0)
+    await mongo.collection("things").insert({"_id": "there"})
+    yield mongo
+    await mongo.client.drop_database(mongo.database.name)
+    mongo.close()
+
+
+@pytest.fixture
+def things(mongo: Mongo) -> Collection:
+    return mongo.collection("things")
+
+
+async def test_what_is_asked_for_together_goes_in_one_trip_in_its_order(mongo: Mongo, things: Collection) -> None:
+    trips = 0
+
+    async def body(session: Session) -> list[Any]:
+        nonlocal trips
+        submit = session._threads.submit
+
+        def count(*arguments: Any) -> Any:
+            nonlocal trips
+            trips += 1
+            return submit(*arguments)
+
+        session._threads.submit = count  # type: ignore[method-assign]
+        try:
+            await things.insert({"_id": "new"}, session=session)
+            return await session.together(
+                things.count({}, session=session),
+                things.delete_each(["there"], session=session),
+                things.find({}, session=session),
+            )
+        finally:
+            session._threads.submit = submit  # type: ignore[method-assign]
+
+    assert await transaction(mongo, body) == [2, 1, [{"_id": "new"}]]
+    assert trips == 1
+    assert await things.find({}) == [{"_id": "new"}]
+
+
+async def test_the_error_of_a_write_comes_to_all_that_are_asked_for_after_it(mongo: Mongo, things: Collection) -> None:
+    outcomes: list[BaseException | Any] = []
+
+    async def body(session: Session) -> None:
+        await things.insert({"_id": "there"}, session=session)
+        asked = (things.count({}, session=session), things.get({"_id": "there"}, session=session))
+        outcomes.extend(await session.together(*(asyncio.gather(each, return_exceptions=True) for each in asked)))
+        raise outcomes[0][0]
+
+    with pytest.raises(DuplicateKey):
+        await transaction(mongo, body)
+    assert [type(outcome[0]) for outcome in outcomes] == [DuplicateKey, DuplicateKey]
+
+
+async def test_a_write_that_nobody_asks_after_fails_the_commit(mongo: Mongo, things: Collection) -> None:
+    async def body(session: Session) -> None:
+        await things.count({}, session=session)
+        await things.insert({"_id": "there"}, session=session)
+
+    with pytest.raises(DuplicateKey):
+        await transaction(mongo, body)
+
+
+async def test_who_is_cancelled_leaves_nothing_behind(mongo: Mongo, things: Collection) -> None:
+    under_way, end = threading.Event(), threading.Event()
+
+    async def body(session: Session) -> None:
+        def wait(_: object) -> None:
+            under_way.set()
+            end.wait(20)
+
+        slow = asyncio.create_task(session.run(wait))
+        await things.insert({"_id": "never"}, session=session)
+        await asyncio.gather(slow, things.count({}, session=session))
+
+    running = asyncio.create_task(transaction(mongo, body))
+    while not under_way.is_set():  # noqa: ASYNC110  It is set in a thread.
+        await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.sleep(0.05)
+    assert not running.done(), "it left a statement under way in its session"
+    end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await things.find({}) == [{"_id": "there"}]
