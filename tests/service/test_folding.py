@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from uptake import thumbs_down, thumbs_up
 from uptake_service.check import check
-from uptake_service.clock import Clock
+from uptake_service.clock import DAY, HOUR, Clock, hour_of
 from uptake_service.errors import DatabaseUnavailable
+from uptake_service.insights.rollups import RollupStore
+from uptake_service.insights.totals import PatternTotals
 from uptake_service.mongo import transactions
 from uptake_service.mongo.journal import Journal
 
@@ -63,6 +65,36 @@ async def test_two_replicas_count_the_same_before_and_after_folding(start_servic
             assert await _in_journal(services[0]) == 0
             assert [await _numbers(service) for service in services] == before
             assert await check(services[0].mongo, Clock()) == []
+
+
+async def test_remembered_counts_of_patterns_are_those_that_are_stored(service: Service) -> None:
+    rng = random.Random(5)
+    rollups = RollupStore(service.mongo)
+    totals = PatternTotals(service.mongo, rollups)
+    last = hour_of(datetime.now(UTC)) + HOUR
+    stored: list[str] = []
+    for number in range(40):
+        said = rng.choice((thumbs_up, thumbs_down))(
+            f"i{number}",
+            query=rng.choice(("Where is my parcel?", "How do I pay?", "Who are you?")),
+            occur_time=last - timedelta(minutes=rng.randrange(1, 4 * 24 * 60)),
+        )
+        stored.append((await service.client.collect(said)).id)
+        if rng.random() < 0.3:
+            await service.client.feedback.retract(rng.choice(stored))
+        if rng.random() < 0.5:
+            await service.app.folding.run()
+        # Windows that begin and end within days, as well as the one of all the time.
+        start, end = rng.choice([(last - DAY * 3, last), (last - HOUR * 30, last - HOUR * 2), (last - DAY * 5, last)])
+        found = await totals.of("default", start, end)
+        expected = await rollups.by_value("default", "pattern", start, end)
+        assert {id: _counted(counts) for id, counts in found.items() if _counted(counts)} == {
+            id: _counted(counts) for id, counts in expected.items() if _counted(counts)
+        }
+
+
+def _counted(counts: dict[str, int]) -> dict[str, int]:
+    return {name: number for name, number in counts.items() if number}
 
 
 async def test_a_fold_whose_answer_was_lost_is_not_made_twice(

@@ -1,7 +1,8 @@
-"""Counts by pattern over a window, with the sums of its whole days remembered.
+"""Counts by pattern over a window, with the sums of its days remembered.
 
-There may be thousands of patterns, each with a rollup a day, of which little changes but today's. A rollup counts how
-often it was written; as long as that of the whole project's rollups of a day stays the same, so do its patterns'.
+There may be thousands of patterns, each with a rollup a day, of which little changes but today's, and that only when
+what the journal holds is folded in. A rollup counts how often it was written; as long as that of the whole project's
+rollups of a day stays the same, so do its patterns'.
 """
 
 from collections import OrderedDict, defaultdict
@@ -11,7 +12,7 @@ from datetime import datetime
 
 from uptake_service.clock import DAY, day_of
 from uptake_service.insights.rollups import Counts, RollupStore, add
-from uptake_service.mongo.client import Mongo, Session
+from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.transactions import snapshot
 
 _PROJECTS = 20
@@ -22,18 +23,24 @@ Written = frozenset[tuple[int, int]]
 """How often each writer wrote a day's rollup of a whole project."""
 
 
-@dataclass(frozen=True)
-class _Day:
+Span = tuple[datetime, datetime]
+"""A day, or the part of a day at an end of a window."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Sum:
+    """Counts by pattern, and how often the rollups that they were read from had been written."""
+
     written: Written
     totals: Mapping[str, Counts]
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Known:
-    """What is remembered of a project: its days, and the sum of all those of one window."""
+    """What is remembered of a project: the spans of one window, and the sum of its whole days."""
 
-    days: dict[datetime, _Day]
-    sum: Mapping[str, Counts]
+    spans: Mapping[Span, _Sum]
+    whole_days: Mapping[str, Counts]
 
 
 class PatternTotals:
@@ -44,41 +51,41 @@ class PatternTotals:
 
     async def of(self, project: str, start: datetime, end: datetime) -> dict[str, Counts]:
         """The counts of each pattern from `start` to before `end`, both full hours; all is read at one moment."""
-        first = day_of(start) if day_of(start) == start else day_of(start) + DAY
-        # The last day may well be today, which changes all the time.
-        last = max(day_of(end - DAY / 24), first)
+        known = self._known.get(project) or _Known({}, {})
+        spans: dict[Span, _Sum] = {}
         async with snapshot(self._mongo) as session:
-            known = await self._whole_days(project, first, last, session)
-            totals: Totals = defaultdict(dict, {value: dict(counts) for value, counts in known.items()})
-            for some, until in ((start, min(first, end)), (last, end)):
-                if some < until:
-                    _add_all(totals, await self._rollups.stored(project, "pattern", some, until, session))
-            _add_all(totals, await self._rollups.journalled(project, "pattern", start, end, session))
+            written = await self._rollups.written(project, day_of(start), end, session)
+            for day, times in sorted(written.items()):
+                span = max(day, start), min(day + DAY, end)
+                same = known.spans.get(span)
+                if same is None or same.written != times:
+                    read: Totals = defaultdict(dict)
+                    _add_all(read, await self._rollups.stored(project, "pattern", *span, session))
+                    same = _Sum(times, read)
+                spans[span] = same
+            journalled = await self._rollups.journalled(project, "pattern", start, end, session)
+        whole_days = known.whole_days
+        if _whole(spans) != _whole(known.spans):
+            whole_days = defaultdict(dict)
+            for each in _whole(spans).values():
+                _add_all(whole_days, each.totals.items())
+        self._remember(project, _Known(spans, whole_days))
+        totals: Totals = defaultdict(dict, {value: dict(counts) for value, counts in whole_days.items()})
+        for span in spans.keys() - _whole(spans).keys():
+            _add_all(totals, spans[span].totals.items())
+        _add_all(totals, journalled)
         return totals
 
-    async def _whole_days(
-        self, project: str, first: datetime, last: datetime, session: Session
-    ) -> Mapping[str, Counts]:
-        written = await self._rollups.written(project, first, last, session)
-        known = self._known.get(project)
-        if known is not None and {day: each.written for day, each in known.days.items()} == written:
-            return known.sum
-        before = known.days if known else {}
-        days: dict[datetime, _Day] = {}
-        total: Totals = defaultdict(dict)
-        for day, times in written.items():
-            same = before.get(day)
-            if same is None or same.written != times:
-                of_day: Totals = defaultdict(dict)
-                _add_all(of_day, await self._rollups.stored(project, "pattern", day, day + DAY, session))
-                same = _Day(times, of_day)
-            days[day] = same
-            _add_all(total, same.totals.items())
-        self._known[project] = _Known(days, total)
+    def _remember(self, project: str, known: _Known) -> None:
+        self._known[project] = known
         self._known.move_to_end(project)
         if len(self._known) > _PROJECTS:
             self._known.popitem(last=False)
-        return total
+
+
+def _whole(spans: Mapping[Span, _Sum]) -> dict[Span, _Sum]:
+    """Those that are whole days; they are compared by what they are, not by what they hold."""
+    return {span: each for span, each in spans.items() if span[1] - span[0] == DAY}
 
 
 def _add_all(totals: Totals, counts: Iterable[tuple[str, Counts]]) -> None:
