@@ -3,6 +3,7 @@
 import os
 import threading
 import uuid
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from bson import Code, ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
-from motor.motor_asyncio import AsyncIOMotorClient
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 transactions = pytest.importorskip("secantus.transactions", reason="the extra `embedded` is not installed")
@@ -161,65 +162,53 @@ def test_lists_of_texts_are_compared_as_the_database_does(
         quick_conditions._op_matches(["a"], "$in", "a")
 
 
-async def test_only_what_is_watched_is_in_the_oplog(mongodb_uri: str) -> None:
-    if os.environ.get("UPTAKE_TEST_MONGODB_URI"):
-        pytest.skip("MongoDB logs everything")
+@pytest.fixture
+async def database(mongodb_uri: str) -> AsyncIterator["AsyncIOMotorDatabase[dict[str, Any]]"]:
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(mongodb_uri)
-    database = client[f"mending_{uuid.uuid4().hex[:8]}"]
-    try:
-        async with database.events.watch() as stream:
-            async with await client.start_session() as session, session.start_transaction():
-                for number in (1, 2):
-                    for name in ("things", "events"):
-                        await database[name].insert_one({"_id": number}, session=session)
-                await database.things.update_one({"_id": 1}, {"$set": {"a": 1}}, session=session)
-                await database.events.update_one({"_id": 1}, {"$set": {"a": 1}}, session=session)
-            seen = [
-                (change["operationType"], change["documentKey"]["_id"])
-                for change in [await anext(stream) for _ in range(3)]
-            ]
-        assert seen == [("insert", 1), ("insert", 2), ("update", 1)]
-        logged = client["local"]["oplog.rs"].find({"ns": {"$regex": f"^{database.name}\\."}})
-        assert {entry["ns"] async for entry in logged} == {f"{database.name}.events"}
-        assert await database.things.count_documents({}) == 2
-    finally:
-        await client.drop_database(database.name)
-        client.close()
+    name = f"mending_{uuid.uuid4().hex[:8]}"
+    yield client[name]
+    await client.drop_database(name)
+    client.close()
 
 
-async def test_a_transaction_that_is_too_large_is_refused(mongodb_uri: str) -> None:
-    if os.environ.get("UPTAKE_TEST_MONGODB_URI"):
-        pytest.skip("MongoDB has other bounds")
-    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(mongodb_uri)
-    database = client[f"mending_{uuid.uuid4().hex[:8]}"]
-    try:
-        async with await client.start_session() as session:
-            with pytest.raises(OperationFailure, match="too large"):
-                async with session.start_transaction():
-                    for number in range(10):
-                        documents = [{"_id": f"{number}/{place}", "text": "x" * 1_000_000} for place in range(10)]
-                        await database.things.insert_many(documents, session=session)
-        assert await database.things.count_documents({}) == 0
-    finally:
-        await client.drop_database(database.name)
-        client.close()
+@pytest.mark.skipif("UPTAKE_TEST_MONGODB_URI" in os.environ, reason="MongoDB logs everything")
+async def test_only_what_is_watched_is_in_the_oplog(database: "AsyncIOMotorDatabase[dict[str, Any]]") -> None:
+    async with database.events.watch() as stream:
+        async with await database.client.start_session() as session, session.start_transaction():
+            for number in (1, 2):
+                for name in ("things", "events"):
+                    await database[name].insert_one({"_id": number}, session=session)
+            await database.things.update_one({"_id": 1}, {"$set": {"a": 1}}, session=session)
+            await database.events.update_one({"_id": 1}, {"$set": {"a": 1}}, session=session)
+        changes = [await anext(stream) for _ in range(3)]
+    seen = [(change["operationType"], change["documentKey"]["_id"]) for change in changes]
+    assert seen == [("insert", 1), ("insert", 2), ("update", 1)]
+    logged = database.client["local"]["oplog.rs"].find({"ns": {"$regex": f"^{database.name}\\."}})
+    assert {entry["ns"] async for entry in logged} == {f"{database.name}.events"}
+    assert await database.things.count_documents({}) == 2
 
 
-async def test_indexes_that_change_are_read_again(mongodb_uri: str) -> None:
-    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(mongodb_uri)
-    collection = client[f"mending_{uuid.uuid4().hex[:8]}"]["things"]
-    try:
-        await collection.insert_many([{"_id": 1, "name": "a", "tags": "x"}, {"_id": 2, "name": "b", "tags": "x"}])
-        await collection.create_index([("name", 1)], unique=True, name="name")
-        await collection.create_index([("tags", 1)])
-        with pytest.raises(DuplicateKeyError):
-            await collection.insert_one({"_id": 3, "name": "a"})
-        # The first list turns an index into one of many keys in the middle of a statement.
-        await collection.insert_many([{"_id": number, "name": str(number), "tags": ["x", "y"]} for number in (4, 5)])
-        assert await collection.count_documents({"tags": "y"}) == 2
-        await collection.drop_index("name")
+@pytest.mark.skipif("UPTAKE_TEST_MONGODB_URI" in os.environ, reason="MongoDB has other bounds")
+async def test_a_transaction_that_is_too_large_is_refused(database: "AsyncIOMotorDatabase[dict[str, Any]]") -> None:
+    async with await database.client.start_session() as session:
+        with pytest.raises(OperationFailure, match="too large"):
+            async with session.start_transaction():
+                for number in range(10):
+                    documents = [{"_id": f"{number}/{place}", "text": "x" * 1_000_000} for place in range(10)]
+                    await database.things.insert_many(documents, session=session)
+    assert await database.things.count_documents({}) == 0
+
+
+async def test_indexes_that_change_are_read_again(database: "AsyncIOMotorDatabase[dict[str, Any]]") -> None:
+    collection = database["things"]
+    await collection.insert_many([{"_id": 1, "name": "a", "tags": "x"}, {"_id": 2, "name": "b", "tags": "x"}])
+    await collection.create_index([("name", 1)], unique=True, name="name")
+    await collection.create_index([("tags", 1)])
+    with pytest.raises(DuplicateKeyError):
         await collection.insert_one({"_id": 3, "name": "a"})
-        assert await collection.count_documents({"name": "a"}) == 2
-    finally:
-        await client.drop_database(collection.database.name)
-        client.close()
+    # The first list turns an index into one of many keys in the middle of a statement.
+    await collection.insert_many([{"_id": number, "name": str(number), "tags": ["x", "y"]} for number in (4, 5)])
+    assert await collection.count_documents({"tags": "y"}) == 2
+    await collection.drop_index("name")
+    await collection.insert_one({"_id": 3, "name": "a"})
+    assert await collection.count_documents({"name": "a"}) == 2
