@@ -23,6 +23,8 @@ from tests.faults.trial import try_fault
 TIMES, SLOW_TIMES = 20, 5
 ACKNOWLEDGED = 1_000
 ATTEMPTS = 100_000
+LEASE_SECONDS = 8
+"""So short that claims run out all the time, and so long that most attempts come too late."""
 
 
 async def _run(names: list[str]) -> bool:
@@ -54,13 +56,16 @@ async def _run(names: list[str]) -> bool:
 async def _race() -> bool:
     with tempfile.TemporaryDirectory(prefix="uptake-faults-") as folder:
         async with stage(Path(folder)) as scene:
-            found = await race(scene.addresses, reviewers=50, reviews=200, attempts=ATTEMPTS)
+            found = await race(
+                scene.addresses, reviewers=50, reviews=200, attempts=ATTEMPTS, lease_seconds=LEASE_SECONDS
+            )
             async with scene.mongo() as mongo:
                 differences = await check(mongo, Clock())
     twice = sum(won > 1 for won in found.won.values())
     print(
         f"50 reviewers race for 200 reviews: {found.attempts:,} attempts, {len(found.won):,} claims won, {twice} won "
-        f"twice, {found.stale} changes under a claim that was no longer the newest, {len(differences)} differences"
+        f"twice, {found.stale} changes under a claim that was no longer the newest, {found.unanswered} calls told to come "
+        f"again, {len(differences)} differences"
     )
     return not (twice or found.stale or differences)
 

@@ -12,7 +12,6 @@ from uptake.v1 import feedback_pb2, review_pb2
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 from uptake.v1.review_pb2_grpc import ReviewServiceStub
 
-_LEASE_SECONDS = 3
 _REFUSED = {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED}
 
 
@@ -25,15 +24,17 @@ class Race:
         won: For each claim, of a review and by its number, how many were told that it is theirs.
         newest: The highest number of a claim of each review that anybody was told of.
         stale: Changes that went through under a claim though a later one was known before they were asked for.
+        unanswered: Calls that were told to come again, as callers are while the database has no time.
     """
 
     attempts: int = 0
     won: Counter[tuple[str, int]] = field(default_factory=Counter)
     newest: Counter[str] = field(default_factory=Counter)
     stale: int = 0
+    unanswered: int = 0
 
 
-async def race(addresses: list[str], *, reviewers: int, reviews: int, attempts: int) -> Race:
+async def race(addresses: list[str], *, reviewers: int, reviews: int, attempts: int, lease_seconds: int = 3) -> Race:
     """Lets reviewers race until so many claims were attempted."""
     found = Race()
     async with grpc.aio.insecure_channel(addresses[0]) as channel:
@@ -49,20 +50,23 @@ async def race(addresses: list[str], *, reviewers: int, reviews: int, attempts: 
         ids = [review.id for review in listed.reviews]
     assert len(ids) == reviews, len(ids)
     await asyncio.gather(
-        *(_reviewer(addresses[place % len(addresses)], f"r{place}", ids, found, attempts) for place in range(reviewers))
+        *(
+            _reviewer(addresses[place % len(addresses)], f"r{place}", ids, found, attempts, lease_seconds)
+            for place in range(reviewers)
+        )
     )
     return found
 
 
-async def _reviewer(address: str, name: str, ids: list[str], found: Race, attempts: int) -> None:
+async def _reviewer(address: str, name: str, ids: list[str], found: Race, attempts: int, lease_seconds: int) -> None:
     rng = random.Random(name)
     async with grpc.aio.insecure_channel(address) as channel:
         stub = ReviewServiceStub(channel)
         while found.attempts < attempts:
             found.attempts += 1
             request = review_pb2.ClaimReviewRequest(id=rng.choice(ids), reviewer=name)
-            request.lease_duration.FromSeconds(_LEASE_SECONDS)
-            claimed = await _unless_refused(stub.ClaimReview(request, timeout=30))
+            request.lease_duration.FromSeconds(lease_seconds)
+            claimed = await _unless_refused(stub.ClaimReview(request, timeout=30), found)
             if claimed is None:
                 continue
             id, token = request.id, claimed.claim_token
@@ -71,21 +75,24 @@ async def _reviewer(address: str, name: str, ids: list[str], found: Race, attemp
             found.newest[id] = max(found.newest[id], number)
             if rng.random() < 0.9:
                 continue  # It runs out by itself.
-            await asyncio.sleep(rng.random() * 2 * _LEASE_SECONDS)
+            await asyncio.sleep(rng.random() * 2 * lease_seconds)
             stale = found.newest[id] > number
             renewal = review_pb2.RenewClaimRequest(id=id, claim_token=token)
-            renewal.lease_duration.FromSeconds(_LEASE_SECONDS)
+            renewal.lease_duration.FromSeconds(lease_seconds)
             release = review_pb2.ReleaseReviewRequest(id=id, claim_token=token)
             renews = rng.random() < 0.5
             call = stub.RenewClaim(renewal, timeout=30) if renews else stub.ReleaseReview(release, timeout=30)
-            if await _unless_refused(call) is not None:
+            if await _unless_refused(call, found) is not None:
                 found.stale += stale
 
 
-async def _unless_refused(call: Any) -> Any:
-    """The response; None where the claim is somebody else's."""
+async def _unless_refused(call: Any, found: Race) -> Any:
+    """The response; None where the claim is somebody else's, or nobody knows."""
     try:
         return await call
     except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            found.unanswered += 1
+            return None
         assert error.code() in _REFUSED, error
         return None
