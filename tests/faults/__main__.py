@@ -64,8 +64,8 @@ async def _race() -> bool:
     twice = sum(won > 1 for won in found.won.values())
     print(
         f"50 reviewers race for 200 reviews: {found.attempts:,} attempts, {len(found.won):,} claims won, {twice} won "
-        f"twice, {found.stale} changes under a claim that was no longer the newest, {found.unanswered} calls told to come "
-        f"again, {len(differences)} differences"
+        f"twice, {found.stale} changes under a claim that was no longer the newest, {found.unanswered} calls told to "
+        f"come again, {len(differences)} differences"
     )
     return not (twice or found.stale or differences)
 
