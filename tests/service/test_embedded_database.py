@@ -82,16 +82,17 @@ async def test_data_outlive_a_stop(tmp_path: Path) -> None:
         assert await client.app.things.find_one() == {"_id": 1, "name": "kept"}
 
 
-async def test_it_has_transactions_and_change_streams(tmp_path: Path) -> None:
+async def test_it_has_transactions_and_a_change_stream_of_events(tmp_path: Path) -> None:
     async with started(tmp_path) as database, connected(database) as client:
-        await client.app.things.insert_one({"_id": 0})
-        async with client.app.watch() as events:
+        await client.app.events.insert_one({"_id": 0})
+        async with client.app.watch() as stream:
             async with await client.start_session() as session, session.start_transaction():
-                await client.app.things.insert_one({"_id": 1}, session=session)
-                await client.app.others.insert_one({"_id": 2}, session=session)
-            seen = [(await asyncio.wait_for(events.next(), 10))["documentKey"]["_id"] for _ in range(2)]
+                await client.app.events.insert_one({"_id": 1}, session=session)
+                await client.app.things.insert_one({"_id": 2}, session=session)
+                await client.app.events.insert_one({"_id": 3}, session=session)
+            seen = [(await asyncio.wait_for(stream.next(), 10))["documentKey"]["_id"] for _ in range(2)]
 
-    assert seen == [1, 2]
+    assert seen == [1, 3]
 
 
 async def test_only_one_owner_of_a_directory(tmp_path: Path) -> None:
