@@ -19,7 +19,7 @@ from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 from uptake_service.check import check
 from uptake_service.clock import Clock
 from uptake_service.errors import DatabaseUnavailable
-from uptake_service.feedback import intake, streaming
+from uptake_service.feedback import preparing, streaming
 from uptake_service.feedback.intake import Intake
 from uptake_service.feedback.servicer import FeedbackServicer
 from uptake_service.feedback.store import FeedbackStore
@@ -142,7 +142,7 @@ def read_by_server(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def kept_in_memory() -> int:
     """How many streams and pieces of feedback the service holds."""
     gc.collect()
-    kinds = (streaming._Stream, streaming.Received, streaming.Reply, intake._Item)
+    kinds = (streaming._Stream, streaming.Received, streaming.Reply, preparing.Item)
     return sum(type(each) in kinds for each in gc.get_objects())
 
 

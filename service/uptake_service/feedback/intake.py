@@ -246,6 +246,7 @@ class Intake:
             self._committing = True
             last = await self._process(self._take())
             self._committing = False
+            self._preparing.forget()
 
     async def _heartbeat(self) -> None:
         if not self._slot_certain:

@@ -72,6 +72,9 @@ class Preparing:
         """Prepares what is left to prepare of a batch, the oldest of the queue."""
         async with self._turn:
             await self._prepare([item for item in batch if not item.prepared])
+
+    def forget(self) -> None:
+        """Drops what has left the queue: the oldest, which are prepared, or have their answer."""
         while self._waiting and (self._waiting[0].prepared or self._waiting[0].done.done()):
             self._waiting.popleft()
 
