@@ -75,6 +75,8 @@ class FeedbackStreams:
             asked.cancel()
             stream.drop()
             await asyncio.wait((reading, asked))
+            if not reading.cancelled():
+                reading.exception()  # Looked at in any case: it may have failed at the moment in which we were cancelled.
         if reading.cancelled():
             raise stopping()
         reading.result()

@@ -226,10 +226,9 @@ async def _while_it_may(work: Awaitable[None], stay: Callable[[], Awaitable[None
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
-        # Looked at in any case: it may have failed at the moment in which we were cancelled.
-        failure = None if task.cancelled() else task.exception()
-    if failure is not None:
-        raise failure
+        if not task.cancelled():
+            task.exception()  # Looked at in any case: it may have failed at the moment in which we were cancelled.
+    task.result()
 
 
 async def _fail(call: _Call, context: Context, error: Exception) -> None:
