@@ -64,14 +64,14 @@ class PatternTotals:
                     same = _Sum(times, read)
                 spans[span] = same
             journalled = await self._rollups.journalled(project, "pattern", start, end, session)
-        whole_days = known.whole_days
-        if _whole(spans) != _whole(known.spans):
+        whole, whole_days = _whole(spans), known.whole_days
+        if whole != _whole(known.spans):
             whole_days = defaultdict(dict)
-            for each in _whole(spans).values():
+            for each in whole.values():
                 _add_all(whole_days, each.totals.items())
         self._remember(project, _Known(spans, whole_days))
         totals: Totals = defaultdict(dict, {value: dict(counts) for value, counts in whole_days.items()})
-        for span in spans.keys() - _whole(spans).keys():
+        for span in spans.keys() - whole.keys():
             _add_all(totals, spans[span].totals.items())
         _add_all(totals, journalled)
         return totals

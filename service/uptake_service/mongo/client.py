@@ -82,7 +82,7 @@ class Session:
         self._threads = threads
         self._waiting: list[tuple[Callable[[Any], Any], asyncio.Future[Any] | None]] = []
         self._held = False
-        self._trip: asyncio.Future[list[tuple[Any, BaseException | None]]] | None = None
+        self._trip: asyncio.Future[list[tuple[Any, Exception | None]]] | None = None
 
     async def __aenter__(self) -> "Session":
         return self
@@ -171,26 +171,25 @@ class Session:
     def _is_back(
         self,
         answers: "list[asyncio.Future[Any] | None]",
-        trip: "asyncio.Future[list[tuple[Any, BaseException | None]]]",
+        trip: "asyncio.Future[list[tuple[Any, Exception | None]]]",
     ) -> None:
         self._trip = None
-        made = [] if trip.cancelled() else trip.result()
+        made = trip.result()
         for place, answer in enumerate(answers):
-            result, error = made[min(place, len(made) - 1)] if made else (None, asyncio.CancelledError())
+            # What came after one that failed was not made, and failed with it.
+            result, error = made[min(place, len(made) - 1)]
             if answer is None or answer.done():
                 continue
             if error is None:
                 answer.set_result(result)
-            elif isinstance(error, asyncio.CancelledError):
-                answer.cancel()
             else:
                 answer.set_exception(error)
         self._go_on()
 
 
-def _made(statements: list[Callable[[Any], Any]], driver: Any) -> list[tuple[Any, BaseException | None]]:
+def _made(statements: list[Callable[[Any], Any]], driver: Any) -> list[tuple[Any, Exception | None]]:
     """Makes statements up to the first that fails; gives what each came to."""
-    made: list[tuple[Any, BaseException | None]] = []
+    made: list[tuple[Any, Exception | None]] = []
     for statement in statements:
         try:
             made.append((statement(driver), None))
