@@ -75,8 +75,9 @@ class FeedbackStreams:
             asked.cancel()
             stream.drop()
             await asyncio.wait((reading, asked))
+            # Looked at in any case: it may have failed at the moment in which we were cancelled.
             if not reading.cancelled():
-                reading.exception()  # Looked at in any case: it may have failed at the moment in which we were cancelled.
+                reading.exception()
         if reading.cancelled():
             raise stopping()
         reading.result()

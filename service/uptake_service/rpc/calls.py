@@ -226,8 +226,9 @@ async def _while_it_may(work: Awaitable[None], stay: Callable[[], Awaitable[None
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
+        # Looked at in any case: it may have failed at the moment in which we were cancelled.
         if not task.cancelled():
-            task.exception()  # Looked at in any case: it may have failed at the moment in which we were cancelled.
+            task.exception()
     task.result()
 
 
