@@ -6,6 +6,7 @@ import logging
 import signal
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
@@ -79,6 +80,7 @@ from uptake_service.reviews.servicer import ReviewServicer
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
 from uptake_service.reviews.watch import ReviewWatch
+from uptake_service.rpc.accepting import Accepting
 from uptake_service.rpc.calls import CallInterceptor, RunningCalls
 from uptake_service.rpc.health import Health
 from uptake_service.telemetry.endpoint import Endpoint
@@ -104,6 +106,7 @@ _MEASURE_JOB = "verdicts"
 _SWEEP_AT_ONCE = 200
 _FOLD_SECONDS = 0.5
 _PENDING_CALLS = 100_000
+_CALLED_MOST = "/uptake.v1.FeedbackService/CollectFeedback"
 _HEALTH_SECONDS = 2.0
 
 
@@ -267,8 +270,9 @@ class App:
             self.metrics_port = endpoint.port
 
         calls, gate = RunningCalls(), Gate(KeyStore(mongo, clock), required=settings.keys_required)
+        interceptors = (CallInterceptor(calls, gate, metrics, self._tracing),)
         server = grpc.aio.server(
-            interceptors=[CallInterceptor(calls, gate, metrics, self._tracing)],
+            interceptors=interceptors,
             options=[
                 ("grpc.max_receive_message_length", settings.max_message_mib * 1024 * 1024),
                 ("grpc.max_send_message_length", 64 * 1024 * 1024),
@@ -285,6 +289,9 @@ class App:
                 ("grpc.so_reuseport", 0),
             ],
         )
+        accepting = Accepting(server, interceptors)
+        # Of a server, generated code uses no more than this has.
+        handlers = cast(grpc.aio.Server, accepting)
         feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(
             FeedbackServicer(
                 intake,
@@ -296,22 +303,22 @@ class App:
                 clock,
                 settings.future_tolerance_seconds,
             ),
-            server,
+            handlers,
         )
         review_pb2_grpc.add_ReviewServiceServicer_to_server(
             ReviewServicer(
                 reviews, patterns, feedback, corrections, ReviewWatch(reviews, patterns, feeds), requests, clock
             ),
-            server,
+            handlers,
         )
         insight_pb2_grpc.add_InsightServiceServicer_to_server(
-            InsightServicer(insights, issue_view, decisions, runner, live, requests, clock), server
+            InsightServicer(insights, issue_view, decisions, runner, live, requests, clock), handlers
         )
         correction_pb2_grpc.add_CorrectionServiceServicer_to_server(
-            CorrectionServicer(corrections, knowledge, instructions, requests), server
+            CorrectionServicer(corrections, knowledge, instructions, requests), handlers
         )
-        project_pb2_grpc.add_ProjectServiceServicer_to_server(ProjectServicer(projects, audit, requests), server)
-        health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+        project_pb2_grpc.add_ProjectServiceServicer_to_server(ProjectServicer(projects, audit, requests), handlers)
+        health_pb2_grpc.add_HealthServicer_to_server(health.servicer, handlers)
         reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
         credentials, address = server_credentials(settings), f"{settings.host}:{settings.port}"
         try:
@@ -353,7 +360,7 @@ class App:
         jobs.run("change stream", feeds.run)
         jobs.every(_HEALTH_SECONDS, "health", health.look)
         self._cleanup.push_async_callback(jobs.stop)
-        await server.start()
+        await accepting.start(_CALLED_MOST)
         # What it cancels at the end of the drain may still be in the midst of a write: the database waits for it.
         self._cleanup.push_async_callback(calls.ended, 2 * settings.database_timeout_seconds)
         self._cleanup.push_async_callback(server.stop, settings.drain_seconds)

@@ -3,12 +3,14 @@
 Load generator, service, echo and embedded database share the machine. The baselines run right before and after each
 measurement, on the same database with the same write concern. `echo`, `insert_one` and `insert_many` in the table are
 the feedback taken in, divided by what the baseline did in the same time; `indexed` is insert_many into a collection
-with the indexes that feedback has. Processor times are for each piece.
+with the indexes that feedback has. Processor times are for each piece; `limit` is what could be taken in a second if
+none of the machine's cores ever waited, all else equal.
 """
 
 import asyncio
 import itertools
 import math
+import os
 import statistics
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import psutil
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import WriteConcern
 from uptake import Client
@@ -171,9 +174,12 @@ class _Bench:
         rounds: list[dict[str, float]] = []
         for _ in range(ROUNDS):
             beside = {name: (await baseline()).a_second for name, baseline in baselines.items()}
-            processors = ProcessorTime(service=self._service.process.pid, database=self._service.database_pid)
+            processors = ProcessorTime(
+                service=self._service.process.pid, database=self._service.database_pid, calls=os.getpid()
+            )
             load = await measure()
             used = {f"{name}_cpu_ms": seconds * 1000 / load.answered for name, seconds in processors.used().items()}
+            used["limit"] = (psutil.cpu_count() or 1) * 1000 / sum(used.values())
             ratios = {name: load.a_second / a_second for name, a_second in beside.items()}
             rounds.append({"a_second": load.a_second, "p50_ms": load.p50_ms, "p99_ms": load.p99_ms} | ratios | used)
         medians = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
@@ -201,7 +207,7 @@ class _Bench:
 def _print(results: dict[str, dict[str, float]]) -> None:
     print(
         f"{'feedback taken in':<32} {'a second':>9} {'p50 ms':>8} {'p99 ms':>8} {'echo':>6} {'insert_one':>11} "
-        f"{'insert_many':>12} {'indexed':>8} {'service ms':>11} {'database ms':>12}"
+        f"{'insert_many':>12} {'indexed':>8} {'service ms':>11} {'database ms':>12} {'calls ms':>9} {'limit':>6}"
     )
     for name, row in results.items():
         p50, p99 = (f"{row[time]:.1f}" if time in row else "-" for time in ("p50_ms", "p99_ms"))
@@ -211,7 +217,8 @@ def _print(results: dict[str, dict[str, float]]) -> None:
         )
         print(
             f"{name:<32} {row['a_second']:9.0f} {p50:>8} {p99:>8} {echo:>6} {one:>11} {many:>12} {indexed:>8} "
-            f"{row['service_cpu_ms']:11.2f} {row['database_cpu_ms']:12.2f}"
+            f"{row['service_cpu_ms']:11.2f} {row['database_cpu_ms']:12.2f} {row['calls_cpu_ms']:9.2f} "
+            f"{row['limit']:6.0f}"
         )
         if "call_p50_times" in row:
             print(f"one call alone takes {row['call_p50_times']:.2f} times as long")

@@ -6,7 +6,6 @@ write conflict, and then sees the other's head.
 """
 
 import asyncio
-import dataclasses
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -217,7 +216,7 @@ class CorrectionStore:
                 outcomes.append(draft)
                 continue
             # Brackets are in no method's name, so that no caller's request id can be taken for an item's.
-            key = dataclasses.replace(call, method=f"{call.method}[{place}]") if call else None
+            key = call._replace(method=f"{call.method}[{place}]") if call else None
             try:
                 outcome = await self._apply(project, draft, author, key)
             except DomainError as error:

@@ -6,9 +6,8 @@ whole numbers, so that a recount gives the very same.
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from uptake_service.clock import HOUR, day_of, hour_of
 from uptake_service.feedback.model import Content, FeedbackState, FeedbackType, Sentiment, StoredFeedback
@@ -29,8 +28,7 @@ NAMES = ("total", *_SENTIMENT_NAMES.values(), *_TYPE_NAMES.values(), "position")
 _HOURS = {f"h{hour}": hour * HOUR for hour in range(24)}
 
 
-@dataclass(frozen=True, slots=True)
-class RollupKey:
+class RollupKey(NamedTuple):
     """Where feedback is counted, apart from the writer."""
 
     project: str
@@ -40,7 +38,7 @@ class RollupKey:
 
     @property
     def of_day(self) -> "RollupKey":
-        return replace(self, hour=day_of(self.hour))
+        return self._replace(hour=day_of(self.hour))
 
 
 class RollupDeltas:

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from uptake_service.errors import DomainError, DuplicateKey, Reason
 from uptake_service.mongo.client import Mongo, Session
@@ -19,8 +20,7 @@ from uptake_service.mongo.client import Mongo, Session
 _NAME_BYTES = 16
 
 
-@dataclass(frozen=True)
-class RequestKey:
+class RequestKey(NamedTuple):
     """One logical call: the same key with the same digest is the same call again.
 
     Attributes:

@@ -104,6 +104,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._gate = gate
         self._metrics = metrics
         self._tracing = tracing
+        self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(
         self,
@@ -116,6 +117,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             self._metrics.calls(method).refuse(_Code.UNIMPLEMENTED.name)
         if handler is None or not method.startswith("/uptake."):
             return handler
+        wrapped = self._wrapped.get(method)
+        if wrapped is None:
+            wrapped = self._wrapped[method] = self._wrap(method, handler)
+        return wrapped
+
+    def _wrap(self, method: str, handler: Any) -> Any:
         # Left to gRPC, a request that cannot be decoded would be a fault of ours. A stream reads by itself.
         read = handler.request_deserializer if handler.request_streaming else None
         # The four kinds differ in which of the handler's functions is set and in what makes a handler of it.
