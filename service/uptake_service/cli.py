@@ -82,9 +82,8 @@ def cli() -> None:
 @_setting_options("host", "port", "mongodb_uri", "database", "data_dir", "allow_insecure", "require_keys", "log_level")
 def serve(**flags: Any) -> None:
     """Run the service until SIGTERM or Ctrl-C."""
-    import uvloop  # Heavy, like the next: only this command needs them.
-
-    from uptake_service.app import serve as run
+    from uptake_service.app import serve as run  # Heavy, like the next: only this command needs them.
+    from uptake_service.rpc.event_loop import EventLoop
 
     settings = load_settings(**flags)
     configure_logging(settings.log_level)
@@ -95,7 +94,8 @@ def serve(**flags: Any) -> None:
         gc.set_threshold(_YOUNG_OBJECTS)
         _log.info("listening on %s:%d", settings.host, port)
 
-    uvloop.run(run(settings, ready))
+    with asyncio.Runner(loop_factory=EventLoop) as runner:
+        runner.run(run(settings, ready))
 
 
 @cli.command()

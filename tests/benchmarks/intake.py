@@ -31,7 +31,7 @@ from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import feedback_pb2_grpc
 
 from tests.benchmarks import traffic
-from tests.benchmarks.load import Load, ProcessorTime, closed_loop
+from tests.benchmarks.load import Load, ProcessorTime, closed_loop, on_event_loop
 from tests.processes import ServiceProcess, serving
 
 IN_FLIGHT = (1, 16, 64, 256)
@@ -47,7 +47,7 @@ _BATCH = "/uptake.v1.FeedbackService/BatchCollectFeedback"
 
 def run(data_dir: Path) -> dict[str, dict[str, float]]:
     """Measures and prints a table; `data_dir` is not needed."""
-    return asyncio.run(_run())
+    return on_event_loop(_run())
 
 
 async def _run() -> dict[str, dict[str, float]]:

@@ -21,6 +21,7 @@ from uptake import Client, thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2, insight_pb2
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
 
+from tests.benchmarks.load import on_event_loop
 from tests.processes import serving
 
 SUBSCRIBERS = 500
@@ -38,7 +39,7 @@ _SETTLE_SECONDS = 3.0
 
 def run(data_dir: Path) -> dict[str, dict[str, float]]:
     """Measures and prints a table; `data_dir` is not needed."""
-    return asyncio.run(_run())
+    return on_event_loop(_run())
 
 
 async def _run() -> dict[str, dict[str, float]]:

@@ -21,7 +21,7 @@ from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import feedback_pb2_grpc
 
 from tests.benchmarks import traffic
-from tests.benchmarks.load import ProcessorTime, closed_loop
+from tests.benchmarks.load import ProcessorTime, closed_loop, on_event_loop
 from tests.processes import serving
 
 MULTIPLES = (0.5, 1.0, 1.5, 2.0, 3.0)
@@ -37,7 +37,7 @@ _DETAILS = "grpc-status-details-bin"
 
 def run(data_dir: Path) -> dict[str, dict[str, float]]:
     """Measures and prints a table; `data_dir` is not needed."""
-    return asyncio.run(_run())
+    return on_event_loop(_run())
 
 
 async def _run() -> dict[str, dict[str, float]]:

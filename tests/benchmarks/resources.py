@@ -22,7 +22,7 @@ from uptake.v1 import feedback_pb2_grpc
 from tests.benchmarks import traffic
 from tests.benchmarks.filling import fill
 from tests.benchmarks.intake import echo_server
-from tests.benchmarks.load import closed_loop
+from tests.benchmarks.load import closed_loop, on_event_loop
 from tests.processes import ServiceProcess, serving
 
 PIECES = 100_000
@@ -34,7 +34,7 @@ _MANY = 20_000
 
 def run(data_dir: Path) -> dict[str, dict[str, float]]:
     """Measures and prints tables; `data_dir` is not needed."""
-    return asyncio.run(_run())
+    return on_event_loop(_run())
 
 
 async def _run() -> dict[str, dict[str, float]]:

@@ -19,7 +19,7 @@ from uptake_service.mongo.embedded import EmbeddedDatabase
 from uptake_service.mongo.transactions import RUN_AGAIN
 
 from tests.benchmarks import traffic
-from tests.benchmarks.load import Load, ProcessorTime, closed_loop
+from tests.benchmarks.load import Load, ProcessorTime, closed_loop, on_event_loop
 from tests.processes import ServiceProcess, serving
 
 IN_FLIGHT = 128
@@ -29,7 +29,7 @@ SECONDS = 8.0
 
 def run(data_dir: Path) -> dict[str, dict[str, float]]:
     """Measures and prints a table; `data_dir` is not needed."""
-    return asyncio.run(_run())
+    return on_event_loop(_run())
 
 
 async def _run() -> dict[str, dict[str, float]]:
