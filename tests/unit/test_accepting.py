@@ -16,7 +16,7 @@ _METHOD = "/uptake.v1.FeedbackService/CollectFeedback"
 _CALLS = 40
 
 known = pytest.mark.skipif(
-    not grpc.__version__.startswith(accepting._KNOWN_VERSIONS),
+    not grpc.__version__.startswith(accepting.KNOWN_VERSIONS),
     reason=f"grpcio {grpc.__version__} is not among the versions whose internals are known",
 )
 
@@ -96,7 +96,7 @@ async def test_calls_that_came_while_the_loop_was_busy_begin_together() -> None:
 
 
 async def test_with_another_version_calls_are_taken_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accepting, "_KNOWN_VERSIONS", ("0.0.",))
+    monkeypatch.setattr(accepting, "KNOWN_VERSIONS", ("0.0.",))
     async with _serving() as (servicer, channel, _, _):
         assert await _begun_while_busy(servicer, channel) < _CALLS // 2
 

@@ -18,7 +18,7 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined, import-untyped, un
 
 _log = logging.getLogger(__name__)
 
-_KNOWN_VERSIONS = ("1.85.",)
+KNOWN_VERSIONS = ("1.85.",)
 _AT_ONCE = 64
 _CONCURRENCY_EXCEEDED = False
 
@@ -45,7 +45,7 @@ class Accepting:
         service, _, name = method[1:].partition("/")
         self._server.add_registered_method_handlers(service, {name: self._handlers[method]})
         await self._server.start()
-        if not grpc.__version__.startswith(_KNOWN_VERSIONS):
+        if not grpc.__version__.startswith(KNOWN_VERSIONS):
             _log.info("grpcio %s is not known here: %s is taken one call at a time", grpc.__version__, method)
             return
         for _ in range(_AT_ONCE):
