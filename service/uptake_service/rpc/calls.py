@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from uptake_service.auth.caller import Caller, caller, set_caller
 from uptake_service.auth.gate import Gate
 from uptake_service.errors import DomainError, Reason
-from uptake_service.rpc.errors import CODES, abort, reason_name, set_status, undecodable
+from uptake_service.rpc.errors import CODES, abort, reason_name, undecodable
 from uptake_service.telemetry.metrics import Metrics
 from uptake_service.telemetry.tracing import Tracing
 
@@ -188,8 +188,7 @@ def _unary(
             await enter(method, context)
             response = await behaviour(request, context)
         except Exception as error:  # noqa: BLE001  Nothing internal may reach the caller.
-            set_status(context, _known(call, error))
-            return None
+            await _fail(call, context, error)
         call.end(_Code.OK)
         return response
 
@@ -218,13 +217,8 @@ def _streaming(
                         checked = time.monotonic()
                     yield response
         except Exception as error:  # noqa: BLE001  Nothing internal may reach the caller.
-            known = _known(call, error)
-            try:
-                async with asyncio.timeout(_STATUS_SECONDS):
-                    await abort(context, known)
-            except (TimeoutError, grpc.aio.InternalError):
-                # The caller reads nothing, or has left. gRPC keeps the status until the connection closes.
-                raise asyncio.CancelledError from None
+            # Behind a message that the caller does not read its status would wait for ever.
+            await _fail(call, context, error, seconds=_STATUS_SECONDS)
         call.end(_Code.OK)
 
     return answer
@@ -246,8 +240,8 @@ async def _while_it_may(work: Awaitable[None], stay: Callable[[], Awaitable[None
     task.result()
 
 
-def _known(call: _Call, error: Exception) -> DomainError:
-    """What an error means to the caller, and nothing internal; ends the call with it."""
+async def _fail(call: _Call, context: Context, error: Exception, *, seconds: float | None = None) -> None:
+    """Ends the call with what an error means to the caller, and nothing internal; waits for so long at most."""
     if isinstance(error, grpc.aio.AbortError):
         raise error
     if isinstance(error, grpc.aio.InternalError):
@@ -261,4 +255,9 @@ def _known(call: _Call, error: Exception) -> DomainError:
             f"a fault in the service; its log has the details under id {call_id}",
         )
     call.end(CODES[error.reason], reason_name(error.reason))
-    return error
+    try:
+        async with asyncio.timeout(seconds):
+            await abort(context, error)
+    except (TimeoutError, grpc.aio.InternalError):
+        # The caller reads nothing, or has left. gRPC keeps the status until the connection closes; we need not wait.
+        raise asyncio.CancelledError from None
