@@ -43,7 +43,7 @@ async def test_what_is_asked_for_together_goes_in_one_trip_in_its_order(mongo: M
             await things.insert({"_id": "new"}, session=session)
             return await session.together(
                 things.count({}, session=session),
-                things.delete_each(["there"], session=session),
+                things.delete_each([{"_id": "there"}], session=session),
                 things.find({}, session=session),
             )
         finally:

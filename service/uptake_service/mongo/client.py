@@ -385,7 +385,7 @@ class Collection:
         *,
         near: datetime,
         rest: Filter,
-        projection: Filter,
+        projection: Filter | None = None,
         number: int,
         session: Session | None = None,
     ) -> AsyncGenerator[list[Document], None]:
@@ -401,7 +401,7 @@ class Collection:
             end: None from this time on; without it there is no end.
             near: About now. What is later, for clocks may be ahead, is one span.
             rest: What else must hold.
-            projection: What of the documents is wanted.
+            projection: What of the documents is wanted; None is all.
             number: About how many a list is to have.
             session: The transaction to read in.
         """
@@ -410,15 +410,14 @@ class Collection:
             last = start + width if start < near else end
             if end is not None:
                 last = min(last or end, end)
-            found = await self.aggregate(
-                [
-                    {"$match": {**filter, time_field: {**since(start), **({"$lt": last} if last else {})}}},
-                    {"$match": rest},
-                    {"$project": projection},
-                    {"$sort": {time_field: 1, "_id": 1}},
-                ],
-                session=session,
-            )
+            pipeline: list[Mapping[str, Any]] = [
+                {"$match": {**filter, time_field: {**since(start), **({"$lt": last} if last else {})}}},
+                {"$match": rest},
+                {"$sort": {time_field: 1, "_id": 1}},
+            ]
+            if projection:
+                pipeline.append({"$project": projection})
+            found = await self.aggregate(pipeline, session=session)
             if found:
                 yield found
             if last is None:
@@ -517,11 +516,11 @@ class Collection:
             lambda collection, driver: collection.bulk_write(operations, ordered=False, session=driver), session
         )
 
-    async def delete_each(self, ids: Sequence[str], *, session: Session | None = None) -> int:
-        """Deletes documents by _id in one message; tells how many there were."""
-        if not ids:
+    async def delete_each(self, filters: Sequence[Filter], *, session: Session | None = None) -> int:
+        """Deletes a document for each filter, all in one message; tells how many there were."""
+        if not filters:
             return 0
-        operations = [DeleteOne({"_id": id}) for id in ids]
+        operations = [DeleteOne(filter) for filter in filters]
         result = await self._do(
             lambda collection, driver: collection.bulk_write(operations, ordered=False, session=driver), session
         )

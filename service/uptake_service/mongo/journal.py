@@ -76,5 +76,7 @@ class Journal:
 
     async def remove(self, writer: int, revisions: Sequence[int], session: Session) -> bool:
         """Takes commits out that are folded in; tells whether all of them were there."""
-        removed = await self._journal.delete_each([f"{writer}/{revision}" for revision in revisions], session=session)
+        removed = await self._journal.delete_each(
+            [{"_id": f"{writer}/{revision}"} for revision in revisions], session=session
+        )
         return removed == len(revisions)

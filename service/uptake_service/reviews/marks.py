@@ -63,7 +63,7 @@ class Marks:
 
     async def clear(self, marks: Sequence[Mark], session: Session) -> int:
         """Deletes marks; tells how many were still there."""
-        return await self._marks.delete_each([mark.document_id for mark in marks], session=session)
+        return await self._marks.delete_each([{"_id": mark.document_id} for mark in marks], session=session)
 
     async def left(self, age: timedelta, limit: int) -> list[Mark]:
         """Of the oldest `limit` marks those older than `age`, oldest first."""

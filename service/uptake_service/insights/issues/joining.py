@@ -85,10 +85,11 @@ class Joining:
         moved = 0
         for number in range(generation.undrained, generation.number):
             await self._members.clear(project, number, generation.window_start, live=False)
-            for member in await self._members.live_of(project, number, generation.window_start):
-                if not generation.saw(member.writer, member.revision):
-                    moved += await self._settle(generation, member)
-                await self._members.delete(member)
+            async for members in self._members.live_of(project, number, generation.window_start):
+                for member in members:
+                    if not generation.saw(member.writer, member.revision):
+                        moved += await self._settle(generation, member)
+                await self._members.delete(members)
         return moved
 
     async def _settle(self, generation: Generation, old: Member) -> bool:

@@ -6,9 +6,10 @@ days keep what the last run that saw them wrote.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from uptake_service.clock import DAY, day_of, month_of
 from uptake_service.insights.issues.model import Generation, Member
@@ -126,26 +127,16 @@ class IssueMembers:
             ]
         )
 
-    async def of_generation(self, generation: Generation, *, session: Session | None = None) -> AsyncIterator[Member]:
-        """The members in the generation's window."""
-        async for document in self._members.stream(
-            {
-                "project": generation.project,
-                "generation": generation.number,
-                "occur_time": since(generation.window_start),
-            },
-            session=session,
-        ):
-            yield _member(document)
+    async def of_generation(self, generation: Generation) -> AsyncIterator[Member]:
+        """The members in the generation's window, oldest first."""
+        async for members in self._lists(generation.project, generation.number, generation.window_start, {}):
+            for member in members:
+                yield member
 
-    async def live_of(self, project: str, number: int, start: datetime) -> list[Member]:
-        """What came in live under a generation and has not been moved over."""
-        return [
-            _member(document)
-            for document in await self._members.find(
-                {"project": project, "generation": number, "live": True, "occur_time": since(start)}
-            )
-        ]
+    async def live_of(self, project: str, number: int, start: datetime) -> AsyncIterator[list[Member]]:
+        """What came in live under a generation and has not been moved over, some hundreds at a time."""
+        async for members in self._lists(project, number, start, {"live": True}):
+            yield members
 
     async def newest(
         self, generation: Generation, issue_ids: Sequence[str], time: datetime, limit: int
@@ -163,10 +154,10 @@ class IssueMembers:
         )
         return [_member(document) for document in documents]
 
-    async def delete(self, member: Member, *, session: Session | None = None) -> None:
-        """Deletes a member, unless it was written again since it was read."""
-        await self._members.delete_many(
-            {"_id": member.document_id, "writer": member.writer, "revision": member.revision}, session=session
+    async def delete(self, members: Sequence[Member]) -> None:
+        """Deletes members, but those that were written again since they were read."""
+        await self._members.delete_each(
+            [{"_id": member.document_id, "writer": member.writer, "revision": member.revision} for member in members]
         )
 
     async def delete_of_feedback(self, feedback_ids: Sequence[str], session: Session) -> None:
@@ -175,16 +166,9 @@ class IssueMembers:
 
     async def clear(self, project: str, number: int, start: datetime, *, live: bool) -> None:
         """Deletes a generation's members and counts from the day `start` on; what came in live only if `live`."""
-        query: Document = {"project": project, "generation": number} | ({} if live else {"live": False})
-        newest = await self._members.find(query | {"occur_time": since(start)}, projection={"occur_time": 1}, limit=1)
-        if newest:
-            first = await self._edge(query, start, +1)
-            last = await self._edge(query, start, -1)
-            day = day_of(first)
-            while day <= last:
-                # A day at a time: one delete of everything could outlast the database's time-out.
-                await self._members.delete_many(query | {"occur_time": {**since(day), "$lt": day + DAY}})
-                day += DAY
+        rest: Document = {} if live else {"live": False}
+        async for members in self._lists(project, number, start, rest):
+            await self._members.delete_each([{"_id": member.document_id} | rest for member in members])
         counts = {"project": project, "generation": number}
         cut = await self._months.find(counts | {"month": month_of(start)})
         gone = {name: "" for name, day in _DAYS.items() if month_of(start) + day >= start}
@@ -227,15 +211,23 @@ class IssueMembers:
                 totals[DayKey(document["project"], document["generation"], document["issue_id"], day)] += total
         return totals
 
-    async def _edge(self, query: Document, start: datetime, direction: int) -> datetime:
-        operator = "$min" if direction > 0 else "$max"
-        found = await self._members.aggregate(
-            [
-                {"$match": query | {"occur_time": since(start)}},
-                {"$group": {"_id": None, "edge": {operator: "$occur_time"}}},
-            ]
+    async def _lists(
+        self, project: str, number: int, start: datetime, rest: Document
+    ) -> AsyncGenerator[list[Member], None]:
+        """A generation's members that occurred at `start` or later, oldest first: so many at a time that no statement
+        outlasts the database's time-out, however many there are."""
+        reading = self._members.oldest_first(
+            {"project": project, "generation": number},
+            "occur_time",
+            start,
+            None,
+            near=datetime.now(UTC),
+            rest=rest,
+            number=_CHUNK,
         )
-        return found[0]["edge"] if found else start
+        async with aclosing(reading):
+            async for documents in reading:
+                yield [_member(document) for document in documents]
 
 
 def counts(generation: Generation, number: int, day: datetime) -> bool:
