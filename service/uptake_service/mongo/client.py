@@ -45,7 +45,7 @@ _CHANGE_WAIT_MILLISECONDS = 500
 _TRANSACTION_THREADS = 16
 _FIRST_WIDTH, _WIDEST = timedelta(seconds=10), timedelta(days=730)
 _DEPTHS, _DEPTH_SECONDS = 10_000, 30.0
-_FIRST_SPAN = timedelta(minutes=1)
+_FIRST_SPAN, _WIDEST_SPAN = timedelta(minutes=1), timedelta(days=1)
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _INDEX_OF_DUPLICATE = re.compile(r"index: (?:\S+\.\$)?(\S+)")
@@ -407,7 +407,8 @@ class Collection:
         """
         width = _FIRST_SPAN
         while end is None or start < end:
-            last = start + width if start < near else end
+            # What is older than two years is one span, as in `find_newest`.
+            last = max(start + width, near - _WIDEST) if start < near else end
             if end is not None:
                 last = min(last or end, end)
             pipeline: list[Mapping[str, Any]] = [
@@ -423,7 +424,8 @@ class Collection:
             if last is None:
                 break
             if len(found) < number // 2:
-                width *= 4
+                # No more: how much a wide span has is known only when it was read.
+                width = min(width * 4, _WIDEST_SPAN)
             elif len(found) > number * 2:
                 width = max(width / 4, _MILLISECOND)
             start = last

@@ -127,9 +127,10 @@ class IssueMembers:
             ]
         )
 
-    async def of_generation(self, generation: Generation) -> AsyncIterator[Member]:
-        """The members in the generation's window, oldest first."""
-        async for members in self._lists(generation.project, generation.number, generation.window_start, {}):
+    async def of_generation(self, generation: Generation, start: datetime) -> AsyncIterator[Member]:
+        """The members in the generation's window that occurred at `start` or later, oldest first."""
+        start = max(start, generation.window_start)
+        async for members in self._lists(generation.project, generation.number, start, {}):
             for member in members:
                 yield member
 

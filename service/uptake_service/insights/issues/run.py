@@ -105,7 +105,7 @@ async def run(order: Order) -> None:
         # Read before the feedback: what is written later is looked at again when members are moved over.
         cut = {slot["_id"]: slot["revision"] for slot in await mongo.collection("writers").find({})}
         comments = await feedback.complaints(order.project, window_start, _MOST_COMMENTS)
-        before = {m.feedback_id: m async for m in members.of_generation(base) if m.active}
+        before = {m.feedback_id: m async for m in members.of_generation(base, window_start) if m.active}
         known = await issues.all(order.project)
         cleaned = [clean(comment.text) for comment in comments]
         generation = base.model_copy(
