@@ -18,7 +18,8 @@ from uptake_service.mongo.client import Document, Mongo, Session, since
 RUN = -1
 """The writer of what a run writes; no writer slot has this number."""
 
-_CHUNK = 1000
+_CHUNK, _DELETED_AT_ONCE = 1000, 200
+"""How many members a statement writes or reads, and deletes, which takes longer."""
 
 _DAYS = {f"d{number}": (number - 1) * DAY for number in range(1, 32)}
 
@@ -157,8 +158,8 @@ class IssueMembers:
 
     async def delete(self, members: Sequence[Member]) -> None:
         """Deletes members, but those that were written again since they were read."""
-        await self._members.delete_each(
-            [{"_id": member.document_id, "writer": member.writer, "revision": member.revision} for member in members]
+        await self._delete(
+            {"_id": member.document_id, "writer": member.writer, "revision": member.revision} for member in members
         )
 
     async def delete_of_feedback(self, feedback_ids: Sequence[str], session: Session) -> None:
@@ -169,7 +170,7 @@ class IssueMembers:
         """Deletes a generation's members and counts from the day `start` on; what came in live only if `live`."""
         rest: Document = {} if live else {"live": False}
         async for members in self._lists(project, number, start, rest):
-            await self._members.delete_each([{"_id": member.document_id} | rest for member in members])
+            await self._delete({"_id": member.document_id} | rest for member in members)
         counts = {"project": project, "generation": number}
         cut = await self._months.find(counts | {"month": month_of(start)})
         gone = {name: "" for name, day in _DAYS.items() if month_of(start) + day >= start}
@@ -211,6 +212,11 @@ class IssueMembers:
             for day, total, _ in _days_of(document):
                 totals[DayKey(document["project"], document["generation"], document["issue_id"], day)] += total
         return totals
+
+    async def _delete(self, filters: Iterable[Document]) -> None:
+        left = list(filters)
+        for first in range(0, len(left), _DELETED_AT_ONCE):
+            await self._members.delete_each(left[first : first + _DELETED_AT_ONCE])
 
     async def _lists(
         self, project: str, number: int, start: datetime, rest: Document
