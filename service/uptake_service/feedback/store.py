@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from uptake_service.clock import Clock
+from uptake_service.clock import DAY, Clock
 from uptake_service.errors import Reason, not_found
 from uptake_service.feedback.model import (
     EARLIEST,
@@ -297,6 +297,7 @@ class FeedbackStore:
             rest={"state": FeedbackState.ACTIVE.value, "sentiment": Sentiment.NEGATIVE.value},
             projection={"comment": 1, "interaction.query": 1, "user_id": 1, "occur_time": 1, "pattern_id": 1},
             number=_COMPLAINTS_AT_ONCE,
+            widest=DAY,
         )
         async with aclosing(reading):
             async for documents in reading:

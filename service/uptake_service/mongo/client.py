@@ -45,7 +45,7 @@ _CHANGE_WAIT_MILLISECONDS = 500
 _TRANSACTION_THREADS = 16
 _FIRST_WIDTH, _WIDEST = timedelta(seconds=10), timedelta(days=730)
 _DEPTHS, _DEPTH_SECONDS = 10_000, 30.0
-_FIRST_SPAN, _WIDEST_SPAN = timedelta(minutes=1), timedelta(days=1)
+_FIRST_SPAN = timedelta(minutes=1)
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _INDEX_OF_DUPLICATE = re.compile(r"index: (?:\S+\.\$)?(\S+)")
@@ -387,6 +387,7 @@ class Collection:
         rest: Filter,
         projection: Filter | None = None,
         number: int,
+        widest: timedelta | None = None,
         session: Session | None = None,
     ) -> AsyncGenerator[list[Document], None]:
         """Documents from `start` and, with an `end`, before it, in lists, oldest first by `time_field` and _id.
@@ -403,12 +404,16 @@ class Collection:
             rest: What else must hold.
             projection: What of the documents is wanted; None is all.
             number: About how many a list is to have.
+            widest: How long a span may become while little is found: how much a long one holds is known only when it
+                was read. Without it the spans grow, and an empty past costs little.
             session: The transaction to read in.
         """
         width = _FIRST_SPAN
         while end is None or start < end:
-            # What is older than two years is one span, as in `find_newest`.
-            last = max(start + width, near - _WIDEST) if start < near else end
+            last = start + width if start < near else end
+            if widest and last:
+                # What is older than two years is one span, as in `find_newest`.
+                last = max(last, near - _WIDEST)
             if end is not None:
                 last = min(last or end, end)
             pipeline: list[Mapping[str, Any]] = [
@@ -424,8 +429,7 @@ class Collection:
             if last is None:
                 break
             if len(found) < number // 2:
-                # No more: how much a wide span has is known only when it was read.
-                width = min(width * 4, _WIDEST_SPAN)
+                width = min(width * 4, widest) if widest else width * 4
             elif len(found) > number * 2:
                 width = max(width / 4, _MILLISECOND)
             start = last

@@ -231,6 +231,7 @@ class IssueMembers:
             near=datetime.now(UTC),
             rest=rest,
             number=_CHUNK,
+            widest=DAY,
         )
         async with aclosing(reading):
             async for documents in reading:
