@@ -1,0 +1,60 @@
+"""What is read oldest first comes whole and in order, in spans of time that no statement takes long for."""
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from uptake_service.clock import DAY
+from uptake_service.mongo.client import Collection, Mongo
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+async def things(mongodb_uri: str) -> AsyncIterator[Collection]:
+    mongo = Mongo.connect(mongodb_uri, f"oldest_{uuid.uuid4().hex[:8]}", 20.0)
+    things = mongo.collection("things")
+    await things.create_index([("kind", 1), ("time", 1)])
+    yield things
+    await mongo.client.drop_database(mongo.database.name)
+    mongo.close()
+
+
+async def read(things: Collection, start: datetime, *, widest: timedelta | None) -> list[list[datetime]]:
+    reading = things.oldest_first(
+        {"kind": "a"}, "time", start, None, near=NOW, rest={"seen": True}, number=20, widest=widest
+    )
+    return [[document["time"] for document in documents] async for documents in reading]
+
+
+@pytest.mark.parametrize("widest", [None, DAY])
+async def test_all_of_it_comes_in_order(things: Collection, widest: timedelta | None) -> None:
+    # Older than two years, spread over a week, many in one hour, and later than now.
+    times = [
+        NOW - timedelta(days=3000),
+        *(NOW - timedelta(days=7) + timedelta(hours=3 * number) for number in range(50)),
+        *(NOW - timedelta(minutes=90) + timedelta(seconds=30 * number) for number in range(120)),
+        NOW + timedelta(hours=1),
+    ]
+    await things.insert_many(
+        [
+            {"_id": f"{kind}{seen}{number}", "kind": kind, "time": time, "seen": seen}
+            for number, time in enumerate(times)
+            for kind, seen in (("a", True), ("a", False), ("b", True))
+        ]
+    )
+    lists = await read(things, NOW - timedelta(days=3650), widest=widest)
+    assert [time for times in lists for time in times] == times
+    assert (await read(things, times[30], widest=widest))[0][0] == times[30]
+
+
+async def test_spans_stay_short_where_much_may_be_in_one(things: Collection) -> None:
+    times = [NOW - timedelta(days=40) + timedelta(hours=number) for number in range(900)]
+    await things.insert_many(
+        [{"_id": str(number), "kind": "a", "time": time, "seen": True} for number, time in enumerate(times)]
+    )
+    lists = await read(things, BEGINNING, widest=DAY)
+    assert [time for times in lists for time in times] == times
+    assert max(times[-1] - times[0] for times in lists) <= DAY
