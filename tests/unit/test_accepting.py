@@ -68,37 +68,40 @@ async def _serving(
 
 def _call(channel: grpc.Channel) -> grpc.Future:
     call: grpc.Future = feedback_pb2_grpc.FeedbackServiceStub(channel).CollectFeedback.future(
-        pb.CollectFeedbackRequest(feedback=pb.Feedback(user_id="u")), timeout=20
+        pb.CollectFeedbackRequest(feedback=pb.Feedback(user_id="u")), timeout=60
     )
     return call
 
 
-async def _begun_while_busy(servicer: _Servicer, channel: grpc.Channel) -> int:
-    """How many calls have begun in the first moment after the loop was busy with something else."""
+async def _turns_until_all_begin(servicer: _Servicer, channel: grpc.Channel) -> int:
+    """How many turns a busy loop goes round until it has begun with all calls that came while it was busy."""
     first = _call(channel)
     await servicer.has_begun.wait()
     calls = [_call(channel) for _ in range(_CALLS)]
     time.sleep(1.0)  # noqa: ASYNC251  It is to be busy.
-    for _ in range(6):
+    turns = 0
+    while servicer.begun <= _CALLS:
+        # On a machine that has other things to do they are still coming.
+        time.sleep(0.02)  # noqa: ASYNC251  It is to be busy.
         await asyncio.sleep(0)
-    begun = servicer.begun - 1
+        turns += 1
     servicer.let_go.set()
     for call in (first, *calls):
         answer = await asyncio.to_thread(call.result)
         assert answer.feedback.user_id == "u"
-    return begun
+    return turns
 
 
 @known
 async def test_calls_that_came_while_the_loop_was_busy_begin_together() -> None:
     async with _serving() as (servicer, channel, _, _):
-        assert await _begun_while_busy(servicer, channel) > _CALLS // 2
+        assert await _turns_until_all_begin(servicer, channel) < 2 * _CALLS
 
 
 async def test_with_another_version_calls_are_taken_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accepting, "KNOWN_VERSIONS", ("0.0.",))
     async with _serving() as (servicer, channel, _, _):
-        assert await _begun_while_busy(servicer, channel) < _CALLS // 2
+        assert await _turns_until_all_begin(servicer, channel) > 2 * _CALLS
 
 
 async def test_every_call_passes_the_interceptors_and_other_methods_are_answered() -> None:
