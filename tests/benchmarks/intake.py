@@ -32,6 +32,7 @@ from uptake.v1 import feedback_pb2_grpc
 
 from tests.benchmarks import traffic
 from tests.benchmarks.load import Load, ProcessorTime, closed_loop, on_event_loop
+from tests.echo import EchoServicer
 from tests.processes import ServiceProcess, serving
 
 IN_FLIGHT = (1, 16, 64, 256)
@@ -41,7 +42,6 @@ ROUNDS = 3
 _MADE = 20_000
 """More feedback than is sent in one round."""
 
-_COLLECT = "/uptake.v1.FeedbackService/CollectFeedback"
 _BATCH = "/uptake.v1.FeedbackService/BatchCollectFeedback"
 
 
@@ -82,7 +82,7 @@ class _Bench:
         self._motor.close()
 
     async def warm_up(self) -> None:
-        await closed_loop(self._channel.unary_unary(_COLLECT), self._messages(1), 64, SECONDS)
+        await closed_loop(self._channel.unary_unary(traffic.COLLECT), self._messages(1), 64, SECONDS)
         self._stored = await self._motor["uptake"]["feedback"].find(limit=1000).to_list(None)
 
     async def single(self, in_flight: int) -> dict[str, float]:
@@ -90,13 +90,13 @@ class _Bench:
 
         async def echo() -> Load:
             messages = itertools.cycle(self._messages(1))
-            return await closed_loop(self._echo_channel.unary_unary(_COLLECT), messages, in_flight, SECONDS)
+            return await closed_loop(self._echo_channel.unary_unary(traffic.COLLECT), messages, in_flight, SECONDS)
 
         async def insert() -> Load:
             plain = await self._plain()
             return await closed_loop(plain.insert_one, self._copies(), in_flight, SECONDS)
 
-        return await self._beside(_COLLECT, 1, in_flight, {"of_echo": echo, "of_insert_one": insert})
+        return await self._beside(traffic.COLLECT, 1, in_flight, {"of_echo": echo, "of_insert_one": insert})
 
     async def batches(self, size: int) -> dict[str, float]:
         """BatchCollectFeedback, two in flight, beside insert_many of 1,000."""
@@ -143,7 +143,7 @@ class _Bench:
         await write(next(copies))
         row = await self._rounds(measure, {})
         call = await self._rounds(
-            lambda: closed_loop(self._channel.unary_unary(_COLLECT), self._messages(1), 1, SECONDS), {}
+            lambda: closed_loop(self._channel.unary_unary(traffic.COLLECT), self._messages(1), 1, SECONDS), {}
         )
         return row | {"call_p50_times": call["p50_ms"] / row["p50_ms"]}
 
@@ -188,7 +188,7 @@ class _Bench:
     def _messages(self, size: int) -> Iterator[bytes]:
         """Serialised beforehand: making them is not what is measured."""
         if size == 1:
-            return iter([each.SerializeToString() for each in itertools.islice(self._traffic, _MADE)])
+            return traffic.serialised(self._traffic, _MADE)
         batches = (list(itertools.islice(self._traffic, size)) for _ in range(_MADE // size))
         return iter([pb.BatchCollectFeedbackRequest(requests=batch).SerializeToString() for batch in batches])
 
@@ -238,16 +238,9 @@ async def echo_server() -> AsyncIterator[str]:
         await process.wait()
 
 
-class _EchoServicer(feedback_pb2_grpc.FeedbackServiceServicer):
-    async def CollectFeedback(  # noqa: N802  The name is the contract's.
-        self, request: pb.CollectFeedbackRequest, context: object
-    ) -> pb.CollectFeedbackResponse:
-        return pb.CollectFeedbackResponse(feedback=request.feedback)
-
-
 async def _serve_echo() -> None:
     server = grpc.aio.server()
-    feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(_EchoServicer(), server)
+    feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(EchoServicer(), server)
     port = server.add_insecure_port("localhost:0")
     await server.start()
     print(port, flush=True)

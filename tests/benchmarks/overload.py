@@ -7,7 +7,6 @@ service does not have.
 
 import asyncio
 import functools
-import itertools
 import os
 import tempfile
 import time
@@ -53,7 +52,7 @@ async def _run() -> dict[str, dict[str, float]]:
             serving(Path(folder) / "data", queue_size=str(QUEUE)) as service,
             grpc.aio.insecure_channel(service.address) as channel,
         ):
-            collect = channel.unary_unary("/uptake.v1.FeedbackService/CollectFeedback")
+            collect = channel.unary_unary(traffic.COLLECT)
             process = psutil.Process(service.process.pid)
             await closed_loop(collect, _messages(3, SECONDS * _MOST_A_SECOND), 256, SECONDS / 2)
             capacity = (await closed_loop(collect, _messages(4, SECONDS * _MOST_A_SECOND), 256, SECONDS)).a_second
@@ -80,8 +79,7 @@ async def _run() -> dict[str, dict[str, float]]:
 
 
 def _messages(seed: int, number: float) -> Iterator[bytes]:
-    """Made beforehand: the service is to have the cores."""
-    return iter([each.SerializeToString() for each in itertools.islice(traffic.requests(seed), int(number) + 1000)])
+    return traffic.serialised(traffic.requests(seed), int(number) + 1000)
 
 
 async def _offer(

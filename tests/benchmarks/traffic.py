@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from uptake import correction, rating, thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2
 
+COLLECT = "/uptake.v1.FeedbackService/CollectFeedback"
+
 _ASKED = (
     "How do I change {}?",
     "How can I cancel {}?",
@@ -73,6 +75,11 @@ def requests(seed: int) -> Iterator[feedback_pb2.CollectFeedbackRequest]:
         yield feedback_pb2.CollectFeedbackRequest(
             feedback=_feedback(rng, asked[rank], bad=rank % 10 == 5), request_id=f"{rng.getrandbits(128):032x}"
         )
+
+
+def serialised(requests: Iterator[feedback_pb2.CollectFeedbackRequest], number: int) -> Iterator[bytes]:
+    """So many of them, made and serialised beforehand: that is not what is measured, and takes a core."""
+    return iter([each.SerializeToString() for each in itertools.islice(requests, number)])
 
 
 def _feedback(rng: random.Random, query: str, *, bad: bool) -> feedback_pb2.Feedback:

@@ -13,6 +13,8 @@ from uptake_service.rpc import accepting
 from uptake_service.rpc.accepting import Accepting
 from uptake_service.rpc.event_loop import EventLoop
 
+from tests.echo import EchoServicer
+
 _METHOD = "/uptake.v1.FeedbackService/CollectFeedback"
 _CALLS = 600
 """More than the wake-up bytes that a pair of sockets holds."""
@@ -66,16 +68,10 @@ def test_other_sockets_are_left_alone() -> None:
     reason=f"with grpcio {grpc.__version__} calls are taken one by one, which takes many turns by itself",
 )
 def test_calls_that_came_while_the_loop_was_busy_are_heard_of_in_few_turns() -> None:
-    class Servicer(feedback_pb2_grpc.FeedbackServiceServicer):
-        async def CollectFeedback(  # noqa: N802  The name is the contract's.
-            self, request: pb.CollectFeedbackRequest, context: object
-        ) -> pb.CollectFeedbackResponse:
-            return pb.CollectFeedbackResponse(feedback=request.feedback)
-
     async def turns_until_all_are_answered() -> int:
         server = grpc.aio.server()
         accepting = Accepting(server, ())
-        feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(Servicer(), cast(grpc.aio.Server, accepting))
+        feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(EchoServicer(), cast(grpc.aio.Server, accepting))
         port = server.add_insecure_port("localhost:0")
         await accepting.start(_METHOD)
         turns = 0
@@ -83,7 +79,7 @@ def test_calls_that_came_while_the_loop_was_busy_are_heard_of_in_few_turns() -> 
             stub = feedback_pb2_grpc.FeedbackServiceStub(channel)
             calls = [stub.CollectFeedback.future(pb.CollectFeedbackRequest(), timeout=60) for _ in range(_CALLS)]
             while not all(call.done() for call in calls):
-                time.sleep(0.002)  # noqa: ASYNC251  It is to be busy.
+                time.sleep(0.01)  # noqa: ASYNC251  It is to be busy.
                 await asyncio.sleep(0)
                 turns += 1
             assert all(call.code() is grpc.StatusCode.OK for call in calls)

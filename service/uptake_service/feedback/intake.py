@@ -121,7 +121,6 @@ class Intake:
         self._metrics = metrics
         self._tracing = tracing
         self._queue_size = queue_size
-        self._overloaded = f"{queue_size:,} pieces of feedback may wait, and no more; nothing was written; retry later"
         self._batch_size = batch_size
         self._heartbeat_seconds = heartbeat_seconds
         self._queue: deque[Item] = deque()
@@ -192,7 +191,7 @@ class Intake:
         if len(self._queue) - self._streamed + number > self._queue_size:
             raise DomainError(
                 Reason.ERROR_REASON_OVERLOADED,
-                self._overloaded,
+                f"{self._queue_size:,} pieces of feedback may wait, and no more; nothing was written; retry later",
                 retry_after_seconds=1.0,
             )
 

@@ -135,10 +135,9 @@ class IssueMembers:
             for member in members:
                 yield member
 
-    async def live_of(self, project: str, number: int, start: datetime) -> AsyncIterator[list[Member]]:
-        """What came in live under a generation and has not been moved over, some hundreds at a time."""
-        async for members in self._lists(project, number, start, {"live": True}):
-            yield members
+    def live_of(self, project: str, number: int, start: datetime) -> AsyncGenerator[list[Member], None]:
+        """What came in live under a generation and has not been moved over, about a thousand at a time."""
+        return self._lists(project, number, start, {"live": True})
 
     async def newest(
         self, generation: Generation, issue_ids: Sequence[str], time: datetime, limit: int
