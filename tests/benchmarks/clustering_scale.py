@@ -17,6 +17,7 @@ import hdbscan
 import numpy as np
 from sklearn.decomposition import PCA
 from uptake_service.insights import clustering
+from uptake_service.insights.cleaning import clean
 from uptake_service.patterns.embed import WordLlamaEmbedder
 
 from tests.benchmarks import data_sets, machine, traffic
@@ -88,7 +89,7 @@ def _measure(folder: Path, method: str, size: int) -> dict[str, float]:
     said = comments(folder, size)
     embedder = WordLlamaEmbedder()
     started = time.perf_counter()
-    cleaned = [clustering.clean(text) for text in said]
+    cleaned = [clean(text) for text in said]
     vectors = embedder.embed(cleaned)
     if method == "plain":
         points = PCA(16, random_state=0).fit_transform(vectors)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import normalized_mutual_info_score
 from uptake_service.insights import clustering
+from uptake_service.insights.cleaning import clean
 from uptake_service.patterns.embed import WordLlamaEmbedder
 
 from tests.benchmarks import data_sets, machine
@@ -104,7 +105,7 @@ def _in_a_process(folder: Path, name: str, method: str) -> dict[str, float]:
 
 def _measure(folder: Path, name: str, method: Method) -> dict[str, float]:
     texts, labels = load(folder, name)
-    cleaned = [clustering.clean(text) for text in texts]
+    cleaned = [clean(text) for text in texts]
     vectors = WordLlamaEmbedder().embed(cleaned)
     spent: list[float] = []
     for _ in range(2):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from uptake_service.insights import clustering
+from uptake_service.insights.cleaning import clean
 from uptake_service.patterns.embed import WordLlamaEmbedder
 
 _THINGS = ("invoice", "booking", "tracking", "label", "customs", "return", "address", "claim")
@@ -15,7 +16,7 @@ _PHRASES = (
     "it invented a phone number for {} questions",
 )
 _ENDS = ("", " again", ", please look", ", not good", ", why", ", as so often")
-COMMENTS = [clustering.clean(phrase.format(thing) + end) for end in _ENDS for thing in _THINGS for phrase in _PHRASES]
+COMMENTS = [clean(phrase.format(thing) + end) for end in _ENDS for thing in _THINGS for phrase in _PHRASES]
 
 
 def found() -> str:

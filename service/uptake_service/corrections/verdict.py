@@ -12,10 +12,10 @@ tenth of them makes a rare error at most ten times as frequent.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 from uptake_service.corrections.model import ControlVotes, Finding, Look, Verdict, Votes, Yardstick
 
@@ -28,8 +28,8 @@ ERROR = 0.05
 LEAST_CONTROL = 100
 """With fewer control votes before or after, the control's own chance would hide more than its drift explains."""
 
-_Z = float(ndtri(1 - ERROR / len(LOOKS) / 2))
-_Z_PICKED = float(ndtri(1 - ERROR / len(LOOKS) / 10 / 2))
+_Z = NormalDist().inv_cdf(1 - ERROR / len(LOOKS) / 2)
+_Z_PICKED = NormalDist().inv_cdf(1 - ERROR / len(LOOKS) / 10 / 2)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from uptake_service.feedback.model import StoredFeedback
-from uptake_service.insights.titles import WORD
+from uptake_service.insights.cleaning import WORD
 
 _WORD = re.compile(WORD)
 _TOKEN = re.compile(r"\w+")

@@ -14,9 +14,7 @@ Everything is deterministic for a given seed on one machine, and runs on one cor
 
 from __future__ import annotations
 
-import html
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -28,7 +26,8 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.feature_extraction.text import CountVectorizer
 
-from uptake_service.insights.titles import WORD, name_issues
+from uptake_service.insights.cleaning import WORD
+from uptake_service.insights.titles import name_issues
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -43,8 +42,6 @@ BORDER = 4.0  # clusters merge while the edges between them are more than this m
 LARGE = 60  # so many members are never too many for one cluster, whatever their share
 COPIES = 5  # of one and the same text that take part; the others share their label
 BLOCK = 512  # rows of a similarity matrix held at a time
-
-_NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|\bt\.co/\S+|@\w+|\d+|[#_]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +120,6 @@ def cluster(
         first_copy = {texts[i]: labels.max() + 1 + k for k, i in enumerate(_first_rows(texts, often))}
         labels[often] = [first_copy[texts[int(i)]] for i in often]
     return _largest_first(labels)
-
-
-def clean(text: str) -> str:
-    """The text in lower case without handles, links, numbers, markup entities and hash signs."""
-    text = html.unescape(html.unescape(text)).replace("\u2019", "'")
-    return " ".join(_NOT_WORDS.sub(" ", text).lower().split())
 
 
 class _Context(NamedTuple):

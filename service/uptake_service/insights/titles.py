@@ -10,11 +10,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 
+from uptake_service.insights.cleaning import WORD
+
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-
-WORD = r"[^\W\d_](?:[\w'-]*\w)?"
-"""What counts as a word of a text, as a regular expression."""
 
 _ROWS = 6_000  # from which n-grams are counted
 _KEYWORDS = 8

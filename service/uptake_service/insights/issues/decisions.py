@@ -3,19 +3,24 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from uptake_service.errors import DomainError, InvalidRequest, Reason, Violation
 from uptake_service.feedback.model import complaint
 from uptake_service.feedback.store import FeedbackStore
-from uptake_service.insights.clustering import clean, describe
+from uptake_service.insights.cleaning import clean
 from uptake_service.insights.issues.members import RUN, DayDeltas, IssueMembers, in_force
 from uptake_service.insights.issues.model import COMMENT_LENGTH, Comment, Issue, IssueState, Member, current_ids
 from uptake_service.insights.issues.store import IssueStore, split_off
 from uptake_service.mongo.client import Session
 from uptake_service.mongo.requests import RequestKey
 from uptake_service.patterns.embed import Embedder
+
+if TYPE_CHECKING:
+    from uptake_service.insights.clustering import Clusters
 
 _SAMPLES = 3
 
@@ -97,7 +102,7 @@ class IssueDecisions:
         ]
         cleaned = [clean(complaint(*words)) for words in said]
         vectors = await asyncio.to_thread(self._embedder.embed, cleaned)
-        described = await asyncio.to_thread(describe, cleaned, vectors, np.zeros(len(cleaned), dtype=np.int64))
+        described = await asyncio.to_thread(_described, cleaned, vectors)
         nearest = np.argsort(-(vectors @ described.centroids[0]), kind="stable")
         comments = [
             Comment(text=(said[i][0] or said[i][1])[:COMMENT_LENGTH], feedback_id=feedback_ids[i]) for i in nearest
@@ -137,6 +142,14 @@ class IssueDecisions:
 
         new_id = await self._issues.change(project, id, change, etag, key, reviewer)
         return id, new_id
+
+
+def _described(texts: Sequence[str], vectors: NDArray[np.float32]) -> "Clusters":
+    """Describes comments as one issue."""
+    # Loads what the service does not need otherwise, and would take longer to start with.
+    from uptake_service.insights.clustering import describe
+
+    return describe(texts, vectors, np.zeros(len(texts), dtype=np.int64))
 
 
 def _must_stand(issue: Issue) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from uptake_service.feedback.model import StoredFeedback, complains, complaint
 from uptake_service.feedback.store import FeedbackStore
-from uptake_service.insights.clustering import clean
+from uptake_service.insights.cleaning import clean
 from uptake_service.insights.issues.members import RUN, DayDeltas, IssueMembers, in_force
 from uptake_service.insights.issues.model import Generation, Member
 from uptake_service.insights.issues.store import IssueStore

@@ -12,7 +12,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,8 @@ import numpy.typing as npt
 from uptake_service.clock import Clock, day_of
 from uptake_service.feedback.store import Complaint, FeedbackStore
 from uptake_service.ids import new_id
-from uptake_service.insights.clustering import Clusters, clean, cluster, describe
+from uptake_service.insights.cleaning import clean
+from uptake_service.insights.clustering import Clusters, cluster, describe
 from uptake_service.insights.issues.identity import Earlier, identify
 from uptake_service.insights.issues.joining import Joining
 from uptake_service.insights.issues.members import RUN, IssueMembers
@@ -33,38 +33,17 @@ from uptake_service.insights.issues.model import (
     PatternCount,
     current_ids,
 )
+from uptake_service.insights.issues.order import ORPHANED, SUPERSEDED, Order
 from uptake_service.insights.issues.states import RECENT, next_state
 from uptake_service.insights.issues.store import IssueStore, Superseded
-from uptake_service.model import Model
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.events import EventLog
 from uptake_service.mongo.requests import RequestRecords
 from uptake_service.patterns.embed import WordLlamaEmbedder
 
-SUPERSEDED = 3
-"""Exit code: a newer run, or a person's decision, came in between."""
-
-ORPHANED = 4
-"""Exit code: the service that started it is gone."""
-
 _SAMPLES = 3
 _PATTERNS = 5
 _MOST_COMMENTS = 1_000_000
-
-
-class Order(Model):
-    """What the process is to do."""
-
-    uri: str
-    database: str
-    timeout_seconds: float
-    project: str
-    fence: int
-    now: datetime
-    window: timedelta
-    seed: int
-    event_retention_days: int
-    request_retention_days: int
 
 
 @dataclass(frozen=True)

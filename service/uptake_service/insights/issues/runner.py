@@ -14,7 +14,7 @@ from uptake_service.errors import DatabaseUnavailable, DomainError, Reason
 from uptake_service.insights.issues.joining import Joining
 from uptake_service.insights.issues.members import IssueMembers
 from uptake_service.insights.issues.model import current_ids
-from uptake_service.insights.issues.run import SUPERSEDED, Order
+from uptake_service.insights.issues.order import SUPERSEDED, Order
 from uptake_service.insights.issues.states import is_back
 from uptake_service.insights.issues.store import IssueStore
 from uptake_service.insights.rollups import RollupStore

@@ -2,8 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from scipy.stats import binomtest
-
 from uptake_service.insights.issues.model import Issue, IssueState
 
 RECENT = timedelta(days=7)
@@ -44,6 +42,9 @@ def escalates(recent: int, before: int, recent_share: float) -> bool:
     Of a steady issue the number in the newest days, given the total, is binomial (Przyborowski and Wilenski 1940, the
     conditional test of two Poisson rates); the one-sided exact test has to find less than one chance in a hundred.
     """
+    # Only the process that clusters gets here; the service that reads states would load it at each start.
+    from scipy.stats import binomtest
+
     if recent < _RECENT_LEAST or not 0 < recent_share < 1:
         return False
     return bool(binomtest(recent, recent + before, recent_share, alternative="greater").pvalue < _CLEARLY)
