@@ -175,10 +175,11 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
         cleanup.push_async_callback(behind.stop)
         uri = database.uri.replace(str(_port_of(database)), str(behind.port))
         replicas = [Replica(uri, folder / f"replica-{number}") for number in range(2)]
+        for replica in replicas:
+            cleanup.push_async_callback(replica.stop)
+        await asyncio.gather(*(replica.start() for replica in replicas))
         fronts = []
         for replica in replicas:
-            await replica.start()
-            cleanup.push_async_callback(replica.stop)
             fronts.append(await Proxy(replica.port).start())
             cleanup.push_async_callback(fronts[-1].stop)
         yield Stage(database, behind, replicas, fronts)

@@ -56,7 +56,7 @@ async def test_runs_keep_ids_and_numbers_whatever_happens_among_them(start_servi
     kept = moved = killed = finished = 0
     before: dict[str, str] = {}
     using = asyncio.create_task(users())
-    await eventually(lambda: len(sent) >= 100, "a hundred complaints")
+    await eventually(lambda: len(sent) >= 100, "a hundred complaints", 60)
     while finished < RUNS:
         running = asyncio.create_task(client.insights.get(refresh_issues=True, timeout_seconds=60))
         if rng.random() < 0.3:

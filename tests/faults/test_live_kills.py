@@ -22,7 +22,7 @@ from uptake_service.mongo.client import Mongo
 
 from tests.processes import ServiceProcess, eventually, listens, serving
 
-EVENTS = int(os.environ.get("UPTAKE_TEST_LIVE_EVENTS", "400"))
+EVENTS = int(os.environ.get("UPTAKE_TEST_LIVE_EVENTS", "200"))
 """2,000 take about five minutes."""
 
 CUTS = EVENTS // 40

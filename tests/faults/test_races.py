@@ -1,4 +1,4 @@
-"""50 reviewers race for 200 reviews on two replicas; `make faults` lets them try 100,000 times."""
+"""50 reviewers race for 50 reviews on two replicas; `make faults` lets them try 100,000 times."""
 
 from uptake.v1 import review_pb2
 from uptake_service.check import check
@@ -7,16 +7,16 @@ from uptake_service.clock import Clock
 from tests.conftest import StartService
 from tests.faults.races import race
 
-ATTEMPTS = 2_000
+ATTEMPTS = 500
 
 
 async def test_no_claim_has_two_winners(start_service: StartService) -> None:
     one, other = await start_service(), await start_service()
 
-    found = await race([one.address, other.address], reviewers=50, reviews=200, attempts=ATTEMPTS)
+    found = await race([one.address, other.address], reviewers=50, reviews=50, attempts=ATTEMPTS)
 
     assert found.attempts >= ATTEMPTS
-    assert len(found.won) > 200
+    assert len(found.won) > 50
     assert max(found.won.values()) == 1
     assert found.stale == found.unanswered == 0
     async for review in one.client.reviews.list():
