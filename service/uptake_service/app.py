@@ -203,7 +203,7 @@ class App:
             request_retention_days=settings.request_retention_days,
         )
         recent = self.recent = RecentFeedback(mongo, feedback, patterns)
-        trigger = Trigger(mongo, clock, feedback, recent, patterns, projects, marks, reviews, events)
+        trigger = Trigger(clock, feedback, recent, patterns, projects, marks, reviews, events)
         intake = Intake(
             mongo,
             slot,

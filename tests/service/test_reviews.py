@@ -499,7 +499,6 @@ async def test_a_mark_that_another_process_judged_is_not_judged_again(service: S
     await transaction(mongo, lambda session: marks.add(of_batch[1:], Clock().now(), session))
     feedback, stored_patterns = FeedbackStore(mongo, Clock()), Patterns(mongo, WordLlamaEmbedder(), None)
     trigger = Trigger(
-        mongo,
         Clock(),
         feedback,
         RecentFeedback(mongo, feedback, stored_patterns),

@@ -28,7 +28,7 @@ from uptake_service.feedback.store import FeedbackStore
 from uptake_service.mongo.client import Mongo, Session
 from uptake_service.mongo.events import EventLog
 from uptake_service.mongo.leases import Writers
-from uptake_service.mongo.transactions import snapshot, transaction
+from uptake_service.mongo.transactions import snapshot
 from uptake_service.patterns.store import changed_since
 from uptake_service.reviews.store import ReviewStore
 
@@ -110,7 +110,7 @@ class Measuring:
             else:
                 verdict = seen.verdict
         fresh = seen.model_copy(update={"verdict": verdict, "measured": measured, "unmeasured": False})
-        return await transaction(self._mongo, lambda session: self._write(seen, fresh, session))
+        return await self._events.transaction([project], lambda session: self._write(seen, fresh, session))
 
     async def _write(self, seen: Correction, fresh: Correction, session: Session) -> bool:
         if await self._corrections.get(seen.project, seen.id, session=session) != seen:

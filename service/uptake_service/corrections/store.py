@@ -38,7 +38,7 @@ from uptake_service.mongo.client import Document, Mongo, Session, since
 from uptake_service.mongo.events import EventLog, NewEvent
 from uptake_service.mongo.paging import after
 from uptake_service.mongo.requests import RequestKey, RequestRecords
-from uptake_service.mongo.transactions import snapshot, transaction
+from uptake_service.mongo.transactions import snapshot
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.model import Fix, Review
 from uptake_service.reviews.store import Also, ReviewStore, fix_document, to_fix
@@ -386,7 +386,7 @@ class CorrectionStore:
             await self._events.append(project, events, session)
             return id
 
-        return await self.get(project, await self._once(body))
+        return await self.get(project, await self._once(project, body))
 
     async def contents(self, project: str) -> AsyncIterator[tuple[str, tuple[str, ...], str]]:
         """Of each correction its id, the feedback that it was made of, and its content; forgotten ones are left out."""
@@ -409,7 +409,7 @@ class CorrectionStore:
             await self._corrections.update({"project": project, "covers": id}, {"$set": {"diff": ""}}, session=session)
             await self._targets[correction.kind].forget(project, correction.target, id, session)
 
-        await self._once(body)
+        await self._once(project, body)
 
     async def _apply(self, project: str, draft: Draft, author: Author, key: RequestKey | None) -> str:
         """Applies one draft once for each request key; gives what that is recorded to have made."""
@@ -430,7 +430,7 @@ class CorrectionStore:
             await self._events.append(project, events, session)
             return correction.id
 
-        return await self._once(body)
+        return await self._once(project, body)
 
     async def _settle(self, error: DomainError, key: RequestKey | None) -> str:
         """Records that a draft could not be applied; gives what is recorded then.
@@ -447,7 +447,7 @@ class CorrectionStore:
                 await self._record(key, failed, session)
             return failed if made is None else made
 
-        return await self._once(body)
+        return await self._once(key.project, body)
 
     async def _made(
         self, project: str, draft: Draft, head: Revision | None, author: Author, yardstick: Yardstick
@@ -496,18 +496,17 @@ class CorrectionStore:
             if await self._requests.resource_of(call, session=session) is None:
                 await self._record(call, "", session)
 
-        await self._once(body)
+        await self._once(call.project, body)
 
     async def _record(self, key: RequestKey | None, resource: str, session: Session) -> None:
         if key is not None:
             expire_time = self._clock.now() + self._request_retention
             await self._requests.add([(key, resource)], expire_time=expire_time, session=session)
 
-    async def _once(self, body: Callable[[Session], Awaitable[T]]) -> T:
+    async def _once(self, project: str, body: Callable[[Session], Awaitable[T]]) -> T:
         for _ in range(_RACE_TRIES):
             try:
-                async with self._events.turn:
-                    return await transaction(self._mongo, body)
+                return await self._events.transaction([project], body)
             except DuplicateKey:
                 # Another made the same target, or recorded the same request, since this one looked: look again.
                 continue

@@ -82,6 +82,8 @@ class Session:
         self._threads = threads
         self._waiting: list[tuple[Callable[[Any], Any], asyncio.Future[Any] | None]] = []
         self._held = False
+        self.runs = 0
+        """How many transactions were begun in it: more than one if the first had to be run again."""
         self._trip: asyncio.Future[list[tuple[Any, Exception | None]]] | None = None
 
     async def __aenter__(self) -> "Session":
@@ -93,6 +95,7 @@ class Session:
     def start_transaction(self) -> None:
         """Snapshot reads; commits go to a majority and are journaled."""
         self._waiting.clear()
+        self.runs += 1
         self.driver.start_transaction(
             read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
         )

@@ -1,14 +1,18 @@
 """The event log: what happened in a project, in the order in which it was committed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from uptake_service.clock import cut
 from uptake_service.errors import DomainError, Reason
 from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.mongo.transactions import transaction
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,24 +37,43 @@ class NewEvent:
 
 
 class EventLog:
-    """The collections `events` ({project, seq, time, kind, severity, payload, expire_time}) and `counters`.
+    """The collections `events` ({project, seq, time, kind, severity, payload, expire_time}) and `counters` ({_id:
+    project, seq, turns}).
 
     Times are the database's, which also deletes what is past its `expire_time`, some time later and in no order.
-
-    Attributes:
-        turn: Held around a transaction that people ask for and that appends: all count up the same counter, and losing
-            a write conflict to the process's own costs more than waiting for one's turn.
     """
 
     def __init__(self, mongo: Mongo, retention_days: int) -> None:
+        self._mongo = mongo
         self._events = mongo.collection("events")
         self._counters = mongo.collection("counters")
         self._retention = timedelta(days=retention_days)
-        self.turn = asyncio.Lock()
+        self._turn = asyncio.Lock()
 
     async def open(self) -> None:
         await self._events.create_index([("project", 1), ("seq", 1)], unique=True)
         await self._events.create_index([("expire_time", 1)], expire_after_seconds=0)
+
+    async def transaction(self, projects: Collection[str], body: Callable[[Session], Awaitable[T]]) -> T:
+        """Runs `body` in a transaction, as mongo/transactions.py has it, that may append events of these projects.
+
+        All who append count up the same counter, and who began before another's commit loses to it. So those of this
+        process take turns. Who lost to another process takes the counter before all else: to lose once more costs it
+        one statement, and once it has the counter, nobody who appends is in its way.
+        """
+
+        @wraps(body)
+        async def run(session: Session) -> T:
+            if session.runs > 1:
+                turn = {"$inc": {"seq": 0, "turns": 1}}
+                await self._counters.update_each(
+                    [({"_id": project}, turn) for project in sorted(projects)], upsert=True, session=session
+                )
+                await session.settle()
+            return await body(session)
+
+        async with self._turn:
+            return await transaction(self._mongo, run)
 
     async def append(self, project: str, events: list[NewEvent], session: Session) -> None:
         """Appends events in the transaction that makes them true. Call it last, or first where that takes long.

@@ -19,7 +19,6 @@ from uptake_service.mongo.client import Document, Filter, Mongo, Session, Sort
 from uptake_service.mongo.events import EventLog, NewEvent
 from uptake_service.mongo.paging import after
 from uptake_service.mongo.requests import RequestKey, RequestRecords
-from uptake_service.mongo.transactions import transaction
 from uptake_service.reviews.history import ReviewHistory
 from uptake_service.reviews.model import (
     Claim,
@@ -366,8 +365,8 @@ class ReviewStore:
         claimed = await self._reviews.find_with_now({"state": ReviewState.CLAIMED.value})
         run_out = [document for document in claimed if document["claim"]["expire_time"] <= document["now"]][:limit]
         for document in run_out:
-            await transaction(
-                self._mongo,
+            await self._events.transaction(
+                [document["project"]],
                 lambda session, document=document: self._apply(  # type: ignore[misc]
                     document["project"], document["_id"], None, "", session
                 ),
@@ -405,8 +404,7 @@ class ReviewStore:
             _changed(await self._found(project, id), change, etag)
         for tries_left in reversed(range(_RACE_TRIES)):
             try:
-                async with self._events.turn:
-                    return await transaction(self._mongo, body)
+                return await self._events.transaction([project], body)
             except DuplicateKey:
                 # What this one did not see was recorded since: look again. Anything else fails again.
                 if not tries_left:

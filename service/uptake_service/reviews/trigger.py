@@ -4,7 +4,6 @@ It runs for marks, after the commit that made them. Judging and clearing a mark 
 happens a mark is judged at least once, and twice does no harm.
 """
 
-import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -15,9 +14,8 @@ from uptake_service.errors import DuplicateKey
 from uptake_service.feedback.model import Answer, Evidence, Sentiment
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.ids import new_id
-from uptake_service.mongo.client import Mongo, Session
+from uptake_service.mongo.client import Session
 from uptake_service.mongo.events import EventLog, NewEvent
-from uptake_service.mongo.transactions import transaction
 from uptake_service.patterns.store import Patterns
 from uptake_service.projects.model import ReviewPolicy
 from uptake_service.projects.store import ProjectStore
@@ -40,7 +38,6 @@ class _SomeAreCleared(Exception):
 class Trigger:
     def __init__(
         self,
-        mongo: Mongo,
         clock: Clock,
         feedback: FeedbackStore,
         recent: RecentFeedback,
@@ -50,7 +47,6 @@ class Trigger:
         reviews: ReviewStore,
         events: EventLog,
     ) -> None:
-        self._mongo = mongo
         self._clock = clock
         self._feedback = feedback
         self._recent = recent
@@ -59,9 +55,6 @@ class Trigger:
         self._marks = marks
         self._reviews = reviews
         self._events = events
-        # Batches come to the same patterns and the same counter of events; a conflict with the process's own costs
-        # more than waiting for one's turn.
-        self._turn = asyncio.Lock()
 
     async def run(self, marks: Sequence[Mark]) -> None:
         """Judges patterns and clears their marks, all in one transaction; those that are cleared already it leaves."""
@@ -70,8 +63,7 @@ class Trigger:
         policies = {mark.project: (await self._projects.recent(mark.project)).settings.review_policy for mark in marks}
         for tries_left in reversed(range(_RACE_TRIES)):
             try:
-                async with self._turn:
-                    await transaction(self._mongo, lambda session: self._judge_all(marks, policies, session))
+                await self._events.transaction(policies, lambda session: self._judge_all(marks, policies, session))
             except DuplicateKey:
                 # Another replica opened the pattern's review in between; now there is one to update.
                 if not tries_left:

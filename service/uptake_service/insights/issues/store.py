@@ -158,7 +158,7 @@ class IssueStore:
             )
             return told
 
-        return await transaction(self._mongo, body)
+        return await self._events.transaction([base.project], body)
 
     async def set_drained(self, generation: Generation) -> None:
         """Notes that nothing of the generations before is left to be moved."""
@@ -194,7 +194,7 @@ class IssueStore:
             now = await self.get(renamed.project, renamed.id, session=session)
             await self._events.append(renamed.project, [now.event()], session)
 
-        await transaction(self._mongo, body)
+        await self._events.transaction([renamed.project], body)
 
     async def change(
         self,
@@ -258,10 +258,10 @@ class IssueStore:
             return final[0].id
 
         try:
-            return await transaction(self._mongo, body)
+            return await self._events.transaction([project], body)
         except DuplicateKey:
             # An equal request was recorded since this one looked: look again.
-            return await transaction(self._mongo, body)
+            return await self._events.transaction([project], body)
 
     async def regress(self, issue: Issue) -> None:
         """Notes that a resolved issue is back, with its event; nothing if a person changed it in between."""
@@ -280,7 +280,7 @@ class IssueStore:
             await self._issues.update({"_id": back.id}, {"$set": _fields(back)}, session=session)
             await self._events.append(back.project, [back.event()], session)
 
-        await transaction(self._mongo, body)
+        await self._events.transaction([issue.project], body)
 
     async def resolved(self) -> list[Issue]:
         """Issues of all projects that may come back."""
