@@ -33,6 +33,7 @@ from tests.benchmarks import traffic
 
 _AT_ONCE = 5_000
 _PLACES_AT_ONCE = 500
+_JUDGED_AT_ONCE = 50
 _LEASE_SECONDS = 3600.0
 _SECONDS_TO_JUDGE = 600
 
@@ -100,14 +101,16 @@ async def _write_numbers(
         await transaction(mongo, partial(rollups.write, part, slot.number))
     ids = sorted({key.value for key in keys if key.dimension == "pattern"})
     _, shares = await patterns.shares_of(slot.number, ids)
-    due = [
-        Mark(project="default", pattern_id=id, writer=slot.number, revision=revision, feedback_ids=(), touched=0)
-        for id in ids
-    ]
 
     async def finish(session: Session) -> None:
         await patterns.write_shares(shares, dict.fromkeys(ids, revision), slot.number, session)
-        await marks.add(due, now - timedelta(minutes=1), session)
+        for first in range(0, len(ids), _JUDGED_AT_ONCE):
+            due = [
+                # Of revisions that no commit has: nothing of these patterns is newer than the rest.
+                Mark(project="default", pattern_id=id, writer=slot.number, revision=-first, feedback_ids=(), touched=0)
+                for id in ids[first : first + _JUDGED_AT_ONCE]
+            ]
+            await marks.add(due, now - timedelta(minutes=1), session)
 
     await transaction(mongo, finish)
     await mongo.collection("writers").update({"_id": slot.number}, {"$set": {"revision": revision}})

@@ -283,14 +283,13 @@ async def test_check_names_exactly_what_was_altered(service: Service) -> None:
     writer = (await mongo.collection("writers").find({}))[0]["_id"]
     await mongo.collection("trigger_marks").insert(
         {
-            "_id": f"{share['pattern']}/{writer}/1",
-            "project": "default",
-            "pattern_id": share["pattern"],
+            "_id": f"{writer}/1",
             "writer": writer,
             "revision": 1,
-            "feedback_ids": ["0" * 24],
-            "touched": 1,
             "create_time": Clock().now().replace(year=2999),
+            "patterns": [
+                {"project": "default", "pattern_id": share["pattern"], "feedback_ids": ["0" * 24], "touched": 1}
+            ],
         }
     )
     found = sorted(

@@ -290,23 +290,16 @@ async def test_marks_that_a_crash_left_are_judged(start_service: StartService) -
     stored = await service.client.feedback.get(review.trigger_feedback_id)
     await service.mongo.collection("reviews").delete_many({"_id": review.id})
     newest = (await service.mongo.collection("feedback").get({"_id": stored.id})) or {}
-    await service.mongo.collection("trigger_marks").insert(
-        {
-            "_id": "left",
-            "project": "default",
-            "pattern_id": stored.pattern_id,
-            "writer": newest["writer"],
-            "revision": newest["revision"],
-            "feedback_ids": [stored.id],
-            "touched": 1,
-            "create_time": datetime(2020, 1, 1, tzinfo=UTC),
-        }
+    left = Mark(
+        project="default",
+        pattern_id=stored.pattern_id,
+        writer=newest["writer"],
+        revision=newest["revision"],
+        feedback_ids=(stored.id,),
+        touched=1,
     )
-    mark = {"_id": f"{stored.pattern_id}/{newest['writer']}/{newest['revision']}"}
-    left = await service.mongo.collection("trigger_marks").get({"_id": "left"})
-    assert left is not None
-    await service.mongo.collection("trigger_marks").delete_many({"_id": "left"})
-    await service.mongo.collection("trigger_marks").insert(left | mark)
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    await transaction(service.mongo, lambda session: Marks(service.mongo).add([left], long_ago, session))
 
     async def is_back() -> bool:
         return len(await _reviews(service.client)) == 1
@@ -476,7 +469,7 @@ async def test_a_mark_that_nobody_judged_is_judged_by_the_sweep(start_service: S
     assert (review.state, review.sample_size) == (review_pb2.REVIEW_STATE_OPEN, 3)
 
 
-async def test_a_mark_that_another_process_judged_is_not_judged_again(service: Service) -> None:
+async def test_marks_that_another_process_judged_are_not_judged_again(service: Service) -> None:
     client, mongo = service.client, service.mongo
     await client.projects.update(
         project_pb2.ProjectSettings(review_policy=project_pb2.ReviewPolicy(minimum_sample=5)),
@@ -491,12 +484,12 @@ async def test_a_mark_that_another_process_judged_is_not_judged_again(service: S
         project_pb2.ProjectSettings(review_policy=project_pb2.ReviewPolicy(minimum_sample=3)),
         ["review_policy.minimum_sample"],
     )
-    of_batch = [
-        Mark(project="default", pattern_id=id, writer=0, revision=1_000_000, feedback_ids=(), touched=0)
-        for id in patterns.values()
-    ]
+    judged, *due = (
+        Mark(project="default", pattern_id=id, writer=0, revision=1_000_000 + (place > 0), feedback_ids=(), touched=0)
+        for place, id in enumerate(patterns.values())
+    )
     marks, events, requests = Marks(mongo), EventLog(mongo, 1), RequestRecords(mongo)
-    await transaction(mongo, lambda session: marks.add(of_batch[1:], Clock().now(), session))
+    await transaction(mongo, lambda session: marks.add(due, Clock().now(), session))
     feedback, stored_patterns = FeedbackStore(mongo, Clock()), Patterns(mongo, WordLlamaEmbedder(), None)
     trigger = Trigger(
         Clock(),
@@ -508,8 +501,9 @@ async def test_a_mark_that_another_process_judged_is_not_judged_again(service: S
         ReviewStore(mongo, Clock(), events, requests, 1),
         events,
     )
-    await trigger.run(of_batch)
-    assert {review.pattern.id for review in await _reviews(client)} == {mark.pattern_id for mark in of_batch[1:]}
+    await trigger.run([judged])
+    await trigger.run(due)
+    assert {review.pattern.id for review in await _reviews(client)} == {mark.pattern_id for mark in due}
     assert await mongo.collection("trigger_marks").count({}) == 0
 
 

@@ -1,7 +1,7 @@
 """Marks: patterns that the trigger has to judge.
 
-A mark is written in the transaction that makes it due and deleted in the one that judges, so a crash between the two
-loses nothing. Each transaction writes marks of its own, which nobody else touches.
+A batch's marks are one document, written in the transaction that makes them due and deleted in the one that judges
+them, so a crash between the two loses nothing, and nobody judges a part of them.
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,10 @@ class Mark(Model):
     feedback_ids: tuple[str, ...]
     touched: int
 
-    @property
-    def document_id(self) -> str:
-        return f"{self.pattern_id}/{self.writer}/{self.revision}"
-
 
 class Marks:
-    """The collection `trigger_marks`:
-    {_id, pattern_id, writer, revision, project, feedback_ids, touched, create_time}."""
+    """The collection `trigger_marks`: {_id: "writer/revision", writer, revision, create_time, patterns: [{project,
+    pattern_id, feedback_ids, touched}]}."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._marks = mongo.collection("trigger_marks")
@@ -43,34 +39,31 @@ class Marks:
     async def open(self) -> None:
         await self._marks.create_index([("create_time", 1)])
 
-    async def add(self, marks: list[Mark], now: datetime, session: Session) -> None:
-        await self._marks.insert_many(
-            [
-                {
-                    "_id": mark.document_id,
-                    "project": mark.project,
-                    "pattern_id": mark.pattern_id,
-                    "writer": mark.writer,
-                    "revision": mark.revision,
-                    "feedback_ids": list(mark.feedback_ids),
-                    "touched": mark.touched,
-                    "create_time": now,
-                }
-                for mark in marks
-            ],
+    async def add(self, marks: Sequence[Mark], now: datetime, session: Session) -> None:
+        """Adds all marks of a batch; there may be none."""
+        if not marks:
+            return
+        await self._marks.insert(
+            {
+                "_id": _id(marks),
+                "writer": marks[0].writer,
+                "revision": marks[0].revision,
+                "create_time": now,
+                "patterns": [mark.model_dump(exclude={"writer", "revision"}) for mark in marks],
+            },
             session=session,
         )
 
-    async def clear(self, marks: Sequence[Mark], session: Session) -> int:
-        """Deletes marks; tells how many were still there."""
-        return await self._marks.delete_each([{"_id": mark.document_id} for mark in marks], session=session)
+    async def clear(self, marks: Sequence[Mark], session: Session) -> bool:
+        """Deletes all marks of a batch; tells whether they were still there."""
+        return await self._marks.delete_each([{"_id": _id(marks)}], session=session) == 1
 
-    async def left(self, age: timedelta, limit: int) -> list[Mark]:
-        """Of the oldest `limit` marks those older than `age`, oldest first."""
+    async def left(self, age: timedelta, limit: int) -> list[list[Mark]]:
+        """The marks of the oldest `limit` batches, of those older than `age`, oldest first."""
         documents = await self._marks.aggregate(
             [{"$sort": {"create_time": 1}}, {"$limit": limit}, {"$addFields": {"now": "$$NOW"}}]
         )
-        return [_mark(document) for document in documents if document["create_time"] + age < document["now"]]
+        return [_marks(document) for document in documents if document["create_time"] + age < document["now"]]
 
     async def oldest_age(self) -> timedelta:
         """How long the oldest mark waits; zero if none does."""
@@ -80,15 +73,14 @@ class Marks:
         return max((document["now"] - document["create_time"] for document in documents), default=timedelta())
 
     async def everything(self, session: Session) -> list[Mark]:
-        return [_mark(document) for document in await self._marks.find({}, session=session)]
+        return [mark for document in await self._marks.find({}, session=session) for mark in _marks(document)]
 
 
-def _mark(document: Document) -> Mark:
-    return Mark(
-        project=document["project"],
-        pattern_id=document["pattern_id"],
-        writer=document["writer"],
-        revision=document["revision"],
-        feedback_ids=tuple(document["feedback_ids"]),
-        touched=document["touched"],
-    )
+def _id(marks: Sequence[Mark]) -> str:
+    return f"{marks[0].writer}/{marks[0].revision}"
+
+
+def _marks(document: Document) -> list[Mark]:
+    return [
+        Mark(writer=document["writer"], revision=document["revision"], **pattern) for pattern in document["patterns"]
+    ]

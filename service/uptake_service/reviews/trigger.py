@@ -5,7 +5,7 @@ happens a mark is judged at least once, and twice does no harm.
 """
 
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -31,10 +31,6 @@ _RACE_TRIES = 4
 _LEFT_AT_ONCE = 50
 
 
-class _SomeAreCleared(Exception):
-    """Another process judged some of the marks, but it is not known which."""
-
-
 class Trigger:
     def __init__(
         self,
@@ -57,7 +53,7 @@ class Trigger:
         self._events = events
 
     async def run(self, marks: Sequence[Mark]) -> None:
-        """Judges patterns and clears their marks, all in one transaction; those that are cleared already it leaves."""
+        """Judges what a batch marked and clears the marks, in one transaction; does nothing if they are cleared."""
         if not marks:
             return
         policies = {mark.project: (await self._projects.recent(mark.project)).settings.review_policy for mark in marks}
@@ -68,24 +64,21 @@ class Trigger:
                 # Another replica opened the pattern's review in between; now there is one to update.
                 if not tries_left:
                     raise
-            except _SomeAreCleared:
-                for mark in marks:
-                    await self.run([mark])
-                return
             else:
                 return
 
     async def run_left(self, older_than_seconds: float) -> int:
-        """Judges marks that a crash or an outage left; tells how many."""
+        """Judges marks that a crash or an outage left; tells of how many batches."""
         judged = 0
         while True:
             left = await self._marks.left(timedelta(seconds=older_than_seconds), _LEFT_AT_ONCE)
-            await self.run(left)
+            for marks in left:
+                await self.run(marks)
             judged += len(left)
             if len(left) < _LEFT_AT_ONCE:
                 break
         if judged:
-            _log.info("judged %d patterns whose marks were left", judged)
+            _log.info("judged what %d batches marked and nobody had judged", judged)
         return judged
 
     async def _judge_all(self, marks: Sequence[Mark], policies: dict[str, ReviewPolicy], session: Session) -> None:
@@ -94,13 +87,9 @@ class Trigger:
             self._recent.begin(session),
             self._reviews.newest_of_patterns([mark.pattern_id for mark in marks], session),
         )
-        if cleared == 0:
+        if not cleared:
             return
-        if cleared < len(marks):
-            raise _SomeAreCleared
-        touched: Counter[str] = Counter()
-        for mark in marks:
-            touched[mark.pattern_id] += mark.touched
+        touched = {mark.pattern_id: mark.touched for mark in marks}
         wanted = {mark.pattern_id: policies[mark.project].window_size + touched[mark.pattern_id] for mark in marks}
         newest = await self._recent.newest(wanted, touched, session)
         enough = [mark for mark in marks if len(newest[mark.pattern_id]) >= policies[mark.project].minimum_sample]
@@ -110,7 +99,6 @@ class Trigger:
             changed = await self._judge(mark, newest[mark.pattern_id], policies[mark.project], review, session)
             if changed is not None:
                 review, action = changed
-                reviews[mark.pattern_id] = review
                 events[mark.project].append(review.event(action))
         for project in sorted(events):
             await self._events.append(project, events[project], session)
