@@ -217,6 +217,26 @@ async def test_a_user_has_one_vote_on_an_interaction(service: Service) -> None:
     assert await check(service.mongo, Clock()) == []
 
 
+async def test_repeats_and_changed_votes_are_known_wherever_they_come(service: Service) -> None:
+    """The first that comes is found by its duplicate key, those right after it are looked for, later ones not again."""
+    client, ids, number = service.client, {}, 0
+    for place in (0, 1, 30, 31, 33):
+        while number < place:
+            number += 1
+            ids[number] = (await client.collect(thumbs_up(f"i{number}", user_id="u"), request_id=f"{number}")).id
+        if place == 0:
+            ids[0] = (await client.collect(thumbs_up("i0", user_id="u"), request_id="0")).id
+        for repeated in (0, place):
+            again = await client.collect(thumbs_up(f"i{repeated}", user_id="u"), request_id=f"{repeated}")
+            assert again.id == ids[repeated]
+        error = await _refused(client.collect(thumbs_up("other", user_id="u"), request_id=f"{place}"))
+        assert error.reason == "REQUEST_ID_REUSED"
+        changed = await client.collect(thumbs_down(f"i{place}", user_id="u"))
+        assert (changed.id, changed.type) == (ids[place], feedback_pb2.FEEDBACK_TYPE_THUMBS_DOWN)
+    assert await _total(client) == (34, 29, 5)
+    assert await check(service.mongo, Clock()) == []
+
+
 async def test_numbers_follow_amendments_and_retractions(service: Service) -> None:
     client = service.client
     stored = await client.collect(thumbs_up("i", query="q", user_id="u"))
