@@ -18,7 +18,7 @@ from uptake_service.reviews.model import (
     ReviewState,
 )
 from uptake_service.reviews.watch import Update
-from uptake_service.rpc.checks import ID_LENGTH, Checks, to_timestamp
+from uptake_service.rpc.checks import ID_LENGTH, Checks, put_time, to_timestamp
 from uptake_service.rpc.enums import members, numbers
 
 _STATES = members(pb.ReviewState, "REVIEW_STATE_", ReviewState)
@@ -61,15 +61,6 @@ def to_message(review: Review, pattern: Pattern | None) -> pb.Review:
         suggested_action=review.examined.suggested_action,
         pattern=_pattern(review, pattern),
         trigger_feedback_id=review.trigger_feedback_id,
-        related_feedback=[
-            pb.RelatedFeedback(
-                feedback_id=related.feedback_id,
-                type=TYPE_NUMBERS[related.type],
-                sentiment=SENTIMENT_NUMBERS[related.sentiment],
-                occur_time=to_timestamp(related.occur_time),
-            )
-            for related in review.examined.related
-        ],
         negative_rate=review.examined.negative_rate,
         sample_size=review.examined.sample_size,
         reopen_count=review.reopen_count,
@@ -77,6 +68,13 @@ def to_message(review: Review, pattern: Pattern | None) -> pb.Review:
         create_time=to_timestamp(review.create_time),
         update_time=to_timestamp(review.update_time),
     )
+    # In place, and field by field, as lists have hundreds: less than half the time of messages that are copied in.
+    for related in review.examined.related:
+        added = message.related_feedback.add()
+        added.feedback_id = related.feedback_id
+        added.type = TYPE_NUMBERS[related.type]
+        added.sentiment = SENTIMENT_NUMBERS[related.sentiment]
+        put_time(added.occur_time, related.occur_time)
     if review.claim is not None:
         message.assignee = review.claim.reviewer
         message.claim_expire_time.FromDatetime(review.claim.expire_time)

@@ -137,9 +137,15 @@ class Checks:
 def to_timestamp(time: datetime | None) -> timestamp_pb2.Timestamp | None:
     if time is None:
         return None
-    # By hand: a third of the time that Timestamp.FromDatetime takes, and every answer has several.
+    message = timestamp_pb2.Timestamp()
+    put_time(message, time)
+    return message
+
+
+def put_time(message: timestamp_pb2.Timestamp, time: datetime) -> None:
+    """Sets a timestamp by hand: a third of the time that FromDatetime takes, and every answer has several."""
     since = time - _EPOCH
-    return timestamp_pb2.Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
+    message.seconds, message.nanos = since.days * 86_400 + since.seconds, since.microseconds * 1000
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
