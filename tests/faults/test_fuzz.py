@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.faults.fuzz import METHODS, Fuzzer, memory_mib, wrong
 from tests.processes import serving
 
-SECONDS = 20.0
+SECONDS = 12.0
 
 
 async def test_garbage_changes_nothing(tmp_path: Path) -> None:

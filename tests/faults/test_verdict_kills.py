@@ -18,7 +18,7 @@ from tests.service.test_verdicts import counts, fixed, seen, votes
 SETTINGS = {"verdict_interval_seconds": "0.02"}
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.03, 0.3])
+@pytest.mark.parametrize("seconds", [0.0, 0.1])
 async def test_a_killed_service_works_out_the_verdict_when_it_is_back(tmp_path: Path, seconds: float) -> None:
     async with serving(tmp_path / "data", **SETTINGS) as service:
         async with Client(service.address, timeout_seconds=20.0) as client:
