@@ -19,7 +19,9 @@ _log = logging.getLogger(__name__)
 RUN_AGAIN = "a transaction is run again"
 """Logged for each one, at DEBUG."""
 
-_FIRST_PAUSE_SECONDS = 0.002
+_FIRST_PAUSE_SECONDS = 0.016
+"""About as long as who won goes on for: to come back sooner is to lose again."""
+
 _LONGEST_PAUSE_SECONDS = 0.25
 
 
