@@ -34,7 +34,7 @@ from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.history import ReviewHistory
 from uptake_service.reviews.marks import Mark, Marks
 from uptake_service.reviews.model import Review
-from uptake_service.reviews.recount import TriggerRecount, name_of
+from uptake_service.reviews.recount import TriggerRecount
 from uptake_service.reviews.store import ReviewStore
 
 
@@ -233,7 +233,7 @@ def _left_over(stored: _Snapshot, seen: Collection[str]) -> list[str]:
 def _review_differences(stored: _Snapshot) -> Iterator[str]:
     for pattern_id, marks in stored.marks.items():
         for mark in marks:
-            yield f"trigger mark {name_of(mark)}: its pattern {pattern_id} has no feedback"
+            yield f"trigger mark {mark.name}: its pattern {pattern_id} has no feedback"
     for pattern_id, reviews in stored.reviews.items():
         if sum(review.active for review in reviews) > 1:
             yield f"pattern {pattern_id}: has more than one active review"

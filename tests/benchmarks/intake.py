@@ -42,8 +42,8 @@ ROUNDS = 3
 _BATCH_SECONDS = 12.0
 """A batch of 1,000 may take seconds, and only whole ones count."""
 
-_MADE = 40_000
-"""More feedback than is sent in one round."""
+_MOST_A_SECOND = 4_000
+"""More feedback than is sent in one."""
 
 _BATCH = "/uptake.v1.FeedbackService/BatchCollectFeedback"
 
@@ -178,7 +178,7 @@ class _Bench:
     ) -> dict[str, float]:
         call = self._channel.unary_unary(method)
         return await self._rounds(
-            lambda: closed_loop(call, self._messages(size), in_flight, seconds, size=size), baselines
+            lambda: closed_loop(call, self._messages(size, seconds), in_flight, seconds, size=size), baselines
         )
 
     async def _rounds(
@@ -198,11 +198,12 @@ class _Bench:
         medians = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
         return {name: value for name, value in medians.items() if not math.isnan(value)}
 
-    def _messages(self, size: int) -> Iterator[bytes]:
+    def _messages(self, size: int, seconds: float = SECONDS) -> Iterator[bytes]:
         """Serialised beforehand: making them is not what is measured."""
+        made = int(_MOST_A_SECOND * seconds)
         if size == 1:
-            return traffic.serialised(self._traffic, _MADE)
-        batches = (list(itertools.islice(self._traffic, size)) for _ in range(_MADE // size))
+            return traffic.serialised(self._traffic, made)
+        batches = (list(itertools.islice(self._traffic, size)) for _ in range(made // size))
         return iter([pb.BatchCollectFeedbackRequest(requests=batch).SerializeToString() for batch in batches])
 
     async def _plain(self) -> "AsyncIOMotorCollection[dict[str, Any]]":

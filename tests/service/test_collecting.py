@@ -17,6 +17,7 @@ from uptake_service.feedback.store import FeedbackStore, to_feedback
 from uptake_service.mongo.transactions import transaction
 from uptake_service.patterns.store import Assignment, ShareChange
 from uptake_service.projects.model import Project
+from uptake_service.reviews.marks import Mark, Marks
 
 from tests.conftest import Service, StartService
 
@@ -301,17 +302,17 @@ async def test_check_names_exactly_what_was_altered(service: Service) -> None:
     await mongo.collection("pattern_shares").update({"_id": share["_id"]}, {"$inc": {"total": 1}})
     await mongo.collection("reviews").delete_many({"_id": review.id})
     writer = (await mongo.collection("writers").find({}))[0]["_id"]
-    await mongo.collection("trigger_marks").insert(
-        {
-            "_id": f"{writer}/1",
-            "writer": writer,
-            "revision": 1,
-            "create_time": Clock().now().replace(year=2999),
-            "patterns": [
-                {"project": "default", "pattern_id": share["pattern"], "feedback_ids": ["0" * 24], "touched": 1}
-            ],
-        }
+    mark = Mark(
+        project="default",
+        pattern_id=share["pattern"],
+        writer=writer,
+        revision=1,
+        feedback_ids=("0" * 24,),
+        touched=1,
     )
+    # So that nobody judges it meanwhile.
+    not_yet = Clock().now().replace(year=2999)
+    await transaction(mongo, lambda session: Marks(mongo).add([mark], not_yet, session))
     found = sorted(
         line.split(":")[0].split(" ")[0] + ":" + line.split(": ")[-1] for line in await check(mongo, Clock())
     )

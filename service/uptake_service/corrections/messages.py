@@ -16,7 +16,7 @@ from uptake_service.corrections.model import (
 )
 from uptake_service.feedback.messages import KIND_NUMBERS, KINDS
 from uptake_service.feedback.model import CorrectionKind
-from uptake_service.rpc.checks import ID_LENGTH, QUERY_LENGTH, TEXT_LENGTH, Checks, to_timestamp
+from uptake_service.rpc.checks import ID_LENGTH, QUERY_LENGTH, TEXT_LENGTH, Checks, put_time, to_timestamp
 from uptake_service.rpc.enums import members, numbers
 
 T = TypeVar("T")
@@ -127,7 +127,7 @@ def verdict_message(correction: Correction) -> pb.VerdictReport:
         return report
     report.later_rate, report.later_votes = measured.later.rate, measured.later.votes
     report.old_answer_rate, report.old_answer_votes = measured.old.rate, measured.old.votes
-    report.update_time.FromDatetime(measured.time)
+    put_time(report.update_time, measured.time)
     finding = measured.finding
     if finding is not None:
         report.look_rate, report.look_votes = finding.later.rate, finding.later.votes

@@ -28,6 +28,11 @@ class Mark(Model):
     feedback_ids: tuple[str, ...]
     touched: int
 
+    @property
+    def name(self) -> str:
+        """What people are told of it by."""
+        return f"{self.pattern_id}/{self.writer}/{self.revision}"
+
 
 class Marks:
     """The collection `trigger_marks`: {_id: "writer/revision", writer, revision, create_time, patterns: [{project,

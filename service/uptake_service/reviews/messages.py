@@ -77,7 +77,7 @@ def to_message(review: Review, pattern: Pattern | None) -> pb.Review:
         put_time(added.occur_time, related.occur_time)
     if review.claim is not None:
         message.assignee = review.claim.reviewer
-        message.claim_expire_time.FromDatetime(review.claim.expire_time)
+        put_time(message.claim_expire_time, review.claim.expire_time)
     if review.resolution is not None:
         message.resolution.CopyFrom(_resolution(review.resolution))
     return message

@@ -111,11 +111,7 @@ class _MarkRecount:
         for id in sorted(self._missing):
             self._found.append(f"names feedback {id}, which its pattern does not have")
         for problem in self._found:
-            yield f"trigger mark {name_of(self._mark)}: {problem}"
-
-
-def name_of(mark: Mark) -> str:
-    return f"{mark.pattern_id}/{mark.writer}/{mark.revision}"
+            yield f"trigger mark {self._mark.name}: {problem}"
 
 
 def _later(known: datetime | None, time: datetime) -> datetime:
