@@ -21,7 +21,7 @@ $(VENV)/.installed: pyproject.toml clients/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Uptake needs Python 3.11 or newer; call make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --editable clients/python --editable '.[embedded,report,tracing,dev]'
+	@$(BIN)/pip install --quiet --quiet --editable clients/python --editable '.[embedded,report,tracing,dev]'
 	@touch $@
 
 $(NODE_MODULES)/.installed: $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-lock.json
@@ -32,7 +32,7 @@ $(NODE_MODULES)/.installed: $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-loc
 
 # Brings files of other packages too, so it has a folder of its own.
 $(XDS)/.installed: $(VENV)/.installed
-	@$(BIN)/pip install --quiet --no-deps --target $(XDS) xds-protos==$(XDS_VERSION)
+	@$(BIN)/pip install --quiet --quiet --no-deps --target $(XDS) xds-protos==$(XDS_VERSION)
 	@touch $@
 
 $(BUF):
@@ -49,7 +49,7 @@ serve: $(VENV)/.installed ## Start the service on the embedded database
 	@$(BIN)/uptake serve
 
 $(VENV)/.bench: $(VENV)/.installed
-	@$(BIN)/pip install --quiet --editable '.[bench]'
+	@$(BIN)/pip install --quiet --quiet --editable '.[bench]'
 	@touch $@
 
 bench: $(VENV)/.bench ## Measure, each figure beside its baseline
