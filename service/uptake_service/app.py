@@ -360,7 +360,7 @@ class App:
         jobs.run("change stream", feeds.run)
         jobs.every(_HEALTH_SECONDS, "health", health.look)
         self._cleanup.push_async_callback(jobs.stop)
-        await accepting.start(_CALLED_MOST)
+        await accepting.start(_CALLED_MOST, intake.refusal, metrics.calls(_CALLED_MOST))
         # What it cancels at the end of the drain may still be in the midst of a write: the database waits for it.
         self._cleanup.push_async_callback(calls.ended, 2 * settings.database_timeout_seconds)
         self._cleanup.push_async_callback(server.stop, settings.drain_seconds)

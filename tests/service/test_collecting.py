@@ -200,6 +200,36 @@ async def test_a_full_queue_refuses_at_once_and_writes_nothing(start_service: St
     assert await _total(service.client) == (0, 0, 0)
 
 
+async def test_of_more_calls_than_may_wait_some_are_refused_and_the_rest_are_counted(
+    start_service: StartService,
+) -> None:
+    service = await start_service(queue_size=4)
+    async with grpc.aio.insecure_channel(service.address, options=[("grpc.enable_retries", 0)]) as channel:
+        stub = feedback_pb2_grpc.FeedbackServiceStub(channel)
+        sent = [
+            stub.CollectFeedback(
+                feedback_pb2.CollectFeedbackRequest(request_id=str(n), feedback=thumbs_down(f"i{n}", query="q"))
+            )
+            for n in range(200)
+        ]
+        outcomes = await asyncio.gather(*sent, return_exceptions=True)
+        errors = [outcome for outcome in outcomes if isinstance(outcome, grpc.aio.AioRpcError)]
+        assert 0 < len(errors) < len(sent)
+        for error in errors:
+            told = UptakeError.from_rpc(error)
+            assert (told.code, told.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
+            assert "4 pieces of feedback may wait" in told.message
+            assert told.retry_after_seconds == 1
+            assert ("grpc-retry-pushback-ms", "1000") in tuple(error.trailing_metadata() or ())
+    assert await _total(service.client) == (len(sent) - len(errors), 0, len(sent) - len(errors))
+    assert await check(service.mongo, Clock()) == []
+    # Nothing of what was refused is remembered.
+    again = next(n for n, outcome in enumerate(outcomes) if isinstance(outcome, grpc.aio.AioRpcError))
+    taken_in = await service.client.collect(thumbs_up(f"i{again}", query="another"), request_id=str(again))
+    assert (await service.client.feedback.get(taken_in.id)).interaction.query == "another"
+    assert await check(service.mongo, Clock()) == []
+
+
 async def test_a_user_has_one_vote_on_an_interaction(service: Service) -> None:
     client = service.client
     first = await client.collect(thumbs_up("i", query="q", user_id="u"))

@@ -1,4 +1,5 @@
-"""Calls of the method that is called most are taken many at once where gRPC's version is known, else one by one."""
+"""Calls of the method that is called most are taken many at once where gRPC's version is known, else one by one; those
+too many are refused unread."""
 
 import asyncio
 import time
@@ -7,18 +8,33 @@ from contextlib import asynccontextmanager
 
 import grpc
 import pytest
+from uptake import UptakeError
 from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import feedback_pb2_grpc
+from uptake_service.errors import DomainError, Reason
 from uptake_service.rpc import accepting
 from uptake_service.rpc.accepting import Accepting
+from uptake_service.telemetry.metrics import Metrics
 
 _METHOD = "/uptake.v1.FeedbackService/CollectFeedback"
 _CALLS = 40
+_AT_ONCE = accepting._AT_ONCE
 
 known = pytest.mark.skipif(
     not grpc.__version__.startswith(accepting.KNOWN_VERSIONS),
     reason=f"grpcio {grpc.__version__} is not among the versions whose internals are known",
 )
+
+
+class _Door:
+    """Refuses calls while it is shut."""
+
+    def __init__(self) -> None:
+        self.shut = False
+        self.metrics = Metrics()
+
+    def refusal(self) -> DomainError | None:
+        return DomainError(Reason.ERROR_REASON_OVERLOADED, "too many", retry_after_seconds=1.5) if self.shut else None
 
 
 class _Servicer(feedback_pb2_grpc.FeedbackServiceServicer):
@@ -54,12 +70,14 @@ class _Counting(grpc.aio.ServerInterceptor):
 @asynccontextmanager
 async def _serving(
     *interceptors: grpc.aio.ServerInterceptor,
+    door: _Door | None = None,
 ) -> AsyncIterator[tuple[_Servicer, grpc.Channel, Accepting, grpc.aio.Server]]:
     server = grpc.aio.server(interceptors=interceptors)
     servicer, accepting = _Servicer(), Accepting(server, interceptors)
     feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(servicer, accepting)  # type: ignore[arg-type]
     port = server.add_insecure_port("localhost:0")
-    await accepting.start(_METHOD)
+    door = door or _Door()
+    await accepting.start(_METHOD, door.refusal, door.metrics.calls(_METHOD))
     # Apart from the event loop, so that calls are made while it does something else.
     with grpc.insecure_channel(f"localhost:{port}") as channel:
         yield servicer, channel, accepting, server
@@ -92,6 +110,13 @@ async def _turns_until_all_begin(servicer: _Servicer, channel: grpc.Channel) -> 
     return turns
 
 
+async def _no_more_than_wait(accepting: Accepting) -> None:
+    """Returns when nothing is left but what waits for calls."""
+    async with asyncio.timeout(5):
+        while len(accepting._tasks) > _AT_ONCE:  # noqa: ASYNC110  Nothing tells.
+            await asyncio.sleep(0.01)
+
+
 @known
 async def test_calls_that_came_while_the_loop_was_busy_begin_together() -> None:
     async with _serving() as (servicer, channel, _, _):
@@ -113,6 +138,45 @@ async def test_every_call_passes_the_interceptors_and_other_methods_are_answered
         other = feedback_pb2_grpc.FeedbackServiceStub(channel).GetFeedback.future(pb.GetFeedbackRequest(id="f"))
         assert (await asyncio.to_thread(other.result)).feedback.id == "f"
     assert counting.calls == _CALLS + 1
+
+
+@known
+async def test_calls_too_many_are_refused_unread() -> None:
+    door, counting = _Door(), _Counting()
+    async with _serving(counting, door=door) as (servicer, channel, accepting, _):
+        servicer.let_go.set()
+        door.shut = True
+        ends = [await asyncio.to_thread(call.exception) for call in [_call(channel) for _ in range(3 * _CALLS)]]
+        errors = [error for error in ends if error is not None]
+        # gRPC itself takes one call after the other too, and knows nothing of this.
+        assert servicer.begun == counting.calls == len(ends) - len(errors) < _CALLS / 2
+        for error in errors:
+            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert error.details() == "too many"
+            assert ("grpc-retry-pushback-ms", "1500") in tuple(error.trailing_metadata())
+            told = UptakeError.from_rpc(error)
+            assert (told.reason, told.retry_after_seconds) == ("OVERLOADED", 1.5)
+        labels = {"method": "CollectFeedback", "code": "RESOURCE_EXHAUSTED"}
+        assert door.metrics.registry.get_sample_value("uptake_calls_total", labels) == len(errors)
+        door.shut = False
+        assert (await asyncio.to_thread(_call(channel).result)).feedback.user_id == "u"
+        await _no_more_than_wait(accepting)
+
+
+@known
+async def test_who_is_refused_and_leaves_leaves_nothing() -> None:
+    door = _Door()
+    async with _serving(door=door) as (servicer, channel, accepting, _):
+        servicer.let_go.set()
+        door.shut = True
+        for _ in range(20):
+            calls = [_call(channel) for _ in range(10)]
+            await asyncio.sleep(0)
+            for call in calls:
+                call.cancel()
+        last = [await asyncio.to_thread(call.exception) for call in [_call(channel) for _ in range(_CALLS)]]
+        assert any(error and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED for error in last)
+        await _no_more_than_wait(accepting)
 
 
 async def test_a_stopped_server_waits_for_no_more_calls() -> None:

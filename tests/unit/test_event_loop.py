@@ -12,6 +12,7 @@ from uptake.v1 import feedback_pb2_grpc
 from uptake_service.rpc import accepting
 from uptake_service.rpc.accepting import Accepting
 from uptake_service.rpc.event_loop import EventLoop
+from uptake_service.telemetry.metrics import Metrics
 
 from tests.echo import EchoServicer
 
@@ -73,7 +74,7 @@ def test_calls_that_came_while_the_loop_was_busy_are_heard_of_in_few_turns() -> 
         accepting = Accepting(server, ())
         feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(EchoServicer(), cast(grpc.aio.Server, accepting))
         port = server.add_insecure_port("localhost:0")
-        await accepting.start(_METHOD)
+        await accepting.start(_METHOD, lambda: None, Metrics().calls(_METHOD))
         turns = 0
         with grpc.insecure_channel(f"localhost:{port}") as channel:
             stub = feedback_pb2_grpc.FeedbackServiceStub(channel)

@@ -64,6 +64,10 @@ learn of them by the duplicate key: to look costs each batch a tenth of its time
 _STREAMED_BATCHES = 2
 """How many batches of what comes by streams may wait: more would make nothing faster, and calls wait behind it."""
 
+_ANSWERS_AT_ONCE = 16
+"""How many callers are answered before the loop turns to others: who is refused is not to wait for all of them.
+Planning is not parted so: while it waited for others, the database would have nothing to do."""
+
 _TRIGGER_RUNS = 2
 """How many batches may be in the trigger while the next one commits."""
 
@@ -193,12 +197,19 @@ class Intake:
 
     def ensure_room(self, number: int) -> None:
         """Raises DomainError when the queue has no room for so many changes; to be asked before anything costs time."""
-        if len(self._queue) - self._streamed + number > self._queue_size:
-            raise DomainError(
-                Reason.ERROR_REASON_OVERLOADED,
-                f"{self._queue_size:,} pieces of feedback may wait, and no more; nothing was written; retry later",
-                retry_after_seconds=1.0,
-            )
+        refusal = self.refusal(number)
+        if refusal is not None:
+            raise refusal
+
+    def refusal(self, number: int = 1) -> DomainError | None:
+        """Why so many more changes are not taken in now; None if there is room for them."""
+        if len(self._queue) - self._streamed + number <= self._queue_size:
+            return None
+        return DomainError(
+            Reason.ERROR_REASON_OVERLOADED,
+            f"{self._queue_size:,} pieces of feedback may wait, and no more; nothing was written; retry later",
+            retry_after_seconds=1.0,
+        )
 
     async def submit_streamed(
         self, change: Change, key: RequestKey | None, deadline: float | None
@@ -336,8 +347,10 @@ class Intake:
             _log.warning("the trigger failed after a commit and will be run again: %s", error)
         finally:
             self._trigger_runs.release()
-            for item, result in zip(items, outcome.results, strict=True):
+            for place, (item, result) in enumerate(zip(items, outcome.results, strict=True), start=1):
                 item.answer(result)
+                if place % _ANSWERS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     async def _commit(self, items: list[Item]) -> _Outcome:
         await self._hold_slot()

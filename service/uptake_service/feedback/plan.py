@@ -312,9 +312,11 @@ class Plan:
         return changed
 
     def _bucket(self, project: Project, new: dict[str, set[str]], known: tuple[str, ...], value: str) -> str:
+        if not value or value in known:
+            return value
         fresh = new.setdefault(project.id, set())
         counted = bucket(value, {*known, *fresh})
-        if value and counted == value and value not in known:
+        if counted == value:
             fresh.add(value)
         return counted
 

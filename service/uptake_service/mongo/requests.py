@@ -64,7 +64,7 @@ class RequestRecords:
     def __init__(self, mongo: Mongo) -> None:
         self._records = mongo.collection("requests")
         self._secrets = mongo.collection("secrets")
-        self._key = b""
+        self._keyed = hmac.new(b"", digestmod=hashlib.sha256)
 
     async def open(self) -> None:
         """Makes the index, and the secret that all replicas share, if they are not there."""
@@ -75,7 +75,7 @@ class RequestRecords:
             await self._secrets.insert({"_id": "requests", "key": secrets.token_bytes(32)})
         stored = await self._secrets.get({"_id": "requests"})
         assert stored is not None  # noqa: S101
-        self._key = stored["key"]
+        self._keyed = hmac.new(stored["key"], digestmod=hashlib.sha256)
 
     def key(self, project: str, method: str, id: str, content: bytes) -> RequestKey | None:
         """The key of a call with request id `id` and `content` as sent; None without an id."""
@@ -86,7 +86,9 @@ class RequestRecords:
 
     def digest(self, content: bytes) -> bytes:
         """HMAC-SHA-256 under the shared secret, 32 bytes."""
-        return hmac.digest(self._key, content, hashlib.sha256)
+        keyed = self._keyed.copy()
+        keyed.update(content)
+        return keyed.digest()
 
     async def known(
         self, keys: list[RequestKey], *, session: Session | None = None

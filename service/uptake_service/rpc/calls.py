@@ -5,7 +5,7 @@ It wraps the handlers of all four call kinds, so that no servicer has to think o
 
 import asyncio
 import logging
-import secrets
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -147,7 +147,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             DomainError: It may not be made.
         """
         self._running.note(method)
-        unknown = Caller(secrets.token_hex(8), method[1:], context.peer())
+        # The id is for the log: it need not be hard to guess.
+        unknown = Caller(f"{random.getrandbits(64):016x}", method[1:], context.peer())
         set_caller(unknown)
         key = await self._gate.admit(method, context.invocation_metadata() or ())
         if key is not None:

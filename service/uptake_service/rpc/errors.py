@@ -66,7 +66,7 @@ async def abort(context: "grpc.aio.ServicerContext[object, object]", error: Doma
     A status that is set and returned with, instead, would come after an empty answer, and gRPC's clients make a call
     again only if nothing came before its status.
     """
-    await context.abort(CODES[error.reason], error.message, trailing_metadata=_trailing(error))
+    await context.abort(CODES[error.reason], error.message, trailing_metadata=trailing(error))
     raise AssertionError("abort returns never")
 
 
@@ -97,7 +97,8 @@ def item_error(error: DomainError) -> error_pb2.ItemError:
 Trailing = tuple[tuple[str, str | bytes], ...]
 
 
-def _trailing(error: DomainError) -> Trailing:
+def trailing(error: DomainError) -> Trailing:
+    """What comes after the status of a call that ends with an error: its details, and when to retry."""
     if error.violations or error.subject:
         return _made(error)
     return _remembered(error.reason, error.message, error.retry_after_seconds)
