@@ -3,8 +3,9 @@
 Load generator, service, echo and embedded database share the machine. The baselines run right before and after each
 measurement, on the same database with the same write concern. `echo`, `insert_one` and `insert_many` in the table are
 the feedback taken in, divided by what the baseline did in the same time; `indexed` is insert_many into a collection
-with the indexes that feedback has. Processor times are for each piece; `limit` is what could be taken in a second if
-none of the machine's cores ever waited, all else equal.
+with the indexes that feedback has, and `writes` are transactions of the driver, one after the other, with the writes of
+as large a batch: no service could take in more one batch after the other. Processor times are for each piece; `limit`
+is what could be taken in a second if none of the machine's cores ever waited, all else equal.
 """
 
 import asyncio
@@ -45,6 +46,12 @@ _BATCH_SECONDS = 12.0
 _MOST_A_SECOND = 4_000
 """More feedback than is sent in one."""
 
+_IN_A_COMMIT = 512
+"""The most that the service commits at once."""
+
+_JOURNAL_BYTES, _PIECE_BYTES, _PATTERN_BYTES = 500, 250, 1_200
+"""How long the journal's entry for a batch is: by itself, for each piece of feedback, for each of their patterns."""
+
 _BATCH = "/uptake.v1.FeedbackService/BatchCollectFeedback"
 
 
@@ -70,7 +77,7 @@ async def _run() -> dict[str, dict[str, float]]:
             for size in (100, 1000):
                 keep(f"BatchCollectFeedback of {size:,}", await bench.batches(size))
             keep("StreamFeedback", await bench.stream())
-            keep("one transaction by the driver", await bench.transaction())
+            keep("transactions of one by the driver", await bench.transactions())
             await bench.close()
     return results
 
@@ -104,13 +111,13 @@ class _Bench:
             plain = await self._plain()
             return await closed_loop(plain.insert_one, self._copies(), in_flight, SECONDS)
 
-        return await self._beside(traffic.COLLECT, 1, in_flight, {"of_echo": echo, "of_insert_one": insert})
+        # While one batch commits, those that the batch before answered gather for the next.
+        baselines = {"of_echo": echo, "of_insert_one": insert, "of_writes": self._writing(max(in_flight // 2, 1))}
+        return await self._beside(traffic.COLLECT, 1, in_flight, baselines)
 
     async def batches(self, size: int) -> dict[str, float]:
         """BatchCollectFeedback, two in flight, beside insert_many of 1,000."""
-        return await self._beside(
-            _BATCH, size, 2, {"of_insert_many": self._insert_many, "of_indexed": self._insert_indexed}, _BATCH_SECONDS
-        )
+        return await self._beside(_BATCH, size, 2, self._insert_baselines(size), _BATCH_SECONDS)
 
     async def stream(self) -> dict[str, float]:
         """One stream, never waiting for an answer, beside insert_many of 1,000."""
@@ -129,42 +136,55 @@ class _Bench:
                     answered += 1
             return Load(answered, answered / (time.perf_counter() - started), math.nan, math.nan)
 
-        return await self._rounds(measure, {"of_insert_many": self._insert_many, "of_indexed": self._insert_indexed})
+        return await self._rounds(measure, self._insert_baselines(_IN_A_COMMIT))
 
-    async def transaction(self) -> dict[str, float]:
-        """What one call alone writes, written by the driver in a transaction, one after the other; the call's median
-        time as a multiple of that."""
-        plain, copies = await self._plain(), self._copies()
-        database = plain.database
-
-        async def write(document: dict[str, Any]) -> None:
-            async with await self._motor.start_session() as session, session.start_transaction():
-                await database["slots"].update_one({"_id": 0}, {"$inc": {"n": 1}}, upsert=True, session=session)
-                await plain.insert_one(document, session=session)
-                await database["requests"].insert_one({"_id": document["_id"], "digest": bytes(32)}, session=session)
-                await database["journal"].insert_one({"_id": document["_id"], "shares": bytes(1500)}, session=session)
-
-        async def measure() -> Load:
-            return await closed_loop(write, copies, 1, SECONDS)
-
-        # The first makes the collections, and waits until those of the last baseline are dropped.
-        await write(next(copies))
-        row = await self._rounds(measure, {})
+    async def transactions(self) -> dict[str, float]:
+        """What one call alone writes, written by the driver; the call's median time as a multiple of that."""
+        row = await self._rounds(self._writing(1), {})
         call = await self._rounds(
             lambda: closed_loop(self._channel.unary_unary(traffic.COLLECT), self._messages(1), 1, SECONDS), {}
         )
         return row | {"call_p50_times": call["p50_ms"] / row["p50_ms"]}
 
+    def _insert_baselines(self, size: int) -> dict[str, Callable[[], Awaitable[Load]]]:
+        return {
+            "of_insert_many": self._insert_many,
+            "of_indexed": self._insert_indexed,
+            "of_writes": self._writing(min(size, _IN_A_COMMIT)),
+        }
+
+    def _writing(self, size: int) -> Callable[[], Awaitable[Load]]:
+        """What a batch of so many writes, written by the driver in a transaction, one after the other."""
+
+        async def measure() -> Load:
+            plain, copies = await self._plain(indexed=True), self._copies()
+            database = plain.database
+
+            async def write(documents: list[dict[str, Any]]) -> None:
+                patterns = len({document["pattern_id"] for document in documents})
+                entry = bytes(_JOURNAL_BYTES + _PIECE_BYTES * size + _PATTERN_BYTES * patterns)
+                records = [{"_id": document["_id"], "digest": bytes(32)} for document in documents]
+                async with (
+                    await self._motor.start_session() as session,
+                    session.start_transaction(write_concern=plain.write_concern),
+                ):
+                    await database["slots"].update_one({"_id": 0}, {"$inc": {"n": 1}}, upsert=True, session=session)
+                    await plain.insert_many(documents, session=session)
+                    await database["requests"].insert_many(records, session=session)
+                    await database["journal"].insert_one({"_id": documents[0]["_id"], "n": entry}, session=session)
+
+            batches = (list(itertools.islice(copies, size)) for _ in itertools.count())
+            # The first makes the collections, and waits until those of the last baseline are dropped.
+            await write(next(batches))
+            return await closed_loop(write, batches, 1, SECONDS, size=size)
+
+        return measure
+
     async def _insert_indexed(self) -> Load:
         return await self._insert_many(indexed=True)
 
     async def _insert_many(self, *, indexed: bool = False) -> Load:
-        plain, copies = await self._plain(), self._copies()
-        if indexed:
-            for name, index in (await self._motor["uptake"]["feedback"].index_information()).items():
-                how = {option: value for option, value in index.items() if option not in ("key", "v", "ns")}
-                if name != "_id_":
-                    await plain.create_index(index["key"], **how)
+        plain, copies = await self._plain(indexed=indexed), self._copies()
         batches = (list(itertools.islice(copies, 1000)) for _ in itertools.count())
         return await closed_loop(plain.insert_many, batches, 2, SECONDS, size=1000)
 
@@ -206,10 +226,17 @@ class _Bench:
         batches = (list(itertools.islice(self._traffic, size)) for _ in range(made // size))
         return iter([pb.BatchCollectFeedbackRequest(requests=batch).SerializeToString() for batch in batches])
 
-    async def _plain(self) -> "AsyncIOMotorCollection[dict[str, Any]]":
-        """An empty collection without indexes, written to as the service writes: to a majority, journaled."""
+    async def _plain(self, *, indexed: bool = False) -> "AsyncIOMotorCollection[dict[str, Any]]":
+        """An empty collection, without indexes or with those of feedback, written to as the service writes: to a
+        majority, journaled."""
         await self._motor.drop_database("plain")
-        return self._motor["plain"].get_collection("feedback", write_concern=WriteConcern("majority", j=True))
+        plain = self._motor["plain"].get_collection("feedback", write_concern=WriteConcern("majority", j=True))
+        if indexed:
+            for name, index in (await self._motor["uptake"]["feedback"].index_information()).items():
+                how = {option: value for option, value in index.items() if option not in ("key", "v", "ns")}
+                if name != "_id_":
+                    await plain.create_index(index["key"], **how)
+        return plain
 
     def _copies(self) -> Iterator[dict[str, Any]]:
         """What the service stored, under new ids."""
@@ -220,18 +247,19 @@ class _Bench:
 
 _HEAD = (
     f"{'feedback taken in':<32} {'a second':>9} {'p50 ms':>8} {'p99 ms':>8} {'echo':>6} {'insert_one':>11} "
-    f"{'insert_many':>12} {'indexed':>8} {'service ms':>11} {'database ms':>12} {'calls ms':>9} {'limit':>6}"
+    f"{'insert_many':>12} {'indexed':>8} {'writes':>7} {'service ms':>11} {'database ms':>12} {'calls ms':>9} "
+    f"{'limit':>6}"
 )
 
 
 def _print(name: str, row: dict[str, float]) -> None:
     p50, p99 = (f"{row[time]:.1f}" if time in row else "-" for time in ("p50_ms", "p99_ms"))
-    echo, one, many, indexed = (
+    echo, one, many, indexed, writes = (
         f"{row[ratio]:.2f}" if ratio in row else "-"
-        for ratio in ("of_echo", "of_insert_one", "of_insert_many", "of_indexed")
+        for ratio in ("of_echo", "of_insert_one", "of_insert_many", "of_indexed", "of_writes")
     )
     print(
-        f"{name:<32} {row['a_second']:9.0f} {p50:>8} {p99:>8} {echo:>6} {one:>11} {many:>12} {indexed:>8} "
+        f"{name:<32} {row['a_second']:9.0f} {p50:>8} {p99:>8} {echo:>6} {one:>11} {many:>12} {indexed:>8} {writes:>7} "
         f"{row['service_cpu_ms']:11.2f} {row['database_cpu_ms']:12.2f} {row['calls_cpu_ms']:9.2f} "
         f"{row['limit']:6.0f}"
     )

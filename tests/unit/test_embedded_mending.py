@@ -212,3 +212,17 @@ async def test_indexes_that_change_are_read_again(database: "AsyncIOMotorDatabas
     await collection.drop_index("name")
     await collection.insert_one({"_id": 3, "name": "a"})
     assert await collection.count_documents({"name": "a"}) == 2
+
+
+async def test_what_is_found_is_read_as_it_was_written(database: "AsyncIOMotorDatabase[dict[str, Any]]") -> None:
+    """However it is parted into messages, and through a pipeline too."""
+    written = [
+        {"_id": number, "words": "ü\0" * number, "in": {"lists": [[number], {}, None, 2.5, 2**40]}, "id": ObjectId()}
+        for number in range(250)
+    ]
+    await database.things.insert_many(written)
+    for batch_size in (1, 100, 250, 0):
+        assert await database.things.find(batch_size=batch_size).to_list(None) == written
+        assert await database.things.aggregate([{"$match": {}}], batchSize=batch_size).to_list(None) == written
+    assert await database.things.find({"_id": 7}, {"words": 1}).to_list(None) == [{"_id": 7, "words": "ü\0" * 7}]
+    assert sorted((await database.things.index_information()).keys()) == ["_id_"]

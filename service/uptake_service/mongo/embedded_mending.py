@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import bson
+from bson.raw_bson import RawBSONDocument
 
 from uptake_service.mongo.embedded_keys import encode_at_once, pack_at_once
 
@@ -24,7 +25,7 @@ def mend() -> None:
     """Mends the server of this process, before it is made."""
     # Imported here, for this file is read where SecantusDB is not installed too.
     import wiredtiger.swig_wiredtiger as driver  # type: ignore[import-untyped, import-not-found, unused-ignore]
-    from secantus import query, sortkey, storage, transactions  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    from secantus import commands, query, sortkey, storage, transactions  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     let_statements_run(transactions.TransactionRegistry)
     pack_at_once(driver)
@@ -32,6 +33,7 @@ def mend() -> None:
     remember_indexes(storage.Storage, storage._IDX_TABLE)
     log_only(storage.Storage, WATCHED)
     look_up_texts(query)
+    encode_once(commands)
 
 
 def let_statements_run(registry: Any) -> None:
@@ -175,3 +177,17 @@ def look_up_texts(query: Any) -> None:
         return bool(compare(values, operator, condition, collation, **options))
 
     query._op_matches = matches
+
+
+def encode_once(commands: Any) -> None:
+    """Encodes what is found once: SecantusDB does it to see how much fits into a message, and again for the message.
+
+    Args:
+        commands: The module of the commands.
+    """
+    split = commands._split_into_cursor
+
+    def split_encoded(documents: list[Any], *arguments: Any, **options: Any) -> Any:
+        return split([RawBSONDocument(bson.encode(each)) for each in documents], *arguments, **options)
+
+    commands._split_into_cursor = split_encoded
