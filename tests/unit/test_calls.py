@@ -5,7 +5,9 @@ import gc
 from typing import Any
 
 import pytest
+from uptake_service.errors import DomainError, Reason
 from uptake_service.rpc.calls import _while_it_may
+from uptake_service.rpc.errors import item_error, trailing
 
 
 async def _stay() -> None:
@@ -45,3 +47,10 @@ async def test_an_answer_that_fails_as_its_call_is_cancelled_leaves_no_error_beh
     finally:
         loop.set_exception_handler(None)
     assert told == []
+
+
+@pytest.mark.parametrize(("seconds", "milliseconds"), [(None, -1), (0.0, 1), (0.0004, 1), (0.0015, 2), (1.0, 1000)])
+def test_who_is_to_wait_waits_long_enough_and_never_0_ms(seconds: float | None, milliseconds: int) -> None:
+    error = DomainError(Reason.ERROR_REASON_RATE_LIMITED, "too fast", retry_after_seconds=seconds)
+    assert dict(trailing(error))["grpc-retry-pushback-ms"] == str(milliseconds)
+    assert item_error(error).retry_delay.ToMilliseconds() == max(milliseconds, 0)

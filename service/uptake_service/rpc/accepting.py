@@ -97,7 +97,7 @@ class Accepting:
 
 
 async def _refuse(call: Any, error: DomainError, loop: asyncio.AbstractEventLoop) -> None:
-    """Ends a call whose message was not read."""
+    """Ends a call, of whose message nothing is looked at."""
     operations = (
         cygrpc.SendInitialMetadataOperation((), _NO_FLAGS),
         cygrpc.SendStatusFromServerOperation(trailing(error), CODES[error.reason].value[0], error.message, _NO_FLAGS),
@@ -105,4 +105,6 @@ async def _refuse(call: Any, error: DomainError, loop: asyncio.AbstractEventLoop
     )
     # It fails if the caller has left.
     with contextlib.suppress(cygrpc.ExecuteBatchError):
+        # A client that is still sending when it is refused may take that for a broken connection.
+        await cygrpc.execute_batch(call, (cygrpc.ReceiveMessageOperation(_NO_FLAGS),), loop)
         await cygrpc.execute_batch(call, operations, loop)

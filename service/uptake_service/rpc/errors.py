@@ -1,5 +1,6 @@
 """What each domain error becomes on the wire: the one table, and the one `abort`."""
 
+import math
 from functools import cache, lru_cache
 from typing import NoReturn
 
@@ -90,7 +91,7 @@ def item_error(error: DomainError) -> error_pb2.ItemError:
         ],
     )
     if error.retry_after_seconds is not None:
-        item.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
+        item.retry_delay.FromMilliseconds(_milliseconds(error.retry_after_seconds))
     return item
 
 
@@ -111,9 +112,15 @@ def _remembered(reason: error_pb2.ErrorReason, message: str, retry_after_seconds
 
 
 def _made(error: DomainError) -> Trailing:
-    pushback = -1 if error.retry_after_seconds is None else int(error.retry_after_seconds * 1000)
+    pushback = -1 if error.retry_after_seconds is None else _milliseconds(error.retry_after_seconds)
     details = bytes(_details(error).SerializeToString())
     return ("grpc-status-details-bin", details), (PUSHBACK, str(pushback))
+
+
+def _milliseconds(seconds: float) -> int:
+    """How long a caller is to wait: not less than it takes, and never 0, at which gRPC's clients wait until their
+    deadline instead of trying again."""
+    return max(math.ceil(seconds * 1000), 1)
 
 
 def _details(error: DomainError) -> status_pb2.Status:
@@ -138,7 +145,7 @@ def _details(error: DomainError) -> status_pb2.Status:
         )
     if error.retry_after_seconds is not None:
         delay = duration_pb2.Duration()
-        delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
+        delay.FromMilliseconds(_milliseconds(error.retry_after_seconds))
         attach(error_details_pb2.RetryInfo(retry_delay=delay))
     if code is _Code.FAILED_PRECONDITION:
         violation = error_details_pb2.PreconditionFailure.Violation(
