@@ -32,7 +32,7 @@ from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import feedback_pb2_grpc
 
 from tests.benchmarks import traffic
-from tests.benchmarks.load import Load, ProcessorTime, closed_loop, on_event_loop
+from tests.benchmarks.load import Load, ProcessorTime, T, closed_loop, on_event_loop
 from tests.echo import EchoServicer
 from tests.processes import ServiceProcess, serving
 
@@ -122,7 +122,7 @@ class _Bench:
     async def stream(self) -> dict[str, float]:
         """One stream, never waiting for an answer, beside insert_many of 1,000."""
 
-        async def measure() -> Load:
+        async def measure(_: object) -> Load:
             end = time.perf_counter() + SECONDS
 
             async def source() -> AsyncIterator[pb.CollectFeedbackRequest]:
@@ -136,14 +136,13 @@ class _Bench:
                     answered += 1
             return Load(answered, answered / (time.perf_counter() - started), math.nan, math.nan)
 
-        return await self._rounds(measure, self._insert_baselines(_IN_A_COMMIT))
+        return await self._rounds(lambda: None, measure, self._insert_baselines(_IN_A_COMMIT))
 
     async def transactions(self) -> dict[str, float]:
         """What one call alone writes, written by the driver; the call's median time as a multiple of that."""
-        row = await self._rounds(self._writing(1), {})
-        call = await self._rounds(
-            lambda: closed_loop(self._channel.unary_unary(traffic.COLLECT), self._messages(1), 1, SECONDS), {}
-        )
+        write = self._writing(1)
+        row = await self._rounds(lambda: None, lambda _: write(), {})
+        call = await self._beside(traffic.COLLECT, 1, 1, {})
         return row | {"call_p50_times": call["p50_ms"] / row["p50_ms"]}
 
     def _insert_baselines(self, size: int) -> dict[str, Callable[[], Awaitable[Load]]]:
@@ -198,19 +197,26 @@ class _Bench:
     ) -> dict[str, float]:
         call = self._channel.unary_unary(method)
         return await self._rounds(
-            lambda: closed_loop(call, self._messages(size, seconds), in_flight, seconds, size=size), baselines
+            lambda: self._messages(size, seconds),
+            lambda messages: closed_loop(call, messages, in_flight, seconds, size=size),
+            baselines,
         )
 
     async def _rounds(
-        self, measure: Callable[[], Awaitable[Load]], baselines: dict[str, Callable[[], Awaitable[Load]]]
+        self,
+        prepare: Callable[[], T],
+        measure: Callable[[T], Awaitable[Load]],
+        baselines: dict[str, Callable[[], Awaitable[Load]]],
     ) -> dict[str, float]:
+        """Measures beside baselines, several times; what `prepare` makes for it is made before time is taken."""
         rounds: list[dict[str, float]] = []
         for _ in range(ROUNDS):
             beside = {name: (await baseline()).a_second for name, baseline in baselines.items()}
+            prepared = prepare()
             processors = ProcessorTime(
                 service=self._service.process.pid, database=self._service.database_pid, calls=os.getpid()
             )
-            load = await measure()
+            load = await measure(prepared)
             used = {f"{name}_cpu_ms": seconds * 1000 / load.answered for name, seconds in processors.used().items()}
             used["limit"] = (psutil.cpu_count() or 1) * 1000 / sum(used.values())
             ratios = {name: load.a_second / a_second for name, a_second in beside.items()}
@@ -219,7 +225,7 @@ class _Bench:
         return {name: value for name, value in medians.items() if not math.isnan(value)}
 
     def _messages(self, size: int, seconds: float = SECONDS) -> Iterator[bytes]:
-        """Serialised beforehand: making them is not what is measured."""
+        """More than can be sent in the time, serialised."""
         made = int(_MOST_A_SECOND * seconds)
         if size == 1:
             return traffic.serialised(self._traffic, made)
