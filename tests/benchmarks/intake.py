@@ -52,6 +52,7 @@ _IN_A_COMMIT = 512
 _JOURNAL_BYTES, _PIECE_BYTES, _PATTERN_BYTES = 500, 250, 1_200
 """How long the journal's entry for a batch is: by itself, for each piece of feedback, for each of their patterns."""
 
+_ALONE = "CollectFeedback, 1 in flight"
 _BATCH = "/uptake.v1.FeedbackService/BatchCollectFeedback"
 
 
@@ -77,7 +78,6 @@ async def _run() -> dict[str, dict[str, float]]:
             for size in (100, 1000):
                 keep(f"BatchCollectFeedback of {size:,}", await bench.batches(size))
             keep("StreamFeedback", await bench.stream())
-            keep("transactions of one by the driver", await bench.transactions())
             await bench.close()
     return results
 
@@ -137,13 +137,6 @@ class _Bench:
             return Load(answered, answered / (time.perf_counter() - started), math.nan, math.nan)
 
         return await self._rounds(lambda: None, measure, self._insert_baselines(_IN_A_COMMIT))
-
-    async def transactions(self) -> dict[str, float]:
-        """What one call alone writes, written by the driver; the call's median time as a multiple of that."""
-        write = self._writing(1)
-        row = await self._rounds(lambda: None, lambda _: write(), {})
-        call = await self._beside(traffic.COLLECT, 1, 1, {})
-        return row | {"call_p50_times": call["p50_ms"] / row["p50_ms"]}
 
     def _insert_baselines(self, size: int) -> dict[str, Callable[[], Awaitable[Load]]]:
         return {
@@ -211,7 +204,7 @@ class _Bench:
         """Measures beside baselines, several times; what `prepare` makes for it is made before time is taken."""
         rounds: list[dict[str, float]] = []
         for _ in range(ROUNDS):
-            beside = {name: (await baseline()).a_second for name, baseline in baselines.items()}
+            beside = {name: await baseline() for name, baseline in baselines.items()}
             prepared = prepare()
             processors = ProcessorTime(
                 service=self._service.process.pid, database=self._service.database_pid, calls=os.getpid()
@@ -219,7 +212,8 @@ class _Bench:
             load = await measure(prepared)
             used = {f"{name}_cpu_ms": seconds * 1000 / load.answered for name, seconds in processors.used().items()}
             used["limit"] = (psutil.cpu_count() or 1) * 1000 / sum(used.values())
-            ratios = {name: load.a_second / a_second for name, a_second in beside.items()}
+            ratios = {name: load.a_second / baseline.a_second for name, baseline in beside.items()}
+            ratios["writes_p50_times"] = load.p50_ms / beside["of_writes"].p50_ms
             rounds.append({"a_second": load.a_second, "p50_ms": load.p50_ms, "p99_ms": load.p99_ms} | ratios | used)
         medians = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
         return {name: value for name, value in medians.items() if not math.isnan(value)}
@@ -269,8 +263,8 @@ def _print(name: str, row: dict[str, float]) -> None:
         f"{row['service_cpu_ms']:11.2f} {row['database_cpu_ms']:12.2f} {row['calls_cpu_ms']:9.2f} "
         f"{row['limit']:6.0f}"
     )
-    if "call_p50_times" in row:
-        print(f"one call alone takes {row['call_p50_times']:.2f} times as long")
+    if name == _ALONE:
+        print(f"one call alone takes {row['writes_p50_times']:.2f} times as long as one transaction of the driver")
 
 
 @asynccontextmanager

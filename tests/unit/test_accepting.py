@@ -1,5 +1,5 @@
 """Calls of the method that is called most are taken many at once where gRPC's version is known, else one by one; those
-too many are refused unread."""
+too many are refused as they come."""
 
 import asyncio
 import time
@@ -141,7 +141,7 @@ async def test_every_call_passes_the_interceptors_and_other_methods_are_answered
 
 
 @known
-async def test_calls_too_many_are_refused_unread() -> None:
+async def test_calls_too_many_are_refused_as_they_come() -> None:
     door, counting = _Door(), _Counting()
     async with _serving(counting, door=door) as (servicer, channel, accepting, _):
         servicer.let_go.set()

@@ -5,8 +5,8 @@ gone round some five times more, each time after all else that is due; meanwhile
 can refuse them, and each call alone bears the cost of those rounds. Asking for many at once takes a third off what
 gRPC costs a call under load.
 
-A call for which there is no room is refused before its message is read and before anything else is known of it but that
-it came: that takes half of what an answer costs, and what is refused under overload is most of what comes.
+A call for which there is no room is refused before its message, or anything else of it, is looked at: that takes little
+more than half of what an answer costs, and what is refused under overload is most of what comes.
 
 gRPC has no public way to do either, so this speaks to its internals as they are in the versions that it knows; with any
 other they are left alone, and calls come one at a time.
