@@ -15,12 +15,14 @@ import json
 import os
 import secrets
 import sys
-from asyncio.subprocess import PIPE, Process
 from pathlib import Path
+from subprocess import PIPE
 from typing import IO, Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import PyMongoError
+
+from uptake_service.child import Child
 
 _LAUNCHER = Path(__file__).with_name("embedded_launcher.py")
 _LOG_LIMIT_BYTES = 4 * 1024 * 1024
@@ -59,7 +61,7 @@ class EmbeddedDatabase:
         self._data_dir = data_dir
         self._lock = lock
         self._start_timeout_seconds = start_timeout_seconds
-        self._process: Process | None = None
+        self._process: Child | None = None
         self._port = 0
         self._password = secrets.token_urlsafe(32)
         self._changing = asyncio.Lock()
@@ -125,12 +127,10 @@ class EmbeddedDatabase:
             command = (_LAUNCHER, "--storage-path", self._data_dir / "db", "--port", str(self._port))
             # -P: without it every module beside the launcher would shadow an installed one of its name.
             # A session of its own: the terminal's Ctrl-C is for the service, which must drain first.
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", *command, stdin=PIPE, stdout=PIPE, stderr=log, start_new_session=True
-            )
+            self._process = Child(sys.executable, "-P", *command, stdout=PIPE, stderr=log, session=True)
         try:
             async with asyncio.timeout(self._start_timeout_seconds):
-                await _tell_password(self._process, self._password)
+                self._process.tell(self._password)  # A command line is everybody's to read.
                 self._port = await _reported_port(self._process)
                 self.uri = f"mongodb://uptake:{self._password}@127.0.0.1:{self._port}/?directConnection=true"
                 await _ping(self.uri, self._start_timeout_seconds)
@@ -177,9 +177,9 @@ class EmbeddedDatabase:
     async def _end_child(self, timeout_seconds: float) -> None:
         """Returns when the child is gone. Cancelled, it kills at once, but still sees the child go."""
         process = self._process
-        if process is None or process.stdin is None:
+        if process is None:
             return
-        process.stdin.close()
+        process.close()
         try:
             async with asyncio.timeout(timeout_seconds):
                 await process.wait()
@@ -187,8 +187,7 @@ class EmbeddedDatabase:
             pass
         finally:
             if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+                process.kill()
                 await asyncio.shield(process.wait())
 
     def _runs(self) -> bool:
@@ -254,20 +253,10 @@ def _open_log(data_dir: Path) -> IO[bytes]:
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")  # noqa: PTH123
 
 
-async def _reported_port(process: Process) -> int:
+async def _reported_port(process: Child) -> int:
     """The port in the launcher's ready line. Raises ValueError if the process ended without one."""
-    assert process.stdout is not None  # noqa: S101
-    port: int = json.loads(await process.stdout.readline())["port"]
+    port: int = json.loads(await process.line())["port"]
     return port
-
-
-async def _tell_password(process: Process, password: str) -> None:
-    """By a pipe: a command line is everybody's to read."""
-    assert process.stdin is not None  # noqa: S101
-    # Of one that is dead already the port, which is asked for next, tells; uvloop raises RuntimeError here.
-    with contextlib.suppress(RuntimeError, ConnectionError):
-        process.stdin.write(f"{password}\n".encode())
-        await process.stdin.drain()
 
 
 async def _ping(uri: str, timeout_seconds: float) -> None:

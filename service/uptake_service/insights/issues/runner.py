@@ -1,14 +1,14 @@
 """Makes clustering runs: in the background as feedback comes in, and on demand. One at a time in a process."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
+from uptake_service.child import Child
 from uptake_service.clock import Clock, day_of
 from uptake_service.errors import DatabaseUnavailable, DomainError, Reason
 from uptake_service.insights.issues.joining import Joining
@@ -188,38 +188,31 @@ class IssueRunner:
             event_retention_days=self._event_retention_days,
             request_retention_days=self._request_retention_days,
         )
-        worker = await asyncio.create_subprocess_exec(
+        # Its input stays open: when it ends, because this process is gone, the worker ends too.
+        worker = Child(
             sys.executable,
             "-m",
             "uptake_service.insights.issues.run",
-            stdin=PIPE,
             stdout=DEVNULL,
             stderr=PIPE,
-            env=os.environ | _ENVIRONMENT,
-            cwd=Path("/"),
+            environment=os.environ | _ENVIRONMENT,
+            directory=Path("/"),
         )
         try:
-            assert worker.stdin is not None and worker.stderr is not None  # noqa: S101
-            # The pipe stays open: when it closes, because this process is gone, the worker ends.
-            # One that is dead already is uvloop's RuntimeError; how it died is told below.
-            with contextlib.suppress(RuntimeError):
-                worker.stdin.write(order.model_dump_json().encode() + b"\n")
-            ending = asyncio.create_task(worker.stderr.read())
+            worker.tell(order.model_dump_json())
+            ending = asyncio.create_task(worker.wait())
             while not ending.done():
                 await asyncio.wait({ending}, timeout=_LEASE_SECONDS / 3)
                 if not ending.done() and await self._hold(job) is False:
                     return False
-            errors = ending.result().decode(errors="replace").strip()
-            await worker.wait()
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                worker.kill()
-            await worker.wait()
+            worker.kill()
+            code = await worker.wait()
             await self._leases.release(job)
-        if worker.returncode not in (0, SUPERSEDED):
-            _log.warning("clustering of %s ended with code %s: %s", project, worker.returncode, errors[-2000:])
+        if code not in (0, SUPERSEDED):
+            _log.warning("clustering of %s ended with code %s: %s", project, code, worker.errors[-2000:])
             raise RunFailed("the clustering ended without a result; the service's log says why")
-        return worker.returncode == 0
+        return code == 0
 
     async def _hold(self, job: str) -> bool:
         """Renews the lease; False only if another has it. While the database is away the worker waits for it too."""

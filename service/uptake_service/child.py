@@ -1,0 +1,104 @@
+"""A child process, started without a fork.
+
+uvloop forks, and in the child of a fork the handlers of Python and of gRPC run beside the locks of threads that are not
+there: one in some dozens of a busy service died by SIGSEGV before it had begun. `subprocess` starts it by vfork, in
+which no handler runs, and holds the event loop for a tenth of the time.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import IO
+
+
+class Child:
+    """A process that is told things on its standard input, and sees by its end that this process is gone."""
+
+    errors: str
+    """What it wrote to a `stderr` that is PIPE. Empty until `wait` returned."""
+
+    def __init__(
+        self,
+        *command: str | Path,
+        stdout: int,
+        stderr: int | IO[bytes],
+        environment: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+        session: bool = False,
+    ) -> None:
+        """Starts it, and returns when it has begun. Needs a running event loop.
+
+        Args:
+            command: The program and its arguments.
+            stdout: PIPE, for `line`, or DEVNULL.
+            stderr: PIPE, for `errors`, or a file.
+            environment: All its variables; this process's by default.
+            directory: Its working directory; this process's by default.
+            session: Whether it gets a session of its own, which the terminal's signals do not reach.
+
+        Raises:
+            OSError: It could not be started.
+        """
+        self._process = Popen(  # noqa: S603
+            command,
+            stdin=PIPE,
+            stdout=stdout,
+            stderr=stderr,
+            env=environment,
+            cwd=directory,
+            start_new_session=session,
+        )
+        self.pid = self._process.pid
+        self.errors = ""
+        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        threading.Thread(target=self._await_end, name=f"end of process {self.pid}", daemon=True).start()
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code; negative is the signal that killed it. None until `wait` would return."""
+        return self._ended.result() if self._ended.done() else None
+
+    async def wait(self) -> int:
+        """The exit code, once it has ended."""
+        return await asyncio.shield(self._ended)
+
+    def tell(self, line: str) -> None:
+        """Writes a line, shorter than a pipe's 64 KiB, to its input. Of one that is dead already `wait` tells."""
+        assert self._process.stdin is not None  # noqa: S101
+        if self._process.stdin.closed:
+            return
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
+
+    async def line(self) -> bytes:
+        """The next line of its output, with its line end; empty if there is no more."""
+        assert self._process.stdout is not None  # noqa: S101
+        return await asyncio.to_thread(self._process.stdout.readline)
+
+    def close(self) -> None:
+        """Ends its input. Can be repeated."""
+        assert self._process.stdin is not None  # noqa: S101
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+
+    def kill(self) -> None:
+        """Kills it, if it still runs."""
+        self._process.kill()
+
+    def _await_end(self) -> None:
+        errors = self._process.stderr.read() if self._process.stderr else b""
+        code = self._process.wait()
+        with contextlib.suppress(RuntimeError):  # The event loop is gone, and with it everybody who asks.
+            self._ended.get_loop().call_soon_threadsafe(self._note_end, code, errors)
+
+    def _note_end(self, code: int, errors: bytes) -> None:
+        self.errors = errors.decode(errors="replace").strip()
+        self._ended.set_result(code)
+        self.close()
+        for output in (self._process.stdout, self._process.stderr):
+            if output is not None:
+                output.close()

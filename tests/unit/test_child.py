@@ -1,0 +1,63 @@
+"""Child processes: what they are told, what is known of their end, and that no fork handler runs for them."""
+
+import asyncio
+import os
+import sys
+from subprocess import DEVNULL, PIPE
+
+import pytest
+
+from tests.processes import eventually, runs
+from uptake_service.child import Child
+from uptake_service.rpc.event_loop import EventLoop
+
+_ECHO = "import sys\nfor line in sys.stdin: print('heard', line, end='', flush=True)\nsys.exit('no more')"
+
+
+async def test_a_child_hears_lines_and_ends_with_its_input() -> None:
+    child = Child(sys.executable, "-c", _ECHO, stdout=PIPE, stderr=PIPE)
+    child.tell("one")
+    assert await child.line() == b"heard one\n"
+    child.tell("two")
+    assert await child.line() == b"heard two\n"
+    assert child.returncode is None
+    child.close()
+    assert (await child.line(), await child.wait(), child.returncode, child.errors) == (b"", 1, 1, "no more")
+    child.close()
+    child.kill()
+
+
+async def test_who_leaves_the_wait_leaves_it_to_the_others() -> None:
+    child = Child("sleep", "60", stdout=DEVNULL, stderr=PIPE)
+    leaving, staying = asyncio.create_task(child.wait()), asyncio.create_task(child.wait())
+    await asyncio.sleep(0)
+    leaving.cancel()
+    child.kill()
+    assert await staying == -9
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+
+
+async def test_a_dead_child_can_be_told_and_closed() -> None:
+    child = Child("true", stdout=DEVNULL, stderr=PIPE)
+    await eventually(lambda: not runs(child.pid), "the end of the child")
+    child.tell("are you there?")
+    child.close()
+    assert await child.wait() == 0
+
+
+async def test_what_cannot_be_started_says_so() -> None:
+    with pytest.raises(FileNotFoundError, match="no-such-program"):
+        Child("/no-such-program", stdout=DEVNULL, stderr=PIPE)
+
+
+def test_no_fork_handler_runs_on_the_event_loop_of_the_service() -> None:
+    forks: list[int] = []
+    os.register_at_fork(before=lambda: forks.append(os.getpid()))
+
+    async def start() -> int:
+        return await Child("true", stdout=DEVNULL, stderr=PIPE, session=True).wait()
+
+    with asyncio.Runner(loop_factory=EventLoop) as runner:
+        assert runner.run(start()) == 0
+        assert not forks
