@@ -1,5 +1,6 @@
 """What is mended in the embedded database."""
 
+import asyncio
 import os
 import threading
 import uuid
@@ -197,6 +198,23 @@ async def test_a_transaction_that_is_too_large_is_refused(database: "AsyncIOMoto
                     documents = [{"_id": f"{number}/{place}", "text": "x" * 1_000_000} for place in range(10)]
                     await database.things.insert_many(documents, session=session)
     assert await database.things.count_documents({}) == 0
+
+
+@pytest.mark.skipif("UPTAKE_TEST_MONGODB_URI" in os.environ, reason="MongoDB waits for them for a minute")
+async def test_what_is_dropped_does_not_wait_for_transactions_that_nobody_ends(
+    mongodb_uri: str, database: "AsyncIOMotorDatabase[dict[str, Any]]"
+) -> None:
+    await database.things.insert_many([{"_id": 1}, {"_id": 2}])
+    for drop in (database.things.drop, lambda: database.client.drop_database(database.name)):
+        async with await database.client.start_session() as session:
+            session.start_transaction()
+            await database.things.update_one({"_id": 1}, {"$set": {"a": 1}}, upsert=True, session=session)
+            async with asyncio.timeout(10):
+                await drop()
+            with pytest.raises(OperationFailure) as refusal:
+                await session.commit_transaction()
+            assert refusal.value.has_error_label("TransientTransactionError")
+        assert await database.things.count_documents({}) == 0
 
 
 async def test_indexes_that_change_are_read_again(database: "AsyncIOMotorDatabase[dict[str, Any]]") -> None:

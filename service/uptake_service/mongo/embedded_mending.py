@@ -34,6 +34,7 @@ def mend() -> None:
     log_only(storage.Storage, WATCHED)
     look_up_texts(query)
     encode_once(commands)
+    drop_at_once(commands._HANDLERS)
 
 
 def let_statements_run(registry: Any) -> None:
@@ -191,3 +192,24 @@ def encode_once(commands: Any) -> None:
         return split([RawBSONDocument(bson.encode(each)) for each in documents], *arguments, **options)
 
     commands._split_into_cursor = split_encoded
+
+
+def drop_at_once(handlers: dict[str, Any]) -> None:
+    """Ends open transactions before a collection or a database is dropped.
+
+    Storage removes each document as soon as nobody else is changing it, and the server stands still meanwhile: for ever,
+    when one of a killed process has a transaction open in it.
+
+    Args:
+        handlers: What each command is handled by.
+    """
+
+    def dropping(drop: Callable[[dict[str, Any], Any], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        def handle(command: dict[str, Any], context: Any) -> dict[str, Any]:
+            context.transactions.abort_all()
+            return drop(command, context)
+
+        return handle
+
+    for name in ("drop", "dropDatabase"):
+        handlers[name] = dropping(handlers[name])
