@@ -6,10 +6,10 @@ import sys
 from subprocess import DEVNULL, PIPE
 
 import pytest
-
-from tests.processes import eventually, runs
 from uptake_service.child import Child
 from uptake_service.rpc.event_loop import EventLoop
+
+from tests.processes import eventually, runs
 
 _ECHO = "import sys\nfor line in sys.stdin: print('heard', line, end='', flush=True)\nsys.exit('no more')"
 

@@ -34,7 +34,7 @@ def mend() -> None:
     log_only(storage.Storage, WATCHED)
     look_up_texts(query)
     encode_once(commands)
-    drop_at_once(commands._HANDLERS)
+    drop_at_once(storage.Storage, commands._HANDLERS)
 
 
 def let_statements_run(registry: Any) -> None:
@@ -194,22 +194,32 @@ def encode_once(commands: Any) -> None:
     commands._split_into_cursor = split_encoded
 
 
-def drop_at_once(handlers: dict[str, Any]) -> None:
-    """Ends open transactions before a collection or a database is dropped.
+def drop_at_once(storage: Any, handlers: dict[str, Any]) -> None:
+    """Drops a collection or a database as one transaction, after those that are open were ended.
 
-    Storage removes each document as soon as nobody else is changing it, and the server stands still meanwhile: for ever,
-    when one of a killed process has a transaction open in it.
+    SecantusDB makes a transaction of each document, and each waits for whoever is changing the document, with the
+    server standing still meanwhile: for ever, when somebody who was killed has a transaction open.
 
     Args:
+        storage: The class that holds the data.
         handlers: What each command is handled by.
     """
 
-    def dropping(drop: Callable[[dict[str, Any], Any], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-        def handle(command: dict[str, Any], context: Any) -> dict[str, Any]:
+    def alone(drop: Callable[..., Any]) -> Callable[..., Any]:
+        def together(self: Any, *names: str) -> Any:
+            with self._lock, self._batch_transaction():
+                return drop(self, *names)
+
+        return together
+
+    def after_others(handle: Callable[[dict[str, Any], Any], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        def end_and_handle(command: dict[str, Any], context: Any) -> dict[str, Any]:
             context.transactions.abort_all()
-            return drop(command, context)
+            return handle(command, context)
 
-        return handle
+        return end_and_handle
 
-    for name in ("drop", "dropDatabase"):
-        handlers[name] = dropping(handlers[name])
+    storage.drop_collection = alone(storage.drop_collection)
+    storage.drop_database = alone(storage.drop_database)
+    for command in ("drop", "dropDatabase"):
+        handlers[command] = after_others(handlers[command])
