@@ -42,7 +42,7 @@ demo: $(VENV)/.installed ## Show the main job on the embedded database
 	@$(BIN)/uptake demo
 
 test: $(VENV)/.installed $(NODE_MODULES)/.installed ## Run all tests
-	@$(BIN)/pytest --numprocesses logical --maxprocesses 4
+	@$(BIN)/pytest --numprocesses 3
 	@npm test --silent --prefix $(TYPESCRIPT)
 
 serve: $(VENV)/.installed ## Start the service on the embedded database

@@ -10,7 +10,7 @@ from tests.faults.trial import try_fault
 
 @pytest.mark.parametrize("fault", CATALOGUE, ids=lambda fault: fault.name)
 async def test_nothing_is_lost_doubled_or_different(fault: Fault, tmp_path: Path) -> None:
-    outcome = await try_fault(fault, tmp_path, times=1, acknowledged=300)
-    assert outcome.acknowledged >= 300
+    outcome = await try_fault(fault, tmp_path, times=1, acknowledged=200)
+    assert outcome.acknowledged >= 200
     assert outcome.claims
     assert (outcome.lost, outcome.doubled, outcome.differences, outcome.wrong) == (0, 0, [], [])

@@ -12,7 +12,7 @@ from uptake_service.clock import Clock
 from tests.faults.test_kill import database_at
 from tests.processes import serving
 
-ALL = 300
+ALL = 160
 
 
 @pytest.mark.parametrize("seconds", [0.1, 1.0])

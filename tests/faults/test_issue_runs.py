@@ -15,7 +15,7 @@ from tests.conftest import StartService
 from tests.processes import eventually
 
 _MOST = 600
-RUNS = int(os.environ.get("UPTAKE_TEST_ISSUE_RUNS", "3"))
+RUNS = int(os.environ.get("UPTAKE_TEST_ISSUE_RUNS", "2"))
 """A hundred take about twenty minutes; each is a process that reads, clusters and writes all again."""
 
 _THINGS = ("invoice", "booking", "tracking", "label", "customs", "return", "address", "claim", "pickup", "delivery")

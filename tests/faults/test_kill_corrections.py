@@ -16,7 +16,7 @@ from tests.corrections import instructions, knowledge
 from tests.faults.test_kill import QUERIES, database_at
 from tests.processes import serving
 
-CALLS = 12
+CALLS = 8
 ITEMS = 20
 
 
@@ -50,7 +50,7 @@ async def test_a_repeated_call_goes_on_where_the_killed_service_stopped(tmp_path
             sending = asyncio.gather(*(send(call) for call in range(CALLS)))
             if not after:
                 # In the middle of every call.
-                while len(await corrections(client)) < 30:
+                while len(await corrections(client)) < 20:
                     pass
                 service.kill()
             assert await service.ended(30) == -signal.SIGKILL

@@ -51,7 +51,7 @@ async def complain(client: Client, *kinds: str, part: int = 0) -> list[str]:
 
 async def run(client: Client) -> list[Issue]:
     """Makes a run; returns the issues, most frequent first."""
-    return list((await client.insights.get(refresh_issues=True)).common_issues)
+    return list((await client.insights.get(refresh_issues=True, timeout_seconds=60)).common_issues)
 
 
 def about(issues: Sequence[Issue], word: str) -> Issue:

@@ -160,8 +160,7 @@ async def test_marks_that_nobody_judges_show_their_age(start_service: StartServi
 
 
 async def test_what_users_and_callers_say_is_in_no_metric(watched: Service) -> None:
-    client = Client(watched.address, project=MARKER)
-    async with client:
+    async with Client(watched.address, project=MARKER, timeout_seconds=60) as client:
         for n in range(4):
             given = thumbs_down(f"{MARKER}-{n}", query=f"{MARKER}?", comment=MARKER, user_id=f"{MARKER}-{n}")
             await client.collect(given)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import math
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -91,10 +92,13 @@ def test_several_threads_get_the_same_vectors(embedder: WordLlamaEmbedder) -> No
 
 
 def test_loading_leaves_logging_as_it_was() -> None:
-    root = logging.getLogger()
-    before = (list(root.handlers), root.level)
-    WordLlamaEmbedder()
-    assert (list(root.handlers), root.level) == before
+    """In a process of its own, for it is loaded once."""
+    code = (
+        "import logging; from uptake_service.patterns.embed import WordLlamaEmbedder; root = logging.getLogger(); "
+        "before = (list(root.handlers), root.level); WordLlamaEmbedder(); "
+        "assert (list(root.handlers), root.level) == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_quantised_vectors_keep_cosines(embedder: WordLlamaEmbedder) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 QUANTUM: Final = 254
 """Steps per unit: a component v is stored as round(v * QUANTUM), so a stored 254 would be 1.0."""
@@ -71,19 +75,7 @@ class WordLlamaEmbedder:
     """
 
     def __init__(self) -> None:
-        # wordllama calls logging.basicConfig when imported; that does nothing while the root has a handler.
-        root, shield = logging.getLogger(), logging.NullHandler()
-        root.addHandler(shield)
-        try:
-            import wordllama
-        finally:
-            root.removeHandler(shield)
-        model = wordllama.WordLlama.load(dim=256, disable_download=True, cache_dir=Path(wordllama.__file__).parent)
-        self._tokenizer = model.tokenizer
-        self._tokenizer.no_padding()
-        self._table: NDArray[np.float32] = model.embedding
-        # <unk>, <s> and </s> can be typed by a user, but mean nothing.
-        self._table[:3] = 0.0
+        self._tokenizer, self._table = _model()
 
     @property
     def name(self) -> str:
@@ -118,6 +110,23 @@ class WordLlamaEmbedder:
     def _segment_sums(self, tokens: list[int], starts: list[int]) -> NDArray[np.float32]:
         sums: NDArray[np.float32] = np.add.reduceat(self._table[tokens], starts, axis=0)
         return sums
+
+
+@functools.cache
+def _model() -> tuple[Tokenizer, NDArray[np.float32]]:
+    """The tokenizer and the (tokens, dimension) embeddings. Read once, for that takes longer than a service's start."""
+    # wordllama calls logging.basicConfig when imported; that does nothing while the root has a handler.
+    root, shield = logging.getLogger(), logging.NullHandler()
+    root.addHandler(shield)
+    try:
+        import wordllama
+    finally:
+        root.removeHandler(shield)
+    model = wordllama.WordLlama.load(dim=256, disable_download=True, cache_dir=Path(wordllama.__file__).parent)
+    model.tokenizer.no_padding()
+    # <unk>, <s> and </s> can be typed by a user, but mean nothing.
+    model.embedding[:3] = 0.0
+    return model.tokenizer, model.embedding
 
 
 def _content(text: str) -> str:
