@@ -30,6 +30,7 @@ SECONDS = 3.0
 """For how long a call is made again and again."""
 
 _DAYS = 30
+_DASHBOARDS = 32
 _RAW_CALLS = 3
 _RAW_UP_TO = 100_000
 
@@ -105,6 +106,11 @@ def _calls(client: Client, database: Any) -> dict[str, tuple[Call, Call, Call | 
     return {
         "GetInsights, 30 days": (client.insights.get, counted, None),
         "GetInsights, 30 days, a vote before each": (client.insights.get, counted, vote),
+        f"{_DASHBOARDS} GetInsights at once, a vote before": (
+            lambda: asyncio.gather(*(client.insights.get() for _ in range(_DASHBOARDS))),
+            counted,
+            vote,
+        ),
         "QueryMetrics, 30 days by day": (
             client.insights.metrics,
             aggregated({"$group": {"_id": {"day": by_day, "sentiment": "$sentiment"}, "count": {"$sum": 1}}}),

@@ -284,6 +284,26 @@ async def test_the_default_window_is_30_days_to_now(client: Client) -> None:
     assert all(earlier[1] == later[0] for earlier, later in pairwise(series))
 
 
+async def test_dashboards_that_read_at_once_each_see_what_was_there_when_they_asked(client: Client) -> None:
+    acknowledged = 0
+
+    async def vote(name: str) -> None:
+        nonlocal acknowledged
+        for number in range(5):
+            await client.collect(thumbs_down(f"{name}-{number}", query="How do I reset my password?"))
+            acknowledged += 1
+
+    async def look() -> None:
+        seen = 0
+        while seen < 20:
+            least = max(acknowledged, seen)
+            seen = (await client.insights.get()).metrics.total_feedback
+            assert seen >= least
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(vote(f"i{place}") for place in range(4)), *(look() for _ in range(8)))
+
+
 async def test_projects_have_their_own_numbers(
     service: Service, client: Client, three_days: list[feedback_pb2.Feedback]
 ) -> None:

@@ -17,6 +17,7 @@ from uptake_service.insights.series import MetricGroup, MetricInterval, Series, 
 from uptake_service.mongo.events import EventLog
 from uptake_service.mongo.leases import Writers
 from uptake_service.reviews.store import ReviewStore
+from uptake_service.together import Together
 
 DEFAULT_WINDOW = timedelta(days=30)
 LONGEST_WINDOW = timedelta(days=3660)
@@ -58,6 +59,7 @@ class InsightStore:
         self._opportunities = opportunities
         self._events = events
         self._writers = writers
+        self._said = Together(self._remembered)
         self._known: OrderedDict[tuple[str, datetime, datetime], tuple[tuple[object, ...], Insights]] = OrderedDict()
 
     def window(self, start: datetime | None = None, end: datetime | None = None) -> tuple[datetime, datetime]:
@@ -87,18 +89,22 @@ class InsightStore:
     async def insights(self, project: str, start: datetime, end: datetime) -> Insights:
         """All there is to say of a window of full hours.
 
-        What feedback, reviews and issues say is remembered until any of these change.
+        What feedback, reviews and issues say is remembered until any of these change, and then read once for all who
+        ask meanwhile: many dashboards cost the database what one does.
         """
-        state, corrections = await asyncio.gather(
-            self._state(project), self._corrections.applied_between(project, start, end, _CORRECTIONS)
+        said, corrections = await asyncio.gather(
+            self._said((project, start, end)), self._corrections.applied_between(project, start, end, _CORRECTIONS)
         )
-        known = self._known.get((project, start, end))
+        return said.model_copy(update={"corrections": tuple(corrections)})
+
+    async def _remembered(self, window: tuple[str, datetime, datetime]) -> Insights:
+        state = await self._state(window[0])
+        known = self._known.get(window)
         if known is None or known[0] != state:
-            known = state, await self._said(project, start, end)
-            self._known[project, start, end] = known
+            known = self._known[window] = state, await self._read(*window)
             if len(self._known) > _WINDOWS:
                 self._known.popitem(last=False)
-        return known[1].model_copy(update={"corrections": tuple(corrections)})
+        return known[1]
 
     async def _state(self, project: str) -> tuple[object, ...]:
         """Something that is another once anything is written that insights tell of, but for corrections' verdicts."""
@@ -107,7 +113,7 @@ class InsightStore:
         )
         return generation.number, generation.undrained, seq, revisions
 
-    async def _said(self, project: str, start: datetime, end: datetime) -> Insights:
+    async def _read(self, project: str, start: datetime, end: datetime) -> Insights:
         (series,), issues, user_corrections, active_reviews = await asyncio.gather(
             self.series(project, start, end, MetricInterval.DAY, None),
             self.issues(project, start, end, IssueFilter()),
