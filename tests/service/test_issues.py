@@ -1,6 +1,7 @@
 """Issues: found in negative feedback, followed from run to run, with people's decisions kept."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -219,6 +220,21 @@ async def test_two_replicas_run_and_collect_at_once_and_every_number_stays_exact
     assert {issue.id for issue in found} == set(ids)
     assert [issue.frequency for issue in found] == [2 * EACH] * 3
     await check_finds_nothing(one)
+
+
+@pytest.mark.parametrize("worker", ["/no-such-program", "/bin/false"])
+async def test_a_worker_that_does_not_start_leaves_the_lease_to_the_next(
+    service: Service, client: Client, monkeypatch: pytest.MonkeyPatch, worker: str
+) -> None:
+    await complain(client)
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", worker)
+        with pytest.raises(UptakeError) as refusal:
+            await run(client)
+    assert refusal.value.reason == "ISSUE_RUN_FAILED"
+    (lease,) = await service.mongo.collection("leases").find_with_now({"_id": "issues/default"})
+    assert lease["expire_time"] <= lease["now"]
+    assert len(await run(client)) == 3
 
 
 async def test_without_negative_feedback_there_are_no_issues(service: Service, client: Client) -> None:

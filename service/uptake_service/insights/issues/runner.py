@@ -188,16 +188,21 @@ class IssueRunner:
             event_retention_days=self._event_retention_days,
             request_retention_days=self._request_retention_days,
         )
-        # Its input stays open: when it ends, because this process is gone, the worker ends too.
-        worker = Child(
-            sys.executable,
-            "-m",
-            "uptake_service.insights.issues.run",
-            stdout=DEVNULL,
-            stderr=PIPE,
-            environment=os.environ | _ENVIRONMENT,
-            directory=Path("/"),
-        )
+        try:
+            # Its input stays open: when it ends, because this process is gone, the worker ends too.
+            worker = Child(
+                sys.executable,
+                "-m",
+                "uptake_service.insights.issues.run",
+                stdout=DEVNULL,
+                stderr=PIPE,
+                environment=os.environ | _ENVIRONMENT,
+                directory=Path("/"),
+            )
+        except OSError as error:
+            await self._leases.release(job)
+            _log.warning("clustering of %s could not be started: %s", project, error)
+            raise RunFailed("the clustering could not be started; the service's log says why") from error
         try:
             worker.tell(order.model_dump_json())
             ending = asyncio.create_task(worker.wait())
