@@ -1,14 +1,14 @@
 """A child process, started without a fork.
 
 uvloop forks, and in the child of a fork the handlers of Python and of gRPC run beside the locks of threads that are not
-there: one in some dozens of a busy service died by SIGSEGV before it had begun. `subprocess` starts it by vfork, in
-which no handler runs, and holds the event loop for a tenth of the time.
+there: one in a dozen died by SIGSEGV before it had begun. On Linux `subprocess` starts it by vfork, in which no handler
+runs, and holds the event loop for a tenth of the time.
 """
 
 import asyncio
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import IO
@@ -33,7 +33,7 @@ class Child:
 
         Args:
             command: The program and its arguments.
-            stdout: PIPE, for `line`, or DEVNULL.
+            stdout: PIPE, for `first_line`, or DEVNULL.
             stderr: PIPE, for `errors`, or a file.
             environment: All its variables; this process's by default.
             directory: Its working directory; this process's by default.
@@ -42,6 +42,10 @@ class Child:
         Raises:
             OSError: It could not be started.
         """
+        self._loop = asyncio.get_running_loop()
+        self._first_line: asyncio.Future[bytes] = self._loop.create_future()
+        self._ended: asyncio.Future[int] = self._loop.create_future()
+        self.errors = ""
         self._process = Popen(  # noqa: S603
             command,
             stdin=PIPE,
@@ -52,9 +56,7 @@ class Child:
             start_new_session=session,
         )
         self.pid = self._process.pid
-        self.errors = ""
-        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        threading.Thread(target=self._await_end, name=f"end of process {self.pid}", daemon=True).start()
+        threading.Thread(target=self._attend, name=f"process {self.pid}", daemon=True).start()
 
     @property
     def returncode(self) -> int | None:
@@ -62,7 +64,7 @@ class Child:
         return self._ended.result() if self._ended.done() else None
 
     async def wait(self) -> int:
-        """The exit code, once it has ended."""
+        """The exit code, once it has ended, and with it all whom it gave its output to."""
         return await asyncio.shield(self._ended)
 
     def tell(self, line: str) -> None:
@@ -74,10 +76,9 @@ class Child:
             self._process.stdin.write(f"{line}\n".encode())
             self._process.stdin.flush()
 
-    async def line(self) -> bytes:
-        """The next line of its output, with its line end; empty if there is no more."""
-        assert self._process.stdout is not None  # noqa: S101
-        return await asyncio.to_thread(self._process.stdout.readline)
+    async def first_line(self) -> bytes:
+        """The first line of its output, with its line end; empty if it ended without one."""
+        return await asyncio.shield(self._first_line)
 
     def close(self) -> None:
         """Ends its input. Can be repeated."""
@@ -89,16 +90,24 @@ class Child:
         """Kills it, if it still runs."""
         self._process.kill()
 
-    def _await_end(self) -> None:
-        errors = self._process.stderr.read() if self._process.stderr else b""
-        code = self._process.wait()
-        with contextlib.suppress(RuntimeError):  # The event loop is gone, and with it everybody who asks.
-            self._ended.get_loop().call_soon_threadsafe(self._note_end, code, errors)
+    def _attend(self) -> None:
+        """Reads what it says and waits for its end, in a thread."""
+        errors = b""
+        if self._process.stdout is not None:
+            with self._process.stdout as output:
+                self._tell_loop(self._first_line.set_result, output.readline())
+                for _ in output:
+                    pass  # It must not wait for a reader.
+        if self._process.stderr is not None:
+            with self._process.stderr as output:
+                errors = output.read()
+        self._tell_loop(self._note_end, self._process.wait(), errors)
+
+    def _tell_loop(self, note: Callable[..., None], *what: object) -> None:
+        with contextlib.suppress(RuntimeError):  # It is gone, and with it everybody who asks.
+            self._loop.call_soon_threadsafe(note, *what)
 
     def _note_end(self, code: int, errors: bytes) -> None:
         self.errors = errors.decode(errors="replace").strip()
         self._ended.set_result(code)
         self.close()
-        for output in (self._process.stdout, self._process.stderr):
-            if output is not None:
-                output.close()

@@ -27,6 +27,8 @@ class Together(Generic[K, T]):
         if task is None:
             task = asyncio.create_task(self._next(key, self._under_way.get(key)))
             self._waiting[key] = task
+            # When all who asked have left, an error is nobody's.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(task)
 
     async def _next(self, key: K, before: "asyncio.Task[T] | None") -> T:

@@ -267,6 +267,19 @@ async def test_a_start_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
         pass
 
 
+async def test_a_restart_that_finds_no_program_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with started(tmp_path) as database:
+        os.kill(database.pid, signal.SIGKILL)
+        await database.wait()
+        with monkeypatch.context() as broken:
+            broken.setattr(sys, "executable", "/no-such-program")
+            with pytest.raises(EmbeddedDatabaseFailed, match=r"could not be started: .*no-such-program"):
+                await database.restart()
+        await database.restart()
+        async with connected(database) as client:
+            await client.admin.command("ping")
+
+
 async def test_a_start_that_takes_too_long_fails_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(EmbeddedDatabaseFailed, match=r"not ready within 0\.01 seconds"):
         await EmbeddedDatabase.start(tmp_path, start_timeout_seconds=0.01)

@@ -202,9 +202,9 @@ async def test_a_transaction_that_is_too_large_is_refused(database: "AsyncIOMoto
 
 @pytest.mark.skipif("UPTAKE_TEST_MONGODB_URI" in os.environ, reason="MongoDB waits for them for a minute")
 async def test_what_is_dropped_does_not_wait_for_transactions_that_nobody_ends(
-    mongodb_uri: str, database: "AsyncIOMotorDatabase[dict[str, Any]]"
+    database: "AsyncIOMotorDatabase[dict[str, Any]]",
 ) -> None:
-    await database.things.insert_many([{"_id": 1}, {"_id": 2}])
+    await database.things.insert_many([{"_id": number} for number in range(2_500)])
     for drop in (database.things.drop, lambda: database.client.drop_database(database.name)):
         async with await database.client.start_session() as session:
             session.start_transaction()

@@ -105,6 +105,7 @@ async def test_an_error_that_nobody_waits_for_is_not_reported(together: Together
         reading.may_end["a"].release()
         for _ in range(5):
             await asyncio.sleep(0)
+        del leaving
         gc.collect()
     finally:
         asyncio.get_running_loop().set_exception_handler(None)

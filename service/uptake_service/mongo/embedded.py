@@ -127,7 +127,10 @@ class EmbeddedDatabase:
             command = (_LAUNCHER, "--storage-path", self._data_dir / "db", "--port", str(self._port))
             # -P: without it every module beside the launcher would shadow an installed one of its name.
             # A session of its own: the terminal's Ctrl-C is for the service, which must drain first.
-            self._process = Child(sys.executable, "-P", *command, stdout=PIPE, stderr=log, session=True)
+            try:
+                self._process = Child(sys.executable, "-P", *command, stdout=PIPE, stderr=log, session=True)
+            except OSError as error:
+                raise EmbeddedDatabaseFailed(f"the embedded database could not be started: {error}") from error
         try:
             async with asyncio.timeout(self._start_timeout_seconds):
                 self._process.tell(self._password)  # A command line is everybody's to read.
@@ -188,7 +191,7 @@ class EmbeddedDatabase:
         finally:
             if process.returncode is None:
                 process.kill()
-                await asyncio.shield(process.wait())
+                await process.wait()
 
     def _runs(self) -> bool:
         return self._process is not None and self._process.returncode is None
@@ -255,7 +258,7 @@ def _open_log(data_dir: Path) -> IO[bytes]:
 
 async def _reported_port(process: Child) -> int:
     """The port in the launcher's ready line. Raises ValueError if the process ended without one."""
-    port: int = json.loads(await process.line())["port"]
+    port: int = json.loads(await process.first_line())["port"]
     return port
 
 

@@ -20,6 +20,8 @@ from uptake_service.mongo.embedded_keys import encode_at_once, pack_at_once
 WATCHED = frozenset({"events"})
 """The collections that change streams are opened on."""
 
+_REMOVED_AT_ONCE = 1000
+
 
 def mend() -> None:
     """Mends the server of this process, before it is made."""
@@ -34,7 +36,7 @@ def mend() -> None:
     log_only(storage.Storage, WATCHED)
     look_up_texts(query)
     encode_once(commands)
-    drop_at_once(storage.Storage, commands._HANDLERS)
+    drop_at_once(storage, commands._HANDLERS)
 
 
 def let_statements_run(registry: Any) -> None:
@@ -195,22 +197,22 @@ def encode_once(commands: Any) -> None:
 
 
 def drop_at_once(storage: Any, handlers: dict[str, Any]) -> None:
-    """Drops a collection or a database as one transaction, after those that are open were ended.
+    """Drops a collection or a database in transactions of many documents, after those that are open were ended.
 
-    SecantusDB makes a transaction of each document, and each waits for whoever is changing the document, with the
-    server standing still meanwhile: for ever, when somebody who was killed has a transaction open.
+    SecantusDB removes each document by itself, and tries again until nobody else is changing it, with the server
+    standing still meanwhile: for ever, when somebody who was killed has a transaction open. The service drops nothing;
+    those who test and measure it do.
 
     Args:
-        storage: The class that holds the data.
+        storage: The module of the class that holds the data.
         handlers: What each command is handled by.
     """
+    remove = storage.Storage._delete_keys
 
-    def alone(drop: Callable[..., Any]) -> Callable[..., Any]:
-        def together(self: Any, *names: str) -> Any:
-            with self._lock, self._batch_transaction():
-                return drop(self, *names)
-
-        return together
+    def remove_together(self: Any, table: str, keys: list[Any]) -> None:
+        for first in range(0, len(keys), _REMOVED_AT_ONCE):
+            with self._batch_transaction():
+                remove(self, table, keys[first : first + _REMOVED_AT_ONCE])
 
     def after_others(handle: Callable[[dict[str, Any], Any], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         def end_and_handle(command: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -219,7 +221,9 @@ def drop_at_once(storage: Any, handlers: dict[str, Any]) -> None:
 
         return end_and_handle
 
-    storage.drop_collection = alone(storage.drop_collection)
-    storage.drop_database = alone(storage.drop_database)
+    storage.Storage._delete_keys = remove_together
+    for method in ("drop_collection", "drop_database"):
+        # What is changed after the others were ended is waited for with the lock given up, as other writes do.
+        setattr(storage.Storage, method, storage._retry_write_conflicts(getattr(storage.Storage, method)))
     for command in ("drop", "dropDatabase"):
         handlers[command] = after_others(handlers[command])

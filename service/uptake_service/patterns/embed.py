@@ -114,7 +114,8 @@ class WordLlamaEmbedder:
 
 @functools.cache
 def _model() -> tuple[Tokenizer, NDArray[np.float32]]:
-    """The tokenizer and the (tokens, dimension) embeddings. Read once, for that takes longer than a service's start."""
+    """The tokenizer and the (tokens, dimension) embeddings. Read once in a process: that is half of a service's start,
+    and tests start hundreds."""
     # wordllama calls logging.basicConfig when imported; that does nothing while the root has a handler.
     root, shield = logging.getLogger(), logging.NullHandler()
     root.addHandler(shield)
