@@ -59,7 +59,7 @@ class InsightStore:
         self._opportunities = opportunities
         self._events = events
         self._writers = writers
-        self._said = Together(self._remembered)
+        self._insights = Together(self._remembered)
         self._known: OrderedDict[tuple[str, datetime, datetime], tuple[tuple[object, ...], Insights]] = OrderedDict()
 
     def window(self, start: datetime | None = None, end: datetime | None = None) -> tuple[datetime, datetime]:
@@ -92,19 +92,18 @@ class InsightStore:
         What feedback, reviews and issues say is remembered until any of these change, and then read once for all who
         ask meanwhile: many dashboards cost the database what one does.
         """
-        said, corrections = await asyncio.gather(
-            self._said((project, start, end)), self._corrections.applied_between(project, start, end, _CORRECTIONS)
-        )
-        return said.model_copy(update={"corrections": tuple(corrections)})
+        return await self._insights((project, start, end))
 
     async def _remembered(self, window: tuple[str, datetime, datetime]) -> Insights:
-        state = await self._state(window[0])
+        state, corrections = await asyncio.gather(
+            self._state(window[0]), self._corrections.applied_between(*window, _CORRECTIONS)
+        )
         known = self._known.get(window)
         if known is None or known[0] != state:
             known = self._known[window] = state, await self._read(*window)
             if len(self._known) > _WINDOWS:
                 self._known.popitem(last=False)
-        return known[1]
+        return known[1].model_copy(update={"corrections": tuple(corrections)})
 
     async def _state(self, project: str) -> tuple[object, ...]:
         """Something that is another once anything is written that insights tell of, but for corrections' verdicts."""
