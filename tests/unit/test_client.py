@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -256,6 +257,23 @@ async def test_the_key_goes_with_every_call(client, feedback):
     assert feedback.metadata[0]["authorization"] == "Bearer id.secret"
 
 
+async def test_a_call_waits_for_a_server_that_is_restarted():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    async with uptake.Client(address) as client:
+        call = asyncio.create_task(client.collect(uptake.thumbs_up("answer-1")))
+        await asyncio.sleep(1.5)
+        feedback, server = FakeFeedback(), grpc.aio.server()
+        add_FeedbackServiceServicer_to_server(feedback, server)
+        server.add_insecure_port(address)
+        await server.start()
+        stored = await call
+        await server.stop(None)
+
+    assert [f"stored-{request.request_id}" for request in feedback.requests] == [stored.id]
+
+
 async def test_a_negative_pushback_stops_retries(client, feedback):
     feedback.failures = [{"code": UNAVAILABLE, "pushback": -1}]
 
@@ -285,14 +303,14 @@ async def test_invalid_argument_is_not_retried_and_names_every_wrong_field(clien
 async def test_an_overload_that_lasts_says_when_to_come_back(client, feedback):
     wait = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000))
     overload = {"code": EXHAUSTED, "details": [because("OVERLOADED"), wait], "pushback": 1}
-    feedback.failures = [overload] * 4
+    feedback.failures = [overload] * 5
 
     with pytest.raises(uptake.UptakeError) as raised:
         await client.collect(uptake.thumbs_up("answer-1"))
 
     assert raised.value.retry_after_seconds == 1.5
     assert raised.value.reason == "OVERLOADED"
-    assert len(feedback.requests) == 4
+    assert len(feedback.requests) == 5
 
 
 async def test_details_that_cannot_be_read_leave_code_and_message(client, feedback):
@@ -477,7 +495,7 @@ async def test_a_feedback_stream_that_is_refused_raises(client, feedback, failur
         await results_of(client.feedback.stream(comments(6)))
 
     assert raised.value.code is failure["code"]
-    assert feedback.stream_connections <= 4  # gRPC's own attempts
+    assert feedback.stream_connections <= 5  # gRPC's own attempts
 
 
 async def test_an_overloaded_feedback_stream_is_opened_again(client, feedback):

@@ -24,12 +24,13 @@ SERVICE_CONFIG = {
                 {"service": "uptake.v1.CorrectionService"},
                 {"service": "uptake.v1.ProjectService"},
             ],
-            # gRPC waits as long as the server's `grpc-retry-pushback-ms` says; negative: it does not retry.
+            # gRPC waits as long as the server's `grpc-retry-pushback-ms` says; negative: it does not retry. Without one
+            # it waits 5 seconds in all, in which a service that is restarted is back.
             "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "2s",
-                "backoffMultiplier": 2,
+                "maxAttempts": 5,
+                "initialBackoff": "0.2s",
+                "maxBackoff": "5s",
+                "backoffMultiplier": 2.5,
                 "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
             },
         }

@@ -3,9 +3,11 @@
 import { ConnectError } from "@connectrpc/connect";
 import type { UptakeError } from "./errors.js";
 
-const MAX_ATTEMPTS = 4;
-const INITIAL_BACKOFF_MILLISECONDS = 100;
-const MAX_BACKOFF_MILLISECONDS = 2_000;
+// Five seconds in all, in which a service that is restarted is back.
+const MAX_ATTEMPTS = 5;
+const INITIAL_BACKOFF_MILLISECONDS = 200;
+const BACKOFF_MULTIPLIER = 2.5;
+const MAX_BACKOFF_MILLISECONDS = 5_000;
 
 const MAX_TOKENS = 100;
 const TOKENS_PER_SUCCESS = 0.1;
@@ -43,7 +45,8 @@ export class Retries {
     if (refused || attempts >= MAX_ATTEMPTS || this.#tokens <= MAX_TOKENS / 2) {
       return undefined;
     }
-    return pushback ?? error.retryAfterMilliseconds ?? jittered(INITIAL_BACKOFF_MILLISECONDS * 2 ** (attempts - 1));
+    const backoff = INITIAL_BACKOFF_MILLISECONDS * BACKOFF_MULTIPLIER ** (attempts - 1);
+    return pushback ?? error.retryAfterMilliseconds ?? jittered(backoff);
   }
 }
 

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { createServer, type Http2Server } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import {
@@ -150,10 +151,10 @@ test("two calls have two request ids, and a given one is kept", async () => {
   assert.equal(ids[2], "mine");
 });
 
-test("a call is tried four times at most, by itself with back-off", async () => {
-  scripts = [fails(Code.Unavailable), unavailable, unavailable, unavailable, unavailable];
+test("a call is tried five times at most, by itself with back-off", async () => {
+  scripts = [fails(Code.Unavailable), unavailable, unavailable, unavailable, unavailable, unavailable];
   assert.equal((await failureOf(client.collect(said))).code, Code.Unavailable);
-  assert.equal(requests.length, 4);
+  assert.equal(requests.length, 5);
 });
 
 test("a pushback below zero, or one that cannot be read, means no retry", async () => {
@@ -179,7 +180,7 @@ test("after many failures in a row calls are no longer tried again", async () =>
     await failureOf(client.collect(said));
   }
   // 50 of 100 tokens are spent on failures; from then on each call is made once.
-  assert.equal(requests.length, 4 * 12 + 2 + 7);
+  assert.equal(requests.length, 5 * 10 + 10);
 });
 
 test("an error tells its reason, the wrong fields and when to come back", async () => {
@@ -263,12 +264,16 @@ test("a call whose connection breaks is made again over a new one", async () => 
   assert.equal(requests[0]?.requestId, requests[1]?.requestId);
 });
 
-test("a server that is not there is UNAVAILABLE", async () => {
+test("a call waits for a server that is restarted, and is UNAVAILABLE when it does not come", async () => {
   const port = (server.address() as AddressInfo).port;
   await new Promise((resolve) => server.close(resolve));
   using other = new Client(`127.0.0.1:${port}`);
   assert.equal((await failureOf(other.collect(said))).code, Code.Unavailable);
+  const waiting = other.collect(said);
+  await pause(1_500);
   server.listen(port, "127.0.0.1");
+  await waiting;
+  assert.equal(requests.length, 1);
 });
 
 test("a closed client ends its calls and makes no more", async () => {
