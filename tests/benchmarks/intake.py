@@ -4,8 +4,9 @@ Load generator, service, echo and embedded database share the machine. The basel
 measurement, on the same database with the same write concern. `echo`, `insert_one` and `insert_many` in the table are
 the feedback taken in, divided by what the baseline did in the same time; `indexed` is insert_many into a collection
 with the indexes that feedback has, and `writes` are transactions of the driver, one after the other, with the writes of
-as large a batch: no service could take in more one batch after the other. Processor times are for each piece; `limit`
-is what could be taken in a second if none of the machine's cores ever waited, all else equal.
+as large a batch: no service could take in more one batch after the other. Processor times are for each piece. `limit`
+is what could be taken in a second if none of the machine's cores ever waited, all else equal, and `bare` the same for
+what a piece costs the echo and the writes alone: no service on this gRPC and this database could take in more.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ import uuid
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ from tests.processes import ServiceProcess, serving
 
 IN_FLIGHT = (1, 16, 64, 256)
 SECONDS = 4.0
-ROUNDS = 3
+ROUNDS, FULL_ROUNDS = 1, 3
 
 _BATCH_SECONDS = 12.0
 """A batch of 1,000 may take seconds, and only whole ones count."""
@@ -56,12 +58,12 @@ _ALONE = "CollectFeedback, 1 in flight"
 _BATCH = "/uptake.v1.FeedbackService/BatchCollectFeedback"
 
 
-def run(data_dir: Path) -> dict[str, dict[str, float]]:
-    """Measures and prints a table; `data_dir` is not needed."""
-    return on_event_loop(_run())
+def run(data_dir: Path, *, full: bool = False) -> dict[str, dict[str, float]]:
+    """Measures and prints a table; needs no data. In `full` it is of the medians of several rounds."""
+    return on_event_loop(_run(FULL_ROUNDS if full else ROUNDS))
 
 
-async def _run() -> dict[str, dict[str, float]]:
+async def _run(rounds: int) -> dict[str, dict[str, float]]:
     results: dict[str, dict[str, float]] = {}
 
     def keep(name: str, row: dict[str, float]) -> None:
@@ -70,8 +72,8 @@ async def _run() -> dict[str, dict[str, float]]:
 
     print(_HEAD)
     with tempfile.TemporaryDirectory(prefix="uptake-bench-") as folder:
-        async with serving(Path(folder) / "data") as service, echo_server() as echo_address:
-            bench = _Bench(service, echo_address)
+        async with serving(Path(folder) / "data") as service, echo_server() as echo:
+            bench = _Bench(service, echo, rounds)
             await bench.warm_up()
             for in_flight in IN_FLIGHT:
                 keep(f"CollectFeedback, {in_flight} in flight", await bench.single(in_flight))
@@ -82,11 +84,32 @@ async def _run() -> dict[str, dict[str, float]]:
     return results
 
 
+@dataclass(frozen=True)
+class Echo:
+    """A process that answers CollectFeedback with the feedback sent, and does nothing else."""
+
+    address: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """What came of a load, and the processor milliseconds of each process for each of its pieces."""
+
+    load: Load
+    used: dict[str, float]
+
+
+Baselines = dict[str, Callable[[], Awaitable[_Cost]]]
+
+
 class _Bench:
-    def __init__(self, service: ServiceProcess, echo_address: str) -> None:
+    def __init__(self, service: ServiceProcess, echo: Echo, rounds: int) -> None:
         self._service = service
+        self._echo = echo
+        self._rounds = rounds
         self._channel = grpc.aio.insecure_channel(service.address)
-        self._echo_channel = grpc.aio.insecure_channel(echo_address)
+        self._echo_channel = grpc.aio.insecure_channel(echo.address)
         self._motor: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(service.database_uri)
         self._traffic = traffic.requests(1)
         self._stored: list[dict[str, Any]] = []
@@ -103,13 +126,14 @@ class _Bench:
     async def single(self, in_flight: int) -> dict[str, float]:
         """CollectFeedback beside the echo and insert_one."""
 
-        async def echo() -> Load:
+        async def echo() -> _Cost:
             messages = itertools.cycle(self._messages(1))
-            return await closed_loop(self._echo_channel.unary_unary(traffic.COLLECT), messages, in_flight, SECONDS)
+            call = self._echo_channel.unary_unary(traffic.COLLECT)
+            return await self._cost(closed_loop(call, messages, in_flight, SECONDS))
 
-        async def insert() -> Load:
+        async def insert() -> _Cost:
             plain = await self._plain()
-            return await closed_loop(plain.insert_one, self._copies(), in_flight, SECONDS)
+            return await self._cost(closed_loop(plain.insert_one, self._copies(), in_flight, SECONDS))
 
         # While one batch commits, those that the batch before answered gather for the next.
         baselines = {"of_echo": echo, "of_insert_one": insert, "of_writes": self._writing(max(in_flight // 2, 1))}
@@ -136,19 +160,19 @@ class _Bench:
                     answered += 1
             return Load(answered, answered / (time.perf_counter() - started), math.nan, math.nan)
 
-        return await self._rounds(lambda: None, measure, self._insert_baselines(_IN_A_COMMIT))
+        return await self._medians(lambda: None, measure, self._insert_baselines(_IN_A_COMMIT))
 
-    def _insert_baselines(self, size: int) -> dict[str, Callable[[], Awaitable[Load]]]:
+    def _insert_baselines(self, size: int) -> Baselines:
         return {
             "of_insert_many": self._insert_many,
             "of_indexed": self._insert_indexed,
             "of_writes": self._writing(min(size, _IN_A_COMMIT)),
         }
 
-    def _writing(self, size: int) -> Callable[[], Awaitable[Load]]:
+    def _writing(self, size: int) -> Callable[[], Awaitable[_Cost]]:
         """What a batch of so many writes, written by the driver in a transaction, one after the other."""
 
-        async def measure() -> Load:
+        async def measure() -> _Cost:
             plain, copies = await self._plain(indexed=True), self._copies()
             database = plain.database
 
@@ -168,53 +192,54 @@ class _Bench:
             batches = (list(itertools.islice(copies, size)) for _ in itertools.count())
             # The first makes the collections, and waits until those of the last baseline are dropped.
             await write(next(batches))
-            return await closed_loop(write, batches, 1, SECONDS, size=size)
+            return await self._cost(closed_loop(write, batches, 1, SECONDS, size=size))
 
         return measure
 
-    async def _insert_indexed(self) -> Load:
+    async def _insert_indexed(self) -> _Cost:
         return await self._insert_many(indexed=True)
 
-    async def _insert_many(self, *, indexed: bool = False) -> Load:
+    async def _insert_many(self, *, indexed: bool = False) -> _Cost:
         plain, copies = await self._plain(indexed=indexed), self._copies()
         batches = (list(itertools.islice(copies, 1000)) for _ in itertools.count())
-        return await closed_loop(plain.insert_many, batches, 2, SECONDS, size=1000)
+        return await self._cost(closed_loop(plain.insert_many, batches, 2, SECONDS, size=1000))
 
     async def _beside(
-        self,
-        method: str,
-        size: int,
-        in_flight: int,
-        baselines: dict[str, Callable[[], Awaitable[Load]]],
-        seconds: float = SECONDS,
+        self, method: str, size: int, in_flight: int, baselines: Baselines, seconds: float = SECONDS
     ) -> dict[str, float]:
         call = self._channel.unary_unary(method)
-        return await self._rounds(
+        return await self._medians(
             lambda: self._messages(size, seconds),
             lambda messages: closed_loop(call, messages, in_flight, seconds, size=size),
             baselines,
         )
 
-    async def _rounds(
-        self,
-        prepare: Callable[[], T],
-        measure: Callable[[T], Awaitable[Load]],
-        baselines: dict[str, Callable[[], Awaitable[Load]]],
+    async def _cost(self, loading: Awaitable[Load]) -> _Cost:
+        processors = ProcessorTime(
+            service=self._service.process.pid,
+            database=self._service.database_pid,
+            calls=os.getpid(),
+            echo=self._echo.pid,
+        )
+        load = await loading
+        return _Cost(load, {name: seconds * 1000 / load.answered for name, seconds in processors.used().items()})
+
+    async def _medians(
+        self, prepare: Callable[[], T], measure: Callable[[T], Awaitable[Load]], baselines: Baselines
     ) -> dict[str, float]:
-        """Measures beside baselines, several times; what `prepare` makes for it is made before time is taken."""
+        """Measures beside baselines; what `prepare` makes for it is made before time is taken."""
         rounds: list[dict[str, float]] = []
-        for _ in range(ROUNDS):
+        for _ in range(self._rounds):
             beside = {name: await baseline() for name, baseline in baselines.items()}
-            prepared = prepare()
-            processors = ProcessorTime(
-                service=self._service.process.pid, database=self._service.database_pid, calls=os.getpid()
-            )
-            load = await measure(prepared)
-            used = {f"{name}_cpu_ms": seconds * 1000 / load.answered for name, seconds in processors.used().items()}
-            used["limit"] = (psutil.cpu_count() or 1) * 1000 / sum(used.values())
-            ratios = {name: load.a_second / baseline.a_second for name, baseline in beside.items()}
-            ratios["writes_p50_times"] = load.p50_ms / beside["of_writes"].p50_ms
-            rounds.append({"a_second": load.a_second, "p50_ms": load.p50_ms, "p99_ms": load.p99_ms} | ratios | used)
+            cost = await self._cost(measure(prepare()))
+            row = {"a_second": cost.load.a_second, "p50_ms": cost.load.p50_ms, "p99_ms": cost.load.p99_ms}
+            row |= {name: cost.load.a_second / baseline.load.a_second for name, baseline in beside.items()}
+            row["writes_p50_times"] = cost.load.p50_ms / beside["of_writes"].load.p50_ms
+            row |= {f"{name}_cpu_ms": used for name, used in cost.used.items() if name != "echo"}
+            row["limit"] = _at_most(cost)
+            if "of_echo" in beside:
+                row["bare"] = _at_most(beside["of_echo"], beside["of_writes"])
+            rounds.append(row)
         medians = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
         return {name: value for name, value in medians.items() if not math.isnan(value)}
 
@@ -245,10 +270,15 @@ class _Bench:
             yield self._stored[number % len(self._stored)] | {"_id": id, "vote": id}
 
 
+def _at_most(*costs: _Cost) -> float:
+    """How many pieces the cores could do in a second that each cost all of these, if none ever waited."""
+    return (psutil.cpu_count() or 1) * 1000 / sum(sum(cost.used.values()) for cost in costs)
+
+
 _HEAD = (
     f"{'feedback taken in':<32} {'a second':>9} {'p50 ms':>8} {'p99 ms':>8} {'echo':>6} {'insert_one':>11} "
     f"{'insert_many':>12} {'indexed':>8} {'writes':>7} {'service ms':>11} {'database ms':>12} {'calls ms':>9} "
-    f"{'limit':>6}"
+    f"{'limit':>6} {'bare':>6}"
 )
 
 
@@ -258,24 +288,24 @@ def _print(name: str, row: dict[str, float]) -> None:
         f"{row[ratio]:.2f}" if ratio in row else "-"
         for ratio in ("of_echo", "of_insert_one", "of_insert_many", "of_indexed", "of_writes")
     )
+    bare = f"{row['bare']:.0f}" if "bare" in row else "-"
     print(
         f"{name:<32} {row['a_second']:9.0f} {p50:>8} {p99:>8} {echo:>6} {one:>11} {many:>12} {indexed:>8} {writes:>7} "
         f"{row['service_cpu_ms']:11.2f} {row['database_cpu_ms']:12.2f} {row['calls_cpu_ms']:9.2f} "
-        f"{row['limit']:6.0f}"
+        f"{row['limit']:6.0f} {bare:>6}"
     )
     if name == _ALONE:
         print(f"one call alone takes {row['writes_p50_times']:.2f} times as long as one transaction of the driver")
 
 
 @asynccontextmanager
-async def echo_server() -> AsyncIterator[str]:
-    """A process that answers CollectFeedback with the feedback sent, and does nothing else; gives its address."""
+async def echo_server() -> AsyncIterator[Echo]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.benchmarks.intake", stdin=PIPE, stdout=PIPE
     )
     assert process.stdout is not None
     try:
-        yield f"localhost:{int(await process.stdout.readline())}"
+        yield Echo(f"localhost:{int(await process.stdout.readline())}", process.pid)
     finally:
         process.kill()
         await process.wait()

@@ -28,14 +28,15 @@ BASELINE = "UMAP, HDBSCAN"
 SETS = ("banking77", "airline_tweets")
 NO_REASON = ("", "Can't Tell")
 
-_ROWS = 10_000
+ROWS, FULL_ROWS = 3_000, 10_000
 
 
-def run(folder: Path) -> dict[str, dict[str, float]]:
+def run(folder: Path, *, full: bool = False) -> dict[str, dict[str, float]]:
     """Measures and prints a table.
 
     Args:
         folder: the folder with the sets.
+        full: whether of FULL_ROWS rows of each set: the baseline takes minutes for so many.
 
     Returns:
         By set and method: B-cubed precision, recall and f, nmi, noise (share of rows in no issue; each counts as an
@@ -45,15 +46,16 @@ def run(folder: Path) -> dict[str, dict[str, float]]:
     """
     if not data_sets.present(folder, *SETS):
         return {}
+    rows = FULL_ROWS if full else ROWS
     print(
-        f"{'clustering of issues':<40} {'P':>6} {'R':>6} {'F':>6} {'NMI':>6} {'noise':>6} {'issues':>7} "
-        f"{'seconds':>8} {'again':>6} {'MiB':>6} {'F / base':>9} {'s / base':>9} {'again / base':>13}"
+        f"{f'clustering of issues, {rows:,} rows at most':<40} {'P':>6} {'R':>6} {'F':>6} {'NMI':>6} {'noise':>6} "
+        f"{'issues':>7} {'seconds':>8} {'again':>6} {'MiB':>6} {'F / base':>9} {'s / base':>9} {'again / base':>13}"
     )
     results: dict[str, dict[str, float]] = {}
     for name in SETS:
-        baseline = _in_a_process(folder, name, BASELINE)
+        baseline = _in_a_process(folder, name, BASELINE, rows)
         for method in METHODS:
-            row = baseline if method == BASELINE else _in_a_process(folder, name, method)
+            row = baseline if method == BASELINE else _in_a_process(folder, name, method, rows)
             row |= {f"{key}_ratio": row[key] / baseline[key] for key in ("f", "seconds", "again_seconds")}
             results[f"{name}, {method}"] = row
             print(
@@ -92,9 +94,9 @@ def _all_in_one(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> npt.N
 METHODS: dict[str, Method] = {"uptake": _uptake, BASELINE: _umap_hdbscan, "all in one": _all_in_one}
 
 
-def _in_a_process(folder: Path, name: str, method: str) -> dict[str, float]:
+def _in_a_process(folder: Path, name: str, method: str, rows: int) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.issues_quality", str(folder), name, method],
+        [sys.executable, "-m", "tests.benchmarks.issues_quality", str(folder), name, method, str(rows)],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -103,8 +105,8 @@ def _in_a_process(folder: Path, name: str, method: str) -> dict[str, float]:
     return row
 
 
-def _measure(folder: Path, name: str, method: Method) -> dict[str, float]:
-    texts, labels = load(folder, name)
+def _measure(folder: Path, name: str, method: Method, rows: int) -> dict[str, float]:
+    texts, labels = load(folder, name, rows)
     cleaned = [clean(text) for text in texts]
     vectors = WordLlamaEmbedder().embed(cleaned)
     spent: list[float] = []
@@ -115,10 +117,10 @@ def _measure(folder: Path, name: str, method: Method) -> dict[str, float]:
     return score(found, labels) | {"seconds": spent[0], "again_seconds": spent[1], "peak_mib": machine.peak_mib()}
 
 
-def load(folder: Path, name: str) -> tuple[list[str], list[str]]:
-    """Texts and labels of a fixed sample of the rows that have a reason, in their order."""
+def load(folder: Path, name: str, number: int = FULL_ROWS) -> tuple[list[str], list[str]]:
+    """Texts and labels of a fixed sample of so many of the rows that have a reason, in their order."""
     rows = [(text, label) for text, label in data_sets.read(folder, name) if label not in NO_REASON]
-    kept = np.sort(np.random.default_rng(0).permutation(len(rows))[:_ROWS])
+    kept = np.sort(np.random.default_rng(0).permutation(len(rows))[:number])
     return [rows[place][0] for place in kept], [rows[place][1] for place in kept]
 
 
@@ -139,4 +141,4 @@ def score(found: npt.NDArray[np.int64], labels: Sequence[str]) -> dict[str, floa
 if __name__ == "__main__":
     if sys.argv[3] == BASELINE:
         import umap  # noqa: F401  (importing is no part of the time)
-    print(json.dumps(_measure(Path(sys.argv[1]), sys.argv[2], METHODS[sys.argv[3]])))
+    print(json.dumps(_measure(Path(sys.argv[1]), sys.argv[2], METHODS[sys.argv[3]], int(sys.argv[4]))))

@@ -32,8 +32,8 @@ _PROBE_SECONDS = 0.01
 _MANY = 20_000
 
 
-def run(data_dir: Path) -> dict[str, dict[str, float]]:
-    """Measures and prints tables; `data_dir` is not needed."""
+def run(data_dir: Path, *, full: bool = False) -> dict[str, dict[str, float]]:
+    """Measures and prints tables; needs no data, and is the same in `full`."""
     return on_event_loop(_run())
 
 
@@ -88,7 +88,7 @@ async def _waiting(service: ServiceProcess) -> dict[str, dict[str, float]]:
     results: dict[str, dict[str, float]] = {}
     async with echo_server() as echo:
         for name, what in (("idle", nothing), ("64 calls in flight", load), ("clustering issues", clustering)):
-            row = await _probed(service.address, echo, what)
+            row = await _probed(service.address, echo.address, what)
             results[f"waiting, {name}"] = row
             print(
                 f"{name:<46} {row['p50_ms']:8.1f} {row['p99_ms']:8.1f} {row['most_ms']:8.1f} "

@@ -24,22 +24,22 @@ from tests.processes import ServiceProcess, serving
 
 IN_FLIGHT = 128
 """To each."""
-SECONDS = 8.0
+SECONDS, FULL_SECONDS = 8.0, 20.0
 
 
-def run(data_dir: Path) -> dict[str, dict[str, float]]:
-    """Measures and prints a table; `data_dir` is not needed."""
-    return on_event_loop(_run())
+def run(data_dir: Path, *, full: bool = False) -> dict[str, dict[str, float]]:
+    """Measures and prints a table; needs no data. In `full` for longer."""
+    return on_event_loop(_run(FULL_SECONDS if full else SECONDS))
 
 
-async def _run() -> dict[str, dict[str, float]]:
+async def _run(lasting: float) -> dict[str, dict[str, float]]:
     results: dict[str, dict[str, float]] = {}
     print(
         f"{'processes of the service, 128 in flight each':<46} {'a second':>9} {'of one':>7} {'p99 ms':>8} "
         f"{'service ms':>11} {'database ms':>12} {'database cores':>15} {'all':>5} {'aborted':>8}"
     )
     for number in (1, 2):
-        row = await _of(number)
+        row = await _of(number, lasting)
         name = f"{number} service{'s' * (number > 1)}"
         results[name] = row
         row["of_one"] = row["a_second"] / results["1 service"]["a_second"]
@@ -52,7 +52,7 @@ async def _run() -> dict[str, dict[str, float]]:
     return results
 
 
-async def _of(number: int) -> dict[str, float]:
+async def _of(number: int, lasting: float) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="uptake-bench-") as folder:
         async with AsyncExitStack() as cleanup:
             database = await EmbeddedDatabase.start(Path(folder) / "database")
@@ -77,12 +77,12 @@ async def _of(number: int) -> dict[str, float]:
                 calls = (closed_loop(stub.CollectFeedback, sent, IN_FLIGHT, seconds) for stub in stubs)
                 return await asyncio.gather(*calls)
 
-            await load(SECONDS / 2)
+            await load(lasting / 2)
             pids = {f"service{place}": service.process.pid for place, service in enumerate(services)}
             before = await _batches(motor), _aborted(services)
             time = ProcessorTime(database=database.pid, **pids)
             psutil.cpu_percent()
-            loads = await load(SECONDS)
+            loads = await load(lasting)
             busy = psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1)
             used = time.used()
             batches, aborted = await _batches(motor) - before[0], _aborted(services) - before[1]
@@ -92,7 +92,7 @@ async def _of(number: int) -> dict[str, float]:
         "p99_ms": max(load.p99_ms for load in loads),
         "service_cpu_ms": sum(used[name] for name in pids) * 1000 / answered,
         "database_cpu_ms": used["database"] * 1000 / answered,
-        "database_cores": used["database"] / SECONDS,
+        "database_cores": used["database"] / lasting,
         "all_cores": busy,
         "aborted": aborted / (2 * batches + aborted),
     }

@@ -15,14 +15,17 @@ from tests.processes import serving
 ALL = 160
 
 
-@pytest.mark.parametrize("seconds", [0.1, 1.0])
-async def test_a_killed_erasure_goes_on(tmp_path: Path, seconds: float) -> None:
+@pytest.mark.parametrize(("seconds", "issues"), [(0.1, False), (1.0, True)])
+async def test_a_killed_erasure_goes_on(tmp_path: Path, seconds: float, issues: bool) -> None:
+    """Where there are issues they are made anew, and the second is killed in the midst of that."""
     async with serving(tmp_path / "data") as service, Client(service.address, timeout_seconds=20.0) as client:
         items = (
             thumbs_down(f"i{place}", query=f"question {place % 50}", comment="wrong", user_id=f"u{place % 2}")
             for place in range(ALL)
         )
         assert [result async for result in client.collect_many(items) if result.HasField("error")] == []
+        if issues:
+            await client.insights.get(refresh_issues=True)
         erasing = asyncio.create_task(client.feedback.erase_user("u1", request_id="erase"))
         await asyncio.sleep(seconds)
         service.kill()

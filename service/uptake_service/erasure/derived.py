@@ -51,7 +51,8 @@ class DerivedWords:
             return
         await self._patterns_of(erased)
         await self._corrected_by(project, erased)
-        if any(complaint(feedback.content.comment, feedback.interaction.query) for feedback in erased):
+        has_words = any(complaint(feedback.content.comment, feedback.interaction.query) for feedback in erased)
+        if has_words and (await self._issues.generation(project)).attempts:
             # A run that began before has the words in hand, and one that begins now makes everything of what is left.
             await self._runner.refresh(project)
             await self._issues_of(project, erased)
