@@ -55,7 +55,7 @@ $(VENV)/.bench: $(VENV)/.installed
 bench: $(VENV)/.bench ## Measure, each figure beside its baseline
 	@$(BIN)/python -m tests.benchmarks
 
-bench-full: $(VENV)/.bench ## Measure up to the largest sizes, for an hour
+bench-full: $(VENV)/.bench ## Measure for longer and up to the largest sizes, for an hour or two
 	@$(BIN)/python -m tests.benchmarks --full
 
 faults: $(VENV)/.installed ## Kill, freeze, cut and fill what the service runs on, for half an hour

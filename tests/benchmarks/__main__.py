@@ -1,7 +1,7 @@
 """`make bench`: every benchmark in turn, each printing its figures beside a baseline.
 
 All figures go to bench.json too: `machine`, and for each benchmark its rows by name. With --full each measures for
-longer, several times over and up to the largest sizes, which takes about two hours; names of benchmarks measure only
+longer, several times over and up to the largest sizes, which takes an hour or two; names of benchmarks measure only
 those.
 """
 

@@ -28,7 +28,7 @@ BASELINE = "UMAP, HDBSCAN"
 SETS = ("banking77", "airline_tweets")
 NO_REASON = ("", "Can't Tell")
 
-ROWS, FULL_ROWS = 3_000, 10_000
+ROWS, FULL_ROWS = 2_000, 10_000
 
 
 def run(folder: Path, *, full: bool = False) -> dict[str, dict[str, float]]:

@@ -224,6 +224,6 @@ def test_the_service_does_what_the_model_does(running: Running) -> None:
     run_state_machine_as_test(
         lambda: Model(running),
         settings=settings(
-            max_examples=4, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=3, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
