@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 from motor.motor_asyncio import AsyncIOMotorClient
-from uptake import Client, thumbs_up
+from uptake import Client, thumbs_down, thumbs_up
 from uptake.v1 import insight_pb2
 
+from tests.benchmarks import traffic
 from tests.benchmarks.filling import add_reviews, fill
 from tests.processes import serving
 
@@ -84,10 +85,14 @@ async def _calls(client: Client, database: Any) -> dict[str, tuple[Call, Call, C
     end = datetime.now(UTC)
     window = {"project": "default", "occur_time": {"$gt": end - timedelta(days=_DAYS), "$lte": end}}
     votes = itertools.count()
+    complaints = itertools.cycle(traffic.COMPLAINTS)
     queries = itertools.cycle(("How do I change my password?", "Where do I find the invoice?", "the link is dead"))
 
     async def vote() -> None:
         await client.collect(thumbs_up(f"bench-{next(votes)}", query=next(queries)))
+
+    async def complain() -> None:
+        await client.collect(thumbs_down(f"bench-{next(votes)}", query=next(queries), comment=next(complaints)))
 
     def aggregated(*stages: dict[str, Any]) -> Call:
         return lambda: database["feedback"].aggregate([{"$match": window}, *stages]).to_list(None)
@@ -98,6 +103,7 @@ async def _calls(client: Client, database: Any) -> dict[str, tuple[Call, Call, C
     return {
         "GetInsights, 30 days": (client.insights.get, counted, None),
         "GetInsights, 30 days, a vote before each": (client.insights.get, counted, vote),
+        "GetInsights, 30 days, a complaint before each": (client.insights.get, counted, complain),
         f"{_DASHBOARDS} GetInsights at once, a vote before": (
             lambda: asyncio.gather(*(client.insights.get() for _ in range(_DASHBOARDS))),
             counted,

@@ -110,7 +110,7 @@ class InsightStore:
         generation, seq, revisions = await asyncio.gather(
             self._issues.generation(project), self._events.newest_seq(project), self._writers.revisions()
         )
-        return generation.number, generation.undrained, seq, revisions
+        return generation.number, generation.edits, seq, revisions
 
     async def _read(self, project: str, start: datetime, end: datetime) -> Insights:
         (series,), issues, user_corrections, active_reviews = await asyncio.gather(

@@ -117,6 +117,7 @@ class Joining:
                 deltas.count(member, +1)
                 written = [member]
             await self._members.write(written, deltas, RUN, session)
+            await self._issues.note_edit(generation.project, session)
             return True
 
         return await transaction(self._mongo, body)

@@ -71,7 +71,7 @@ class IssueMembers:
     async def open(self) -> None:
         await self._members.create_index([("project", 1), ("generation", 1), ("occur_time", 1)])
         await self._members.create_index([("feedback_id", 1)])
-        await self._months.create_index([("project", 1), ("month", 1)])
+        await self._months.create_index([("project", 1), ("writer", 1), ("month", 1)])
 
     async def of_feedback(self, ids: Sequence[str], session: Session) -> dict[str, list[Member]]:
         """The members that pieces of feedback are, in all generations."""
@@ -177,11 +177,23 @@ class IssueMembers:
         await self._months.delete_many(counts | {"month": since(start)})
 
     async def by_day(
-        self, generation: Generation, start: datetime, end: datetime, *, session: Session | None = None
+        self, generation: Generation, start: datetime, end: datetime, *, live: bool
     ) -> dict[tuple[str, datetime], Seen]:
-        """Counts by issue and day, for the days from that of `start` to before `end`, the writers added up."""
+        """Counts by issue and day, for the days from that of `start` to before `end`.
+
+        Args:
+            generation: The generation in force.
+            start: Of its day all is counted.
+            end: What is later is not counted.
+            live: Whether what came in since the run, the writer slots added up and what left taken off, else what runs
+                counted.
+        """
         documents = await self._months.find(
-            {"project": generation.project, "month": {**since(month_of(start)), "$lt": end}}, session=session
+            {
+                "project": generation.project,
+                "writer": {"$gt": RUN} if live else RUN,
+                "month": {**since(month_of(start)), "$lt": end},
+            }
         )
         first = day_of(start)
         seen: defaultdict[tuple[str, datetime], Seen] = defaultdict(Seen)
@@ -192,7 +204,7 @@ class IssueMembers:
                     of_day.count += total
                     if last_time is not None:
                         of_day.last_time = max(of_day.last_time or last_time, last_time)
-        return {key: of_day for key, of_day in seen.items() if of_day.count > 0}
+        return seen
 
     async def has_days(self, issue_id: str) -> bool:
         """Whether anything was ever counted for an issue that still is."""

@@ -127,6 +127,7 @@ class Generation(Model):
         window_start: A full day. Members of older days are left as the last run that saw them put them.
         cut: For each writer slot the revision up to which the run has seen feedback.
         revision: How often a run or a person changed the project's issues.
+        edits: How often else an issue or what a run counted was changed: words taken out, members moved over.
         fence: The fence number of the lease of the newest run that began.
         attempts: The number of the newest run that began.
         undrained: Members of the generations from this one to before `number` may still have to be moved over.
@@ -140,6 +141,7 @@ class Generation(Model):
     window_start: datetime = EVER
     cut: Mapping[int, int] = {}
     revision: int = 0
+    edits: int = 0
     fence: int = 0
     attempts: int = 0
     undrained: int = 0

@@ -154,7 +154,14 @@ class IssueStore:
                 [({"_id": issue.id}, {"$set": _fields(issue)}) for issue in found], upsert=True, session=session
             )
             await self._write_generation(
-                published.model_copy(update={"revision": current.revision + 1, "attempts": current.attempts}), session
+                published.model_copy(
+                    update={
+                        "revision": current.revision + 1,
+                        "edits": current.edits,
+                        "attempts": current.attempts,
+                    }
+                ),
+                session,
             )
             return told
 
@@ -173,17 +180,24 @@ class IssueStore:
 
     async def hide(self, project: str, feedback_ids: Sequence[str], session: Session) -> None:
         """Takes the words of feedback that was taken back out of the issues that show them."""
+        shown = False
         for id in feedback_ids:
-            await self._issues.update(
+            shown |= await self._issues.update(
                 {"project": project, "representative.feedback_id": id},
                 {"$set": {"representative": None}},
                 session=session,
             )
-            await self._issues.update(
+            shown |= await self._issues.update(
                 {"project": project, "samples.feedback_id": id},
                 {"$pull": {"samples": {"feedback_id": id}}},
                 session=session,
             )
+        if shown:
+            await self.note_edit(project, session)
+
+    async def note_edit(self, project: str, session: Session) -> None:
+        """Tells who remembers issues, or what a run counted, that some of it was changed."""
+        await self._generations.update_each([({"_id": project}, {"$inc": {"edits": 1}})], session=session)
 
     async def rename(self, renamed: Issue) -> None:
         """Writes an issue's titles and keywords, with the event."""
@@ -191,6 +205,7 @@ class IssueStore:
         async def body(session: Session) -> None:
             titles = {name: getattr(renamed, name) for name in ("found_title", "given_title", "keywords")}
             await self._issues.update({"_id": renamed.id}, {"$set": titles, "$inc": {"revision": 1}}, session=session)
+            await self.note_edit(renamed.project, session)
             now = await self.get(renamed.project, renamed.id, session=session)
             await self._events.append(renamed.project, [now.event()], session)
 
@@ -278,6 +293,7 @@ class IssueStore:
                 }
             )
             await self._issues.update({"_id": back.id}, {"$set": _fields(back)}, session=session)
+            await self.note_edit(back.project, session)
             await self._events.append(back.project, [back.event()], session)
 
         await self._events.transaction([issue.project], body)

@@ -1,15 +1,20 @@
 """Issues as callers see them: with their frequency in a window of time."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+import asyncio
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from uptake_service.clock import DAY, day_of
-from uptake_service.insights.issues.members import IssueMembers
+from uptake_service.insights.issues.members import IssueMembers, Seen
 from uptake_service.insights.issues.model import Generation, Issue, IssueState, current_ids
 from uptake_service.insights.issues.states import halves, trend
 from uptake_service.insights.issues.store import IssueStore
 from uptake_service.model import Model
+
+_WINDOWS = 20
+"""Of how many windows is remembered what changes little."""
 
 
 class IssueFilter(Model):
@@ -33,10 +38,20 @@ class SeenIssue(Model):
     daily: tuple[int, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What of a window changes with a run, a person's decision or an edit, and not with every complaint."""
+
+    state: tuple[int, ...]
+    issues: Sequence[Issue]
+    counted: Mapping[tuple[str, datetime], Seen]
+
+
 class IssueView:
     def __init__(self, issues: IssueStore, members: IssueMembers) -> None:
         self._issues = issues
         self._members = members
+        self._known: OrderedDict[tuple[str, datetime, datetime], _Known] = OrderedDict()
 
     async def generation(self, project: str) -> Generation:
         """The generation of the project's issues that is in force."""
@@ -45,22 +60,42 @@ class IssueView:
     async def all(self, project: str, start: datetime, end: datetime) -> list[SeenIssue]:
         """The issues of a project, most frequent first; one that nobody decided on only if the window has it."""
         generation = await self._issues.generation(project)
-        issues = await self._issues.all(project)
-        current = current_ids(issues)
-        by_day = await self._members.by_day(generation, start, end)
+        known, live = await asyncio.gather(
+            self._remembered(generation, start, end), self._members.by_day(generation, start, end, live=True)
+        )
+        current = current_ids(known.issues)
         counts: defaultdict[str, defaultdict[datetime, int]] = defaultdict(lambda: defaultdict(int))
         last: dict[str, datetime] = {}
-        for (id, day), seen in by_day.items():
+        for id, day in known.counted.keys() | live.keys():
+            parts = [part[id, day] for part in (known.counted, live) if (id, day) in part]
+            count = sum(part.count for part in parts)
+            if count <= 0:
+                continue
             id = current.get(id, id)
-            counts[id][day] += seen.count
-            if seen.last_time is not None:
-                last[id] = max(last.get(id, seen.last_time), seen.last_time)
+            counts[id][day] += count
+            for time in (part.last_time for part in parts):
+                if time is not None:
+                    last[id] = max(last.get(id, time), time)
         found = [
             _seen(issue, counts[issue.id], start, end, last.get(issue.id))
-            for issue in issues
+            for issue in known.issues
             if not issue.merged_into and (counts[issue.id] or issue.decided)
         ]
         return sorted(found, key=lambda seen: (-seen.frequency, seen.issue.id))
+
+    async def _remembered(self, generation: Generation, start: datetime, end: datetime) -> _Known:
+        window = generation.project, start, end
+        state = generation.number, generation.revision, generation.edits
+        known = self._known.get(window)
+        if known is None or known.state != state:
+            issues, counted = await asyncio.gather(
+                self._issues.all(generation.project), self._members.by_day(generation, start, end, live=False)
+            )
+            known = self._known[window] = _Known(state, issues, counted)
+        self._known.move_to_end(window)
+        if len(self._known) > _WINDOWS:
+            self._known.popitem(last=False)
+        return known
 
     async def get(self, project: str, id: str, start: datetime, end: datetime) -> SeenIssue:
         """One issue; of one that was merged, the issue that it is part of.
