@@ -24,7 +24,7 @@ from tests.benchmarks.load import ProcessorTime, closed_loop, on_event_loop
 from tests.processes import serving
 
 MULTIPLES, FULL_MULTIPLES = (1.0, 2.0, 3.0), (0.5, 1.0, 1.5, 2.0, 3.0)
-SECONDS, FULL_SECONDS = 15.0, 24.0
+SECONDS = 24.0
 """Under overload batches are large, and take about a second each: in less time one more or less would show."""
 QUEUE = 1024
 """The most that may wait: half of the default's time at a pace that this machine can carry."""
@@ -37,11 +37,11 @@ _DETAILS = "grpc-status-details-bin"
 
 
 def run(data_dir: Path, *, full: bool = False) -> dict[str, dict[str, float]]:
-    """Measures and prints a table; needs no data. In `full` for longer, at more paces."""
-    return on_event_loop(_run(*((FULL_MULTIPLES, FULL_SECONDS) if full else (MULTIPLES, SECONDS))))
+    """Measures and prints a table; needs no data. In `full` at more paces."""
+    return on_event_loop(_run(FULL_MULTIPLES if full else MULTIPLES))
 
 
-async def _run(multiples: tuple[float, ...], lasting: float) -> dict[str, dict[str, float]]:
+async def _run(multiples: tuple[float, ...]) -> dict[str, dict[str, float]]:
     results: dict[str, dict[str, float]] = {}
     print(
         f"{'feedback offered, of what is taken in':<40} {'offered':>8} {'taken in':>9} {'of best':>8} {'p50 ms':>8} "
@@ -55,13 +55,13 @@ async def _run(multiples: tuple[float, ...], lasting: float) -> dict[str, dict[s
         ):
             collect = channel.unary_unary(traffic.COLLECT)
             process = psutil.Process(service.process.pid)
-            await closed_loop(collect, _messages(3, lasting * _MOST_A_SECOND), 256, lasting / 2)
-            capacity = (await closed_loop(collect, _messages(4, lasting * _MOST_A_SECOND), 256, lasting)).a_second
+            await closed_loop(collect, _messages(3, SECONDS * _MOST_A_SECOND), 256, SECONDS / 2)
+            capacity = (await closed_loop(collect, _messages(4, SECONDS * _MOST_A_SECOND), 256, SECONDS)).a_second
             for place, multiple in enumerate(multiples):
-                sent = _messages(5 + place, lasting * capacity * multiple)
+                sent = _messages(5 + place, SECONDS * capacity * multiple)
                 cores = ProcessorTime(calls=os.getpid(), service=process.pid, database=service.database_pid)
                 began = time.perf_counter()
-                row = await _offer(collect, sent, capacity * multiple, lasting)
+                row = await _offer(collect, sent, capacity * multiple)
                 seconds = time.perf_counter() - began
                 row |= {f"{name}_cores": used / seconds for name, used in cores.used().items()}
                 row["service_mib"] = process.memory_info().rss / 2**20
@@ -84,7 +84,7 @@ def _messages(seed: int, number: float) -> Iterator[bytes]:
 
 
 async def _offer(
-    collect: "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]", sent: Iterator[bytes], a_second: float, lasting: float
+    collect: "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]", sent: Iterator[bytes], a_second: float
 ) -> dict[str, float]:
     took: defaultdict[str, list[float]] = defaultdict(list)
     ends: list[float] = []
@@ -104,7 +104,7 @@ async def _offer(
     calls: set[asyncio.Task[None]] = set()
     started = time.perf_counter()
     offered = 0
-    while (passed := time.perf_counter() - started) < lasting:
+    while (passed := time.perf_counter() - started) < SECONDS:
         while offered < passed * a_second:
             calls.add(task := asyncio.create_task(call(next(sent))))
             task.add_done_callback(calls.discard)
@@ -113,14 +113,14 @@ async def _offer(
     while calls:
         await asyncio.wait(set(calls))
     # From when the queue has filled to when nothing comes any more.
-    counted = [end for end in ends if started + lasting / 3 <= end < started + lasting]
+    counted = [end for end in ends if started + SECONDS / 3 <= end < started + SECONDS]
     accepted, refused = np.array(took["taken in"]), np.array(took["refused"] or [0.0])
     return {
-        "offered": offered / lasting,
-        "a_second": len(counted) / (lasting * 2 / 3),
+        "offered": offered / SECONDS,
+        "a_second": len(counted) / (SECONDS * 2 / 3),
         "p50_ms": float(np.percentile(accepted, 50)),
         "p99_ms": float(np.percentile(accepted, 99)),
-        "refused": codes["refused"] / lasting,
+        "refused": codes["refused"] / SECONDS,
         "refused_p50_ms": float(np.percentile(refused, 50)),
         "refused_p99_ms": float(np.percentile(refused, 99)),
         "others": offered - codes["taken in"] - codes["refused"],

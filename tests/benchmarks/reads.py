@@ -44,7 +44,7 @@ def run(data_dir: Path, *, full: bool = False) -> dict[str, dict[str, float]]:
 
 async def _run(sizes: tuple[int, ...], lasting: float) -> dict[str, dict[str, float]]:
     results: dict[str, dict[str, float]] = {}
-    print(f"{'reading':<58} {'p50 ms':>8} {'p99 ms':>8} {'raw ms':>9} {'times':>7} {'growth':>7}")
+    print(f"{'reading':<70} {'p50 ms':>8} {'p99 ms':>8} {'raw ms':>9} {'times':>7} {'growth':>7}")
     for size in sizes:
         for name, row in (await _of_size(size, lasting, add=REVIEWS if size == sizes[-1] else 0)).items():
             smallest = results.get(f"{name}, {sizes[0]:,} pieces of feedback", row)
@@ -55,7 +55,7 @@ async def _run(sizes: tuple[int, ...], lasting: float) -> dict[str, dict[str, fl
                 f"{row['times']:.2f}" if "times" in row else "-",
             )
             print(
-                f"{f'{name}, {size:,} pieces of feedback':<58} {row['p50_ms']:8.1f} {row['p99_ms']:8.1f} "
+                f"{f'{name}, {size:,} pieces of feedback':<70} {row['p50_ms']:8.1f} {row['p99_ms']:8.1f} "
                 f"{raw:>9} {times:>7} {row['growth']:7.2f}"
             )
     return results
