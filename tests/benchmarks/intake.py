@@ -6,7 +6,8 @@ the feedback taken in, divided by what the baseline did in the same time; `index
 with the indexes that feedback has, and `writes` are transactions of the driver, one after the other, with the writes of
 as large a batch: no service could take in more one batch after the other. Processor times are for each piece. `limit`
 is what could be taken in a second if none of the machine's cores ever waited, all else equal, and `bare` the same for
-what a piece costs the echo and the writes alone: no service on this gRPC and this database could take in more.
+what a piece costs the echo and the writes, and those who call them: with a call for each piece and batches of this
+size no service on this gRPC and this database could take in more.
 """
 
 import asyncio
@@ -100,7 +101,7 @@ class _Cost:
     used: dict[str, float]
 
 
-Baselines = dict[str, Callable[[], Awaitable[_Cost]]]
+_Baselines = dict[str, Callable[[], Awaitable[_Cost]]]
 
 
 class _Bench:
@@ -162,7 +163,7 @@ class _Bench:
 
         return await self._medians(lambda: None, measure, self._insert_baselines(_IN_A_COMMIT))
 
-    def _insert_baselines(self, size: int) -> Baselines:
+    def _insert_baselines(self, size: int) -> _Baselines:
         return {
             "of_insert_many": self._insert_many,
             "of_indexed": self._insert_indexed,
@@ -205,7 +206,7 @@ class _Bench:
         return await self._cost(closed_loop(plain.insert_many, batches, 2, SECONDS, size=1000))
 
     async def _beside(
-        self, method: str, size: int, in_flight: int, baselines: Baselines, seconds: float = SECONDS
+        self, method: str, size: int, in_flight: int, baselines: _Baselines, seconds: float = SECONDS
     ) -> dict[str, float]:
         call = self._channel.unary_unary(method)
         return await self._medians(
@@ -225,7 +226,7 @@ class _Bench:
         return _Cost(load, {name: seconds * 1000 / load.answered for name, seconds in processors.used().items()})
 
     async def _medians(
-        self, prepare: Callable[[], T], measure: Callable[[T], Awaitable[Load]], baselines: Baselines
+        self, prepare: Callable[[], T], measure: Callable[[T], Awaitable[Load]], baselines: _Baselines
     ) -> dict[str, float]:
         """Measures beside baselines; what `prepare` makes for it is made before time is taken."""
         rounds: list[dict[str, float]] = []
@@ -236,9 +237,10 @@ class _Bench:
             row |= {name: cost.load.a_second / baseline.load.a_second for name, baseline in beside.items()}
             row["writes_p50_times"] = cost.load.p50_ms / beside["of_writes"].load.p50_ms
             row |= {f"{name}_cpu_ms": used for name, used in cost.used.items() if name != "echo"}
-            row["limit"] = _at_most(cost)
+            row["limit"] = _at_most(sum(cost.used.values()))
             if "of_echo" in beside:
-                row["bare"] = _at_most(beside["of_echo"], beside["of_writes"])
+                echo, writes = beside["of_echo"].used, beside["of_writes"].used
+                row["bare"] = _at_most(echo["echo"] + echo["calls"] + writes["database"] + writes["calls"])
             rounds.append(row)
         medians = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
         return {name: value for name, value in medians.items() if not math.isnan(value)}
@@ -270,9 +272,9 @@ class _Bench:
             yield self._stored[number % len(self._stored)] | {"_id": id, "vote": id}
 
 
-def _at_most(*costs: _Cost) -> float:
-    """How many pieces the cores could do in a second that each cost all of these, if none ever waited."""
-    return (psutil.cpu_count() or 1) * 1000 / sum(sum(cost.used.values()) for cost in costs)
+def _at_most(cpu_ms: float) -> float:
+    """How many pieces the cores could do in a second that cost so many processor milliseconds, if none ever waited."""
+    return (psutil.cpu_count() or 1) * 1000 / cpu_ms
 
 
 _HEAD = (

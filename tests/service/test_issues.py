@@ -19,6 +19,9 @@ from uptake.v1.issue_pb2 import (
 )
 from uptake_service.check import check
 from uptake_service.clock import Clock
+from uptake_service.insights.issues.store import IssueStore
+from uptake_service.mongo.events import EventLog
+from uptake_service.mongo.requests import RequestRecords
 
 from tests.conftest import Service, StartService
 
@@ -253,6 +256,16 @@ async def test_a_retraction_leaves_its_issue_at_once_with_its_words(service: Ser
     assert not now.HasField("representative")
     assert link.representative.feedback_id not in {sample.feedback_id for sample in now.sample_comments}
     await check_finds_nothing(service)
+
+
+async def test_what_is_taken_out_of_a_title_is_out_of_it_at_once(service: Service, client: Client) -> None:
+    await complain(client)
+    link = about(await run(client), "link")
+    mongo, clock = service.mongo, Clock()
+    issues = IssueStore(mongo, clock, EventLog(mongo, 1), RequestRecords(mongo), 1)
+    await issues.rename((await issues.get("default", link.id)).model_copy(update={"found_title": "Something"}))
+    assert (await client.insights.issues.get(link.id)).issue.title == "Something"
+    assert "Something" in [issue.title for issue in (await client.insights.get()).common_issues]
 
 
 async def test_the_recount_names_what_differs(service: Service, client: Client) -> None:

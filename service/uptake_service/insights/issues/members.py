@@ -59,7 +59,7 @@ class DayDeltas:
 
 class IssueMembers:
     """The collections `issue_members` (see Member) and `issue_months`: {_id: "issue/generation/month/writer", project,
-    generation, issue_id, month, writer, d1: {total, last_time}, ..., d31}.
+    generation, issue_id, month, writer, live, d1: {total, last_time}, ..., d31}; `live` says that it is no run's.
 
     A document holds the days of a month, so that a window of weeks is few documents.
     """
@@ -71,7 +71,7 @@ class IssueMembers:
     async def open(self) -> None:
         await self._members.create_index([("project", 1), ("generation", 1), ("occur_time", 1)])
         await self._members.create_index([("feedback_id", 1)])
-        await self._months.create_index([("project", 1), ("writer", 1), ("month", 1)])
+        await self._months.create_index([("project", 1), ("live", 1), ("month", 1)])
 
     async def of_feedback(self, ids: Sequence[str], session: Session) -> dict[str, list[Member]]:
         """The members that pieces of feedback are, in all generations."""
@@ -191,7 +191,7 @@ class IssueMembers:
         documents = await self._months.find(
             {
                 "project": generation.project,
-                "writer": {"$gt": RUN} if live else RUN,
+                "live": live,
                 "month": {**since(month_of(start)), "$lt": end},
             }
         )
@@ -282,6 +282,7 @@ def _month_fields(month: DayKey, writer: int) -> Document:
         "issue_id": month.issue_id,
         "month": month.day,
         "writer": writer,
+        "live": writer != RUN,
     }
 
 

@@ -106,7 +106,7 @@ async def run(order: Order) -> None:
         await joining.drain(order.project)
         kept = {issue.id for issue in found.issues}
         gone = [issue.id for issue in known if issue.id not in kept and not issue.decided and not issue.merged_into]
-        await issues.forget([id for id in gone if not await members.has_days(id)])
+        await issues.forget(order.project, [id for id in gone if not await members.has_days(id)])
     finally:
         mongo.close()
 

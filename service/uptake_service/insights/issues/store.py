@@ -173,10 +173,15 @@ class IssueStore:
             {"_id": generation.project, "number": generation.number}, {"$set": {"undrained": generation.number}}
         )
 
-    async def forget(self, ids: Sequence[str]) -> None:
+    async def forget(self, project: str, ids: Sequence[str]) -> None:
         """Deletes issues of which nothing is left."""
+
+        async def body(session: Session) -> None:
+            await self._issues.delete_many({"_id": {"$in": list(ids)}}, session=session)
+            await self.note_edit(project, session)
+
         if ids:
-            await self._issues.delete_many({"_id": {"$in": list(ids)}})
+            await transaction(self._mongo, body)
 
     async def hide(self, project: str, feedback_ids: Sequence[str], session: Session) -> None:
         """Takes the words of feedback that was taken back out of the issues that show them."""
