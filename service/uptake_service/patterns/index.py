@@ -15,8 +15,8 @@ from uptake_service.patterns.embed import QUANTUM
 # Kulis and Jordan 2012, is the same without the prior); 1 / SIZE_BONUS is the likelihood's concentration.
 # On shuffles of banking77 the optimum is flat: B-cubed F stays within 0.01 for SIZE_BONUS from 0.04 to 0.08
 # (each with its best threshold) and, at 0.05, for JOIN_THRESHOLD from 0.56 to 0.60. Of these we take the
-# upper end, because a wrong join hides a problem, while a missed one is repaired when near twins are
-# merged. SIZE_CAP and MIN_COSINE cost nothing there; they keep a pattern with a hundred thousand members,
+# upper end, because a wrong join hides a problem, while a missed one leaves it in two patterns that each
+# show it. SIZE_CAP and MIN_COSINE cost nothing there; they keep a pattern with a hundred thousand members,
 # or the first patterns of a new project, from drawing in everything remotely alike. MEAN_PRIOR measured the
 # same from 20 to 50.
 JOIN_THRESHOLD: Final = 0.59
