@@ -113,6 +113,14 @@ def runs(pid: int) -> bool:
         return False
 
 
+def free_port() -> int:
+    """A port that nobody listens on, as yet."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -7,7 +7,6 @@ Who dies is started again on the same port, as an operator's tools would do it.
 
 import asyncio
 import contextlib
-import socket
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ from typing import Self
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.embedded import EmbeddedDatabase, EmbeddedDatabaseError
 
-from tests.processes import launch, listens
+from tests.processes import free_port, launch, listens
 
 DATABASE_TIMEOUT_SECONDS = 2.0
 _CHUNK = 65_536
@@ -104,7 +103,7 @@ class Replica:
     """A service process that is started again on its port whenever it ends."""
 
     def __init__(self, uri: str, folder: Path) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._settings = {
             "port": str(self.port),
             "mongodb_uri": uri,
@@ -195,10 +194,3 @@ async def _revive(database: EmbeddedDatabase) -> None:
 
 def _port_of(database: EmbeddedDatabase) -> int:
     return int(database.uri.rpartition(":")[2].partition("/")[0])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -5,7 +5,6 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +19,7 @@ from uptake_service.check import check
 from uptake_service.clock import Clock
 from uptake_service.mongo.client import Mongo
 
-from tests.processes import ServiceProcess, eventually, listens, serving
+from tests.processes import ServiceProcess, eventually, free_port, listens, serving
 
 EVENTS = int(os.environ.get("UPTAKE_TEST_LIVE_EVENTS", "200"))
 """2,000 take about five minutes."""
@@ -34,13 +33,6 @@ _QUERIES = [
     for verb in ("Where is", "How do I cancel", "Who pays for")
     for thing in ("parcel", "invoice", "password", "subscription")
 ]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Database:

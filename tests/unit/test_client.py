@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -23,7 +22,7 @@ from uptake.v1.feedback_pb2_grpc import FeedbackServiceServicer, add_FeedbackSer
 from uptake.v1.insight_pb2_grpc import InsightServiceServicer, add_InsightServiceServicer_to_server
 from uptake.v1.review_pb2_grpc import ReviewServiceServicer, add_ReviewServiceServicer_to_server
 
-from tests.processes import eventually
+from tests.processes import eventually, free_port
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -258,9 +257,7 @@ async def test_the_key_goes_with_every_call(client, feedback):
 
 
 async def test_a_call_waits_for_a_server_that_is_restarted():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     async with uptake.Client(address) as client:
         call = asyncio.create_task(client.collect(uptake.thumbs_up("answer-1")))
         await asyncio.sleep(1.5)

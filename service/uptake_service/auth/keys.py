@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import secrets
-from collections import OrderedDict
 from datetime import datetime
 
 from uptake_service.audit.changes import changes
@@ -12,6 +11,7 @@ from uptake_service.auth.model import Key, Role
 from uptake_service.clock import Clock
 from uptake_service.mongo.client import Document, Mongo, Session
 from uptake_service.mongo.transactions import transaction
+from uptake_service.recently import Recently
 
 _SECRET_BYTES = 32
 _CACHE_SECONDS = 5.0
@@ -28,7 +28,7 @@ class KeyStore:
         self._clock = clock
         self._audit = AuditLog(mongo, clock)
         # Ids that there are none of are kept too: guessing must not reach the database each time.
-        self._cache: OrderedDict[str, tuple[datetime, Document | None]] = OrderedDict()
+        self._cache = Recently[str, tuple[datetime, Document | None]](_MOST_CACHED)
 
     async def create(
         self,
@@ -111,9 +111,6 @@ class KeyStore:
             return cached[1]
         document = await self._keys.get({"_id": id})
         self._cache[id] = (now, document)
-        self._cache.move_to_end(id)
-        while len(self._cache) > _MOST_CACHED:
-            self._cache.popitem(last=False)
         return document
 
 

@@ -1,7 +1,6 @@
 """Insights from rollups: what they cost depends on the window, not on how much feedback there is."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -16,6 +15,7 @@ from uptake_service.insights.rollups import Counts, Dimension, RollupStore, add
 from uptake_service.insights.series import MetricGroup, MetricInterval, Series, split
 from uptake_service.mongo.events import EventLog
 from uptake_service.mongo.leases import Writers
+from uptake_service.recently import Recently
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.together import Together
 
@@ -60,7 +60,7 @@ class InsightStore:
         self._events = events
         self._writers = writers
         self._insights = Together(self._remembered)
-        self._known: OrderedDict[tuple[str, datetime, datetime], tuple[tuple[object, ...], Insights]] = OrderedDict()
+        self._known = Recently[tuple[str, datetime, datetime], tuple[tuple[object, ...], Insights]](_WINDOWS)
 
     def window(self, start: datetime | None = None, end: datetime | None = None) -> tuple[datetime, datetime]:
         """The full hours that a window covers: by default the last 30 days, the current hour with them."""
@@ -101,8 +101,6 @@ class InsightStore:
         known = self._known.get(window)
         if known is None or known[0] != state:
             known = self._known[window] = state, await self._read(*window)
-            if len(self._known) > _WINDOWS:
-                self._known.popitem(last=False)
         return known[1].model_copy(update={"corrections": tuple(corrections)})
 
     async def _state(self, project: str) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ what the journal holds is folded in. A rollup counts how often it was written; a
 rollups of a day stays the same, so do its patterns'.
 """
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from uptake_service.clock import DAY, day_of
 from uptake_service.insights.rollups import Counts, RollupStore, add
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.transactions import snapshot
+from uptake_service.recently import Recently
 
 _PROJECTS = 20
 """Of how many projects sums are remembered."""
@@ -47,7 +48,7 @@ class PatternTotals:
     def __init__(self, mongo: Mongo, rollups: RollupStore) -> None:
         self._mongo = mongo
         self._rollups = rollups
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known = Recently[str, _Known](_PROJECTS)
 
     async def of(self, project: str, start: datetime, end: datetime) -> dict[str, Counts]:
         """The counts of each pattern from `start` to before `end`, both full hours; all is read at one moment."""
@@ -69,18 +70,12 @@ class PatternTotals:
             whole_days = defaultdict(dict)
             for each in whole.values():
                 _add_all(whole_days, each.totals.items())
-        self._remember(project, _Known(spans, whole_days))
+        self._known[project] = _Known(spans, whole_days)
         totals: Totals = defaultdict(dict, {value: dict(counts) for value, counts in whole_days.items()})
         for span in spans.keys() - whole.keys():
             _add_all(totals, spans[span].totals.items())
         _add_all(totals, journalled)
         return totals
-
-    def _remember(self, project: str, known: _Known) -> None:
-        self._known[project] = known
-        self._known.move_to_end(project)
-        if len(self._known) > _PROJECTS:
-            self._known.popitem(last=False)
 
 
 def _whole(spans: Mapping[Span, _Sum]) -> dict[Span, _Sum]:

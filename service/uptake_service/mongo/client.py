@@ -5,7 +5,6 @@ Nothing outside this folder imports motor or pymongo, so that moving to another 
 
 import asyncio
 import re
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 
 from uptake_service.errors import DatabaseUnavailable, DuplicateKey, StartupError, WriteRefused
+from uptake_service.recently import Recently
 
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
@@ -558,7 +558,7 @@ class _Depths:
     """How far back enough was found, by what was asked for."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[object, ...], tuple[datetime, float]] = OrderedDict()
+        self._known = Recently[tuple[object, ...], tuple[datetime, float]](_DEPTHS)
 
     def get(self, asked: tuple[object, ...], near: datetime) -> timedelta:
         """How wide the first window before `near` is to be."""
@@ -568,9 +568,6 @@ class _Depths:
 
     def put(self, asked: tuple[object, ...], depth: datetime) -> None:
         self._known[asked] = depth, monotonic()
-        self._known.move_to_end(asked)
-        if len(self._known) > _DEPTHS:
-            self._known.popitem(last=False)
 
 
 @contextmanager

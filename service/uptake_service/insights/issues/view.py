@@ -1,7 +1,7 @@
 """Issues as callers see them: with their frequency in a window of time."""
 
 import asyncio
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from uptake_service.insights.issues.model import Generation, Issue, IssueState, 
 from uptake_service.insights.issues.states import halves, trend
 from uptake_service.insights.issues.store import IssueStore
 from uptake_service.model import Model
+from uptake_service.recently import Recently
 
 _WINDOWS = 20
 """Of how many windows is remembered what changes little."""
@@ -51,7 +52,7 @@ class IssueView:
     def __init__(self, issues: IssueStore, members: IssueMembers) -> None:
         self._issues = issues
         self._members = members
-        self._known: OrderedDict[tuple[str, datetime, datetime], _Known] = OrderedDict()
+        self._known = Recently[tuple[str, datetime, datetime], _Known](_WINDOWS)
 
     async def generation(self, project: str) -> Generation:
         """The generation of the project's issues that is in force."""
@@ -91,10 +92,8 @@ class IssueView:
             issues, counted = await asyncio.gather(
                 self._issues.all(generation.project), self._members.by_day(generation, start, end, live=False)
             )
-            known = self._known[window] = _Known(state, issues, counted)
-        self._known.move_to_end(window)
-        if len(self._known) > _WINDOWS:
-            self._known.popitem(last=False)
+            known = _Known(state, issues, counted)
+        self._known[window] = known
         return known
 
     async def get(self, project: str, id: str, start: datetime, end: datetime) -> SeenIssue:
