@@ -11,17 +11,18 @@ NODE_MODULES := $(TYPESCRIPT)/node_modules
 PROTOS := $(wildcard protos/uptake/v1/*.proto)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test serve bench bench-full faults fuzz lint breaking format proto clean
+.PHONY: help demo test serve bench bench-full faults soak fuzz lint breaking format proto docs clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(VENV)/.installed: pyproject.toml clients/python/pyproject.toml
+$(VENV)/.installed: pyproject.toml clients/python/pyproject.toml packages/uptake-embedded/pyproject.toml
 	@echo "Setting up $(VENV) (about a minute, once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Uptake needs Python 3.11 or newer; call make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --quiet --editable clients/python --editable '.[embedded,report,tracing,dev]'
+	@$(BIN)/pip install --quiet --quiet --editable clients/python --editable packages/uptake-embedded \
+		--editable '.[embedded,report,tracing,dev]'
 	@touch $@
 
 $(NODE_MODULES)/.installed: $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-lock.json
@@ -58,8 +59,12 @@ bench: $(VENV)/.bench ## Measure, each figure beside its baseline
 bench-full: $(VENV)/.bench ## Measure for longer and up to the largest sizes, for an hour or two
 	@$(BIN)/python -m tests.benchmarks --full
 
-faults: $(VENV)/.installed ## Kill, freeze, cut and fill what the service runs on, for half an hour
+faults: $(VENV)/.installed $(NODE_MODULES)/.installed ## Kill, freeze, cut and fill what the service runs on, for half an hour
 	@$(BIN)/python -m tests.faults
+
+MINUTES := 30
+soak: $(VENV)/.installed ## Work at random under random harm for MINUTES (30), held against a model
+	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
 fuzz: $(VENV)/.installed ## Send garbage for ten minutes
 	@$(BIN)/python -m tests.faults.fuzz
@@ -100,6 +105,9 @@ proto: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) ## Generate the clie
 		&& PATH="$(CURDIR)/$(NODE_MODULES)/.bin:$$PATH" $(BUF) generate $$installed --output $(OUT) \
 		--path $$installed/google/rpc/error_details.proto \
 		--type google.rpc.ErrorInfo,google.rpc.BadRequest,google.rpc.RetryInfo
+
+docs: $(VENV)/.installed ## Write docs/settings.md
+	@$(BIN)/python docs/settings_table.py
 
 clean: ## Remove what make made
 	rm -rf $(VENV) $(NODE_MODULES) $(TYPESCRIPT)/dist $(TYPESCRIPT)/.build .tools .pytest_cache .mypy_cache .ruff_cache

@@ -8,15 +8,24 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 from uptake import Client
-from uptake_service.app import App
-from uptake_service.clock import Clock
+from uptake_service.app.server import App
 from uptake_service.config import Settings, load_settings
+from uptake_service.domain.clock import Clock
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.embedded import EmbeddedDatabase
 from uptake_service.telemetry.tracing import Tracing
+
+from tests.processes import PATIENCE_SECONDS
+
+# By default an example that takes longer than a fifth of a second fails: on a busy machine any may.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,7 +38,7 @@ def nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         yield
     me = psutil.Process()
     # A child that was just told to end may take a moment.
-    _, left = psutil.wait_procs(me.children(recursive=True), timeout=5)
+    _, left = psutil.wait_procs(me.children(recursive=True), timeout=PATIENCE_SECONDS)
     assert [process.cmdline() for process in left] == []
     assert [c.laddr for c in me.net_connections() if c.status == psutil.CONN_LISTEN] == []
     assert list(folder.glob("uptake-*")) == []
@@ -42,7 +51,8 @@ async def mongodb_uri(nothing_left_behind: None, tmp_path_factory: pytest.TempPa
     if given:
         yield given
         return
-    database = await EmbeddedDatabase.start(Path(tmp_path_factory.mktemp("database")))
+    folder = Path(tmp_path_factory.mktemp("database"))
+    database = await EmbeddedDatabase.start(folder, start_timeout_seconds=2 * PATIENCE_SECONDS)
     try:
         yield database.uri
     finally:
@@ -71,16 +81,27 @@ StartService = Callable[..., Awaitable[Service]]
 
 @pytest.fixture
 async def start_service(mongodb_uri: str) -> AsyncIterator[StartService]:
-    """Starts services; those of one test share a database unless told otherwise, as replicas do."""
+    """Starts services; those of one test share a database unless told otherwise, as replicas do.
+
+    They wait for it for as long as tests wait, unless told otherwise: on a busy machine that takes time.
+    """
     async with AsyncExitStack() as cleanup:
         shared = f"test_{uuid.uuid4().hex[:12]}"
 
         async def start(clock: Clock | None = None, tracing: Tracing | None = None, **settings: object) -> Service:
-            chosen = load_settings(**{"port": 0, "mongodb_uri": mongodb_uri, "database": shared, **settings})
+            usual = {
+                "port": 0,
+                "mongodb_uri": mongodb_uri,
+                "database": shared,
+                "database_timeout_seconds": PATIENCE_SECONDS,
+                # They run in the process of the tests, whose memory is no matter of theirs.
+                "memory_limit_mib": 65_536,
+            }
+            chosen = load_settings(**{**usual, **settings})
             app = App(chosen, clock, tracing)
             await app.start()
             cleanup.push_async_callback(app.stop)
-            client = Client(f"localhost:{app.port}", timeout_seconds=30.0)
+            client = Client(f"localhost:{app.port}", timeout_seconds=2 * PATIENCE_SECONDS)
             cleanup.push_async_callback(client.close)
             return Service(app, client, chosen)
 

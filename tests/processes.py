@@ -1,9 +1,11 @@
-"""The service as a process of its own, as people run it."""
+"""The service as a process of its own, as people run it, and the one way in which tests wait."""
 
 import asyncio
 import contextlib
+import inspect
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -12,13 +14,21 @@ import time
 import urllib.error
 import urllib.request
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 60.0
+"""How long tests wait for what never comes. What does come is there long before, on a busy machine too."""
+
+_FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.01, 0.1
 
 _LISTENING = re.compile(r"listening on \S+:(\d+)")
-_COMMAND = (sys.executable, "-m", "uptake_service.cli")
+_COMMAND = (sys.executable, "-m", "uptake_service.cli.main")
 
 
 @dataclass
@@ -48,22 +58,26 @@ class ServiceProcess:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
-    async def ended(self, seconds: float = 10.0) -> int:
+    async def ended(self, seconds: float = PATIENCE_SECONDS) -> int:
         """The exit code; fails if the process goes on for longer than that."""
-        async with asyncio.timeout(seconds):
+        async with in_time("the end of the service", seconds):
             return await self.process.wait()
 
 
 @asynccontextmanager
 async def serving(data_dir: Path, **settings: str) -> AsyncIterator[ServiceProcess]:
-    """Runs `uptake serve` on the embedded database in `data_dir`; kills it at the end, if it still runs."""
-    process = await launch("serve", **{"port": "0", "data_dir": str(data_dir), **settings})
+    """Runs `uptake serve` on the embedded database in `data_dir`; kills it at the end, if it still runs.
+
+    It waits for its database for as long as tests wait, unless told otherwise: on a busy machine that takes time.
+    """
+    usual = {"port": "0", "data_dir": str(data_dir), "database_timeout_seconds": f"{PATIENCE_SECONDS:g}"}
+    process = await launch("serve", settings=usual | settings)
     service = ServiceProcess(process, data_dir)
     listening = asyncio.Event()
     reading = asyncio.create_task(_read_log(service, listening))
     try:
         waiting = asyncio.create_task(listening.wait())
-        await asyncio.wait({waiting, reading}, timeout=45, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({waiting, reading}, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         assert service.port, f"it does not listen: {service.log}"
         yield service
@@ -74,20 +88,22 @@ async def serving(data_dir: Path, **settings: str) -> AsyncIterator[ServiceProce
         await reading
 
 
-async def launch(*arguments: str, folder: Path | None = None, log: Path | None = None, **settings: str) -> Process:
+async def launch(
+    *arguments: str, settings: Mapping[str, str] | None = None, folder: Path | None = None, log: Path | None = None
+) -> Process:
     """Starts a command in a folder, with these settings and no others; its errors go to a file, or to a pipe."""
     with contextlib.ExitStack() as files:
         errors = files.enter_context(log.open("ab")) if log else PIPE
         return await asyncio.create_subprocess_exec(
-            *_COMMAND, *arguments, env=_environment(settings), cwd=folder, stdout=PIPE, stderr=errors
+            *_COMMAND, *arguments, env=_environment(settings or {}), cwd=folder, stdout=PIPE, stderr=errors
         )
 
 
 async def run(*arguments: str, folder: Path | None = None, **settings: str) -> tuple[int, str, str]:
     """Runs a command that ends by itself; returns exit code, output and errors."""
-    process = await launch(*arguments, folder=folder, **settings)
+    process = await launch(*arguments, settings=settings, folder=folder)
     try:
-        async with asyncio.timeout(45):
+        async with in_time(f"the end of `uptake {' '.join(arguments)}`", 5 * PATIENCE_SECONDS):
             output, errors = await process.communicate()
     finally:
         if process.returncode is None:
@@ -97,12 +113,51 @@ async def run(*arguments: str, folder: Path | None = None, **settings: str) -> t
     return process.returncode, output.decode(), errors.decode()
 
 
-async def eventually(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
-    """Returns when the condition holds; fails at the deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come true in {seconds} s"
-        await asyncio.sleep(0.02)
+async def eventually(condition: Callable[[], T | Awaitable[T]], what: str, seconds: float = PATIENCE_SECONDS) -> T:
+    """Waits until a condition holds, and returns what it came to; fails when it does not in `seconds`.
+
+    Args:
+        condition: What is to become true; it may have to be waited for itself.
+        what: What is waited for, as a failure tells it.
+    """
+    deadline, pause = time.monotonic() + seconds, _FIRST_LOOK_SECONDS
+    while True:
+        async with in_time(f"the look for {what}", seconds):
+            looked = condition()
+            found: T = await looked if inspect.isawaitable(looked) else looked
+        if found:
+            return found
+        # After the last look, not before: whoever comes late because the machine had no time for it still sees.
+        assert time.monotonic() < deadline, f"{what} did not come in {seconds:g} s: {found!r}"
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_LOOK_SECONDS)
+
+
+@asynccontextmanager
+async def in_time(what: str, seconds: float = PATIENCE_SECONDS) -> AsyncIterator[None]:
+    """Runs a block that waits for something by itself; fails when that does not come in `seconds`."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise AssertionError(f"{what} did not come in {seconds:g} s") from None
+
+
+async def let_pass(seconds: float, why: str) -> None:
+    """Lets the time pass that a test is about, such as that of a service's absence: `why` says what it is.
+
+    What waits for a state has `eventually` for it.
+    """
+    assert why
+    await asyncio.sleep(seconds)
+
+
+async def any_moment(most_seconds: float, rng: random.Random | None = None) -> None:
+    """Lets a moment pass, a random one: before harm that must be borne at any. Nothing may be taken to have begun."""
+    await asyncio.sleep((rng or random).uniform(0, most_seconds))
 
 
 def runs(pid: int) -> bool:
@@ -114,11 +169,17 @@ def runs(pid: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, as yet."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that the system gives to nobody by itself.
+
+    One that it gave for port 0 might be given again, to a connection of another test, before it is listened on.
+    """
+    range_of_system = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    first = int(range_of_system.read_text().split()[0]) if range_of_system.exists() else 32_768
+    while True:
+        port = random.SystemRandom().randrange(min(10_000, first // 2), first)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def listens(port: int) -> bool:
@@ -131,7 +192,7 @@ async def get(port: int, path: str) -> tuple[int, str]:
 
     def fetch() -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE_SECONDS) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -140,7 +201,7 @@ async def get(port: int, path: str) -> tuple[int, str]:
     return await asyncio.to_thread(fetch)
 
 
-def _environment(settings: dict[str, str]) -> dict[str, str]:
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     """This process's environment, with these settings of the service and no others."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("UPTAKE_")}
     return inherited | {f"UPTAKE_{name.upper()}": value for name, value in settings.items()}

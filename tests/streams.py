@@ -1,14 +1,16 @@
 """Streams as a caller sees them, message by message, and events that cost nothing to make."""
 
-import asyncio
 from typing import Any, Generic, TypeVar
 
 import grpc
 import pytest
 from google.protobuf.message import Message
+from uptake_service.coordination.event_log import EventLog
+from uptake_service.corrections.model import CorrectionEvent, CorrectionState
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.events import EventLog, NewEvent
 from uptake_service.mongo.transactions import transaction
+
+from tests.processes import PATIENCE_SECONDS, in_time
 
 M = TypeVar("M", bound=Message)
 
@@ -19,8 +21,8 @@ class Stream(Generic[M]):
     def __init__(self, call: "grpc.aio.UnaryStreamCall[Any, M]") -> None:
         self.call = call
 
-    async def read(self) -> M:
-        async with asyncio.timeout(10):
+    async def read(self, seconds: float = PATIENCE_SECONDS) -> M:
+        async with in_time("a message of the stream", seconds):
             message = await self.call.read()
         assert isinstance(message, Message), "the stream ended"
         return message
@@ -44,5 +46,5 @@ class Stream(Generic[M]):
 async def make_events(mongo: Mongo, count: int, project: str = "default") -> None:
     """Appends events about a correction that there is none of, in one commit."""
     log = EventLog(mongo, retention_days=7)
-    event = NewEvent("CORRECTION", "INFO", {"correction_id": "none", "state": "APPLIED", "revision": 1})
+    event = CorrectionEvent(correction_id="none", state=CorrectionState.APPLIED, revision=1)
     await transaction(mongo, lambda session: log.append(project, [event] * count, session))

@@ -16,9 +16,9 @@ from pathlib import Path
 import hdbscan
 import numpy as np
 from sklearn.decomposition import PCA
-from uptake_service.insights import clustering
-from uptake_service.insights.cleaning import clean
-from uptake_service.patterns.embed import WordLlamaEmbedder
+from uptake_service.embedding.wordllama import WordLlamaEmbedder
+from uptake_service.issues import clustering
+from uptake_service.issues.cleaning import clean
 
 from tests.benchmarks import data_sets, machine, traffic
 

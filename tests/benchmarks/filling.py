@@ -9,25 +9,32 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from google.protobuf import timestamp_pb2
-from uptake_service.clock import Clock, cut
-from uptake_service.feedback.messages import to_draft
-from uptake_service.feedback.plan import Plan
-from uptake_service.feedback.store import FeedbackStore, to_document
-from uptake_service.ids import new_id
-from uptake_service.insights.issues.joining import Joining
-from uptake_service.insights.issues.members import IssueMembers
-from uptake_service.insights.issues.store import IssueStore
-from uptake_service.insights.rollups import RollupDeltas, RollupKey, RollupStore
-from uptake_service.mongo.client import Mongo, Session
-from uptake_service.mongo.events import EventLog
-from uptake_service.mongo.leases import WriterSlot
-from uptake_service.mongo.requests import RequestRecords
+from uptake_service.api.checks import Checks
+from uptake_service.api.messages.feedback import to_draft
+from uptake_service.coordination.event_log import EventLog
+from uptake_service.coordination.idempotency import RequestRecords
+from uptake_service.coordination.leases import WriterSlot
+from uptake_service.domain.clock import Clock, cut
+from uptake_service.domain.grouping import Text
+from uptake_service.domain.ids import new_id
+from uptake_service.embedding.embedders import Embedders
+from uptake_service.feedback.documents import to_document
+from uptake_service.feedback.store import FeedbackStore
+from uptake_service.ingest.plan import Plan
+from uptake_service.issues.members import IssueMembers
+from uptake_service.issues.membership import IssueMembership
+from uptake_service.issues.store import IssueStore
+from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.session import Session
 from uptake_service.mongo.transactions import transaction
-from uptake_service.patterns.embed import WordLlamaEmbedder
-from uptake_service.patterns.store import Patterns, Text
+from uptake_service.patterns.patterns import Patterns
+from uptake_service.patterns.shares import ShareChange, ShareStore, share_changes
+from uptake_service.patterns.store import PatternStore
+from uptake_service.projections.projection import Batch, Commit
+from uptake_service.projections.rollup_deltas import RollupDeltas, RollupKey
+from uptake_service.projections.rollups import RollupStore
 from uptake_service.projects.store import ProjectStore
-from uptake_service.reviews.marks import Mark, Marks
-from uptake_service.rpc.checks import Checks
+from uptake_service.reviews.outbox import OutboxEntry, TriggerOutbox
 
 from tests.benchmarks import traffic
 
@@ -44,22 +51,23 @@ async def fill(uri: str, count: int, *, days: int = 30, seed: int = 0) -> None:
     Its patterns are marked for the trigger, so that the service opens the reviews that they are due for.
     """
     mongo = Mongo.connect(uri, "uptake", 60.0)
-    embedder, requests = WordLlamaEmbedder(), RequestRecords(mongo)
-    patterns = Patterns(mongo, embedder, None)
-    projects = ProjectStore(mongo, Clock(), requests, 1)
-    issues = IssueStore(mongo, Clock(), EventLog(mongo, 1), requests, 1)
-    joining = Joining(mongo, issues, IssueMembers(mongo), FeedbackStore(mongo, Clock()), embedder)
+    embedders, requests = Embedders(), RequestRecords(mongo, 1)
+    patterns = Patterns(mongo, PatternStore(mongo), ShareStore(mongo), embedders, None)
+    projects = ProjectStore(mongo, Clock(), requests)
+    issues = IssueStore(mongo, Clock(), EventLog(mongo, 1), requests)
+    membership = IssueMembership(mongo, issues, IssueMembers(mongo), FeedbackStore(mongo, Clock()), embedders)
     slot = WriterSlot(mongo, _LEASE_SECONDS)
     await slot.acquire()
-    await patterns.reread(slot.number)
+    await patterns.adopt(slot.number)
     now = cut(datetime.now(UTC))
     start, step = now - timedelta(days=days), timedelta(days=days) / count
     messages = (request.feedback for request in traffic.requests(seed))
     counted = RollupDeltas()
+    shares: dict[str, ShareChange] = {}
     revision = slot.revision + 1
     for first in range(0, count, _AT_ONCE):
         project = await projects.get("default")
-        plan = Plan(now, slot.number, revision, {"default": project}, [], patterns.no_change)
+        plan = Plan(now, slot.number, revision, {"default": project}, [], patterns.without_text)
         drafts = []
         for place, message in zip(range(first, min(first + _AT_ONCE, count)), messages, strict=False):
             occurred = timestamp_pb2.Timestamp()
@@ -73,41 +81,51 @@ async def fill(uri: str, count: int, *, days: int = 30, seed: int = 0) -> None:
         for draft, assignment in zip(drafts, assigned, strict=True):
             plan.collect(draft, new_id(), assignment)
         await mongo.collection("feedback").insert_many([to_document(feedback) for feedback in plan.added])
-        counted.merge(plan.rollups())
-        await transaction(mongo, partial(_write_beside, patterns, projects, joining, plan))
-        await patterns.committed(plan.shares(), slot.number, revision)
-    await _write_numbers(mongo, patterns, counted, slot, revision, now)
+        counted.merge(RollupDeltas.of_transitions(plan.transitions()))
+        await transaction(mongo, partial(_write_beside, mongo, projects, membership, plan))
+        changes = share_changes(plan.transitions())
+        for id, change in changes.items():
+            shares[id] = shares[id].plus(change) if id in shares else change
+        await patterns.committed(changes, slot.number, revision)
+    await _write_numbers(mongo, counted, shares, slot, revision, now)
     mongo.close()
 
 
 async def _write_beside(
-    patterns: Patterns, projects: ProjectStore, joining: Joining, plan: Plan, session: Session
+    mongo: Mongo, projects: ProjectStore, membership: IssueMembership, plan: Plan, session: Session
 ) -> None:
-    await patterns.write(plan.started, session)
-    generations = await joining.generations(["default"], session)
-    await joining.write(plan.changes(), generations, plan.writer, plan.revision, session)
-    models, sources = plan.new_models.get("default", set()), plan.new_sources.get("default", set())
-    await projects.note_use("default", models, sources, plan.now, session)
+    await PatternStore(mongo).write(plan.started, session)
+    update = membership.begin(Batch(plan.projects, ()))
+    await update.read(session)
+    commit = Commit(plan.writer, plan.revision, plan.now, plan.projects, plan.started)
+    await update.write(plan.transitions(), commit, session)
+    await projects.note_use("default", plan.new_values("default"), plan.now, session)
 
 
 async def _write_numbers(
-    mongo: Mongo, patterns: Patterns, counted: RollupDeltas, slot: WriterSlot, revision: int, now: datetime
+    mongo: Mongo,
+    counted: RollupDeltas,
+    shares: dict[str, ShareChange],
+    slot: WriterSlot,
+    revision: int,
+    now: datetime,
 ) -> None:
-    rollups, marks = RollupStore(mongo), Marks(mongo)
+    rollups, marks = RollupStore(mongo), TriggerOutbox(mongo)
     keys: list[RollupKey] = list(counted.by_key)
     for first in range(0, len(keys), _PLACES_AT_ONCE):
         part = RollupDeltas()
         part.by_key.update({key: counted.by_key[key] for key in keys[first : first + _PLACES_AT_ONCE]})
         await transaction(mongo, partial(rollups.write, part, slot.number))
-    ids = sorted({key.value for key in keys if key.dimension == "pattern"})
-    _, shares = await patterns.shares_of(slot.number, ids)
+    ids = sorted(shares)
 
     async def finish(session: Session) -> None:
-        await patterns.write_shares(shares, dict.fromkeys(ids, revision), slot.number, session)
+        await ShareStore(mongo).write(shares, dict.fromkeys(ids, revision), slot.number, session)
         for first in range(0, len(ids), _JUDGED_AT_ONCE):
             due = [
                 # Of revisions that no commit has: nothing of these patterns is newer than the rest.
-                Mark(project="default", pattern_id=id, writer=slot.number, revision=-first, feedback_ids=(), touched=0)
+                OutboxEntry(
+                    project="default", pattern_id=id, writer=slot.number, revision=-first, feedback_ids=(), touched=0
+                )
                 for id in ids[first : first + _JUDGED_AT_ONCE]
             ]
             await marks.add(due, now - timedelta(minutes=1), session)
@@ -139,6 +157,7 @@ async def add_reviews(uri: str, count: int) -> None:
                 | {
                     "_id": f"{number:024}",
                     "pattern_id": f"{number:024}",
+                    "covers": [f"{number:024}"],
                     "create_time": review["create_time"] - timedelta(minutes=number),
                     "update_time": review["update_time"] - timedelta(minutes=number),
                 }

@@ -121,7 +121,8 @@ class _Bench:
         self._motor.close()
 
     async def warm_up(self) -> None:
-        await closed_loop(self._channel.unary_unary(traffic.COLLECT), self._messages(1), 64, SECONDS)
+        call = self._channel.unary_unary(traffic.COLLECT)
+        await closed_loop(call, self._messages(1), 64, SECONDS)
         self._stored = await self._motor["uptake"]["feedback"].find(limit=1000).to_list(None)
 
     async def single(self, in_flight: int) -> dict[str, float]:

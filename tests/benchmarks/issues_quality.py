@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import normalized_mutual_info_score
-from uptake_service.insights import clustering
-from uptake_service.insights.cleaning import clean
-from uptake_service.patterns.embed import WordLlamaEmbedder
+from uptake_service.embedding.wordllama import WordLlamaEmbedder
+from uptake_service.issues import clustering
+from uptake_service.issues.cleaning import clean
 
 from tests.benchmarks import data_sets, machine
 from tests.benchmarks.patterns_quality import b_cubed

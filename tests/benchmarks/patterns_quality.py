@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from uptake_service.patterns.embed import WordLlamaEmbedder
+from uptake_service.embedding.embedders import WORDLLAMA, Embedders
 
 from tests.benchmarks import data_sets
 from tests.grouping import group
@@ -36,9 +36,9 @@ def run(data_dir: Path, *, full: bool = False) -> dict[str, dict[str, float]]:
     seeds = FULL_SHUFFLES if full else SHUFFLES
     shuffles = [[table[row] for row in np.random.default_rng(seed).permutation(len(table))[:ROWS]] for seed in seeds]
 
-    embedder = WordLlamaEmbedder()
-    uptake = partial(group, embedder, batch=BATCH)
-    results = {f"uptake ({embedder.name})": _mean([_measure(uptake, rows) for rows in shuffles])}
+    embedders = Embedders()
+    uptake = partial(group, embedders, batch=BATCH)
+    results = {f"uptake ({WORDLLAMA})": _mean([_measure(uptake, rows) for rows in shuffles])}
     plain: dict[str, dict[str, float]] = {}
     model = _plain_model()
     for threshold in (0.40, 0.43, 0.46, 0.49, 0.52, 0.55):

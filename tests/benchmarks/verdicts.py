@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 from uptake_service.corrections.verdict import LOOKS, Comparison, Control, Group, compare, improved, worse
-from uptake_service.projects.model import ReviewPolicy
+from uptake_service.domain.project import ReviewPolicy
 
 CORRECTIONS = 2_000
 AFTER = 400

@@ -12,9 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from uptake_service.check import check
-from uptake_service.clock import Clock
+from uptake_service.app.check import check
+from uptake_service.domain.clock import Clock
 
+from tests.disks import CannotMount
 from tests.faults.catalogue import CATALOGUE
 from tests.faults.races import race
 from tests.faults.stage import stage
@@ -36,9 +37,14 @@ async def _run(names: list[str]) -> bool:
     for fault in CATALOGUE:
         if names and not any(name in fault.name for name in names):
             continue
+        times = SLOW_TIMES if fault.slow else TIMES
         with tempfile.TemporaryDirectory(prefix="uptake-faults-") as folder:
-            times = SLOW_TIMES if fault.slow else TIMES
-            outcome = await try_fault(fault, Path(folder), times=times, acknowledged=ACKNOWLEDGED)
+            try:
+                outcome = await try_fault(fault, Path(folder), times=times, acknowledged=ACKNOWLEDGED)
+            except CannotMount as error:
+                print(f"{fault.name:<38} not tried: {error}")
+                good = False
+                continue
         print(
             f"{fault.name:<38} {outcome.tried:5} {outcome.acknowledged:12,} {outcome.lost:5} {outcome.doubled:7} "
             f"{len(outcome.differences):11} {outcome.claims:6} {statistics.median(outcome.recovered):7.1f} "

@@ -18,8 +18,12 @@ from uptake.v1 import review_pb2
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 from uptake.v1.review_pb2_grpc import ReviewServiceStub
 
+from tests.processes import PATIENCE_SECONDS, any_moment, eventually, in_time, let_pass
+
 DEADLINE_SECONDS = 4.0
-_SLACK_SECONDS = 1.0
+_SLACK_SECONDS = 20.0
+"""How much later than its deadline a call may end, on a machine that is busy: this process has to get its turn."""
+
 _BATCH = 20
 _QUERIES = tuple(f"How do I change my {thing}?" for thing in ("password", "address", "invoice", "plan", "language"))
 
@@ -45,23 +49,29 @@ class Callers:
 
     Attributes:
         cancelling: Whether they cancel half of their calls.
+        service_stopped: Whether a service was ended by SIGTERM; gRPC cancels what it has not begun then.
+        pause_seconds: How long each waits after a piece or batch; what is stored is recounted at the end.
         acknowledged: The feedback's id for each request id.
         codes: How often each code was answered, those of cancelled calls apart.
         cancelled: How many calls were cancelled.
         late: Calls that ended after their deadline.
         claims: For each review the numbers of its claims, with those who were told of each.
         newest: When each address last acknowledged anything.
+        failed: What clients of ours were told that they must not be told.
     """
 
     addresses: Sequence[str]
     each: int = 3
     cancelling: bool = False
+    service_stopped: bool = False
+    pause_seconds: float = 0.0
     acknowledged: dict[str, str] = field(default_factory=dict)
     codes: Counter[grpc.StatusCode] = field(default_factory=Counter)
     cancelled: int = 0
     late: int = 0
     claims: Counter[tuple[str, str]] = field(default_factory=Counter)
     newest: dict[str, float] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
     _stopping: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _channels: list[grpc.aio.Channel] = field(default_factory=list)
@@ -76,16 +86,23 @@ class Callers:
     async def stop(self) -> None:
         """Returns when all that was begun is acknowledged."""
         self._stopping = True
-        async with asyncio.timeout(120):
+        async with in_time("the answers to what was begun", 2 * PATIENCE_SECONDS):
             await asyncio.gather(*self._tasks)
         for channel in self._channels:
             await channel.close()
 
+    @property
+    def count(self) -> int:
+        """How many callers there are, each with one call at a time."""
+        return len(self._tasks)
+
     async def recovered(self, since: float) -> float:
         """Seconds from then until every address has acknowledged something that was sent later."""
-        async with asyncio.timeout(120):
-            while any(self.newest.get(address, -1.0) < since for address in self.addresses):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+
+        def all_have() -> bool:
+            return all(self.newest.get(address, -1.0) >= since for address in self.addresses)
+
+        await eventually(all_have, "something acknowledged at every address", 2 * PATIENCE_SECONDS)
         return max(self.newest.values()) - since
 
     def _channel(self, address: str) -> grpc.aio.Channel:
@@ -106,7 +123,8 @@ class Callers:
                 if done:
                     self.newest[address] = began
                 else:
-                    await asyncio.sleep(0.05)
+                    await let_pass(0.05, "a caller comes back a little later")
+            await let_pass(self.pause_seconds, "the pace of a caller")
 
     async def _one(
         self, stub: FeedbackServiceStub, waiting: list[pb.CollectFeedbackRequest]
@@ -143,7 +161,7 @@ class Callers:
         stub = ReviewServiceStub(self._channel(address))
         number = 0
         while not self._stopping:
-            await asyncio.sleep(0.02)
+            await let_pass(0.02, "the pace of a reviewer")
             number += 1
             listed = await self._call(stub.ListReviews(review_pb2.ListReviewsRequest(), timeout=DEADLINE_SECONDS))
             for review in listed.reviews if listed else ():
@@ -184,7 +202,7 @@ class Callers:
 
 
 async def _cancel_soon(call: Any) -> None:
-    await asyncio.sleep(random.random() * 0.1)
+    await any_moment(0.1)
     call.cancel()
 
 

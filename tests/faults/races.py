@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from uptake import thumbs_down
+from uptake import Client, thumbs_down
 from uptake.v1 import feedback_pb2, review_pb2
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 from uptake.v1.review_pb2_grpc import ReviewServiceStub
+
+from tests.policies import by_rate_alone
+from tests.processes import PATIENCE_SECONDS, any_moment
 
 _REFUSED = {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED}
 
@@ -35,8 +38,10 @@ class Race:
 
 
 async def race(addresses: list[str], *, reviewers: int, reviews: int, attempts: int, lease_seconds: int = 3) -> Race:
-    """Lets reviewers race until so many claims were attempted."""
+    """Lets reviewers race until so many claims were attempted, and some were won of reviews that had been claimed."""
     found = Race()
+    async with Client(addresses[0], timeout_seconds=PATIENCE_SECONDS) as client:
+        await by_rate_alone(client)
     async with grpc.aio.insecure_channel(addresses[0]) as channel:
         feedback, listing = FeedbackServiceStub(channel), ReviewServiceStub(channel)
         for first in range(0, 3 * reviews, 300):
@@ -62,11 +67,11 @@ async def _reviewer(address: str, name: str, ids: list[str], found: Race, attemp
     rng = random.Random(name)
     async with grpc.aio.insecure_channel(address) as channel:
         stub = ReviewServiceStub(channel)
-        while found.attempts < attempts:
+        while found.attempts < attempts or len(found.won) <= len(ids):
             found.attempts += 1
             request = review_pb2.ClaimReviewRequest(id=rng.choice(ids), reviewer=name)
             request.lease_duration.FromSeconds(lease_seconds)
-            claimed = await _unless_refused(stub.ClaimReview(request, timeout=30), found)
+            claimed = await _unless_refused(stub.ClaimReview(request, timeout=PATIENCE_SECONDS), found)
             if claimed is None:
                 continue
             id, token = request.id, claimed.claim_token
@@ -75,13 +80,17 @@ async def _reviewer(address: str, name: str, ids: list[str], found: Race, attemp
             found.newest[id] = max(found.newest[id], number)
             if rng.random() < 0.9:
                 continue  # It runs out by itself.
-            await asyncio.sleep(rng.random() * 2 * lease_seconds)
+            await any_moment(2 * lease_seconds, rng)
             stale = found.newest[id] > number
             renewal = review_pb2.RenewClaimRequest(id=id, claim_token=token)
             renewal.lease_duration.FromSeconds(lease_seconds)
             release = review_pb2.ReleaseReviewRequest(id=id, claim_token=token)
             renews = rng.random() < 0.5
-            call = stub.RenewClaim(renewal, timeout=30) if renews else stub.ReleaseReview(release, timeout=30)
+            call = (
+                stub.RenewClaim(renewal, timeout=PATIENCE_SECONDS)
+                if renews
+                else stub.ReleaseReview(release, timeout=PATIENCE_SECONDS)
+            )
             if await _unless_refused(call, found) is not None:
                 found.stale += stale
 

@@ -2,19 +2,23 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 from collections import Counter
 
 import psutil
 from uptake import Client, UptakeError, thumbs_down
-from uptake_service.check import check
-from uptake_service.clock import Clock
+from uptake.v1 import feedback_pb2
 
 from tests.conftest import StartService
-from tests.processes import eventually
+from tests.faults.trial import lasting_differences
+from tests.processes import any_moment, eventually
 
 _MOST = 600
+_FIRST, _DURING_RUN = 150, 60
+"""How many complaints come before the first run, and beside each."""
+
 RUNS = int(os.environ.get("UPTAKE_TEST_ISSUE_RUNS", "2"))
 """A hundred take about twenty minutes; each is a process that reads, clusters and writes all again."""
 
@@ -33,48 +37,40 @@ async def test_runs_keep_ids_and_numbers_whatever_happens_among_them(start_servi
     service = await start_service(trigger_interval_seconds=0.5)
     client, rng = service.client, random.Random(7)
     sent: list[str] = []
-    ended = asyncio.Event()
+    numbers = itertools.count(1)
+
+    def complaint(number: int) -> feedback_pb2.Feedback:
+        text = rng.choice(_PHRASES).format(rng.choice(_THINGS)) + rng.choice(_ENDS)
+        return thumbs_down(f"i{number}", comment=text, user_id=f"u{number}")
 
     async def users() -> None:
-        number = 0
-        while not ended.is_set():
-            number += 1
-            text = rng.choice(_PHRASES).format(rng.choice(_THINGS)) + rng.choice(_ENDS)
-            sent.append(
-                (
-                    await client.collect(
-                        thumbs_down(f"i{number}", comment=text, user_id=f"u{number}"), timeout_seconds=60
-                    )
-                ).id
-            )
+        for number in itertools.islice(numbers, _DURING_RUN):
+            sent.append((await client.collect(complaint(number))).id)
             # As many come as go, once there are enough: a run's time must not grow with the test's.
             if number % 4 == 0 or len(sent) > _MOST:
-                await client.feedback.retract(sent.pop(rng.randrange(len(sent))), timeout_seconds=60)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), 0.05 if number > 150 else 0)
+                await client.feedback.retract(sent.pop(rng.randrange(len(sent))))
 
     kept = moved = killed = finished = 0
     before: dict[str, str] = {}
-    using = asyncio.create_task(users())
-    await eventually(lambda: len(sent) >= 100, "a hundred complaints", 60)
+    first = client.collect_many(complaint(number) for number in itertools.islice(numbers, _FIRST))
+    sent += [result.feedback.id async for result in first]
     while finished < RUNS:
-        running = asyncio.create_task(client.insights.get(refresh_issues=True, timeout_seconds=60))
+        using = asyncio.create_task(users())
+        running = asyncio.create_task(client.insights.get(refresh_issues=True))
         if rng.random() < 0.3:
-            killed += await _kill_worker(rng)
-        try:
-            await running
-        except UptakeError as error:
-            assert error.reason == "ISSUE_RUN_FAILED"
+            killed += await _kill_worker(rng, running)
+        failure, _ = await asyncio.gather(running, using, return_exceptions=True)
+        using.result()
+        if isinstance(failure, UptakeError) and failure.reason == "ISSUE_RUN_FAILED":
             continue
+        running.result()
         finished += 1
         after = await _members(client, service)
         same = [before[id] == after[id] for id in before.keys() & after.keys()]
         kept, moved = kept + sum(same), moved + len(same) - sum(same)
         before = after
-    ended.set()
-    await using
     await client.insights.get(refresh_issues=True)
-    assert await check(service.mongo, Clock()) == []
+    assert await lasting_differences(service.mongo) == []
     assert killed or RUNS < 10
     share = kept / max(kept + moved, 1)
     print(f"{finished} runs, {killed} workers killed, {share:.3f} of members kept their issue's id")
@@ -85,11 +81,11 @@ async def test_runs_keep_ids_and_numbers_whatever_happens_among_them(start_servi
     assert len(listed) >= len(_PHRASES) - 1
 
 
-async def _kill_worker(rng: random.Random) -> int:
+async def _kill_worker(rng: random.Random, running: "asyncio.Task[object]") -> int:
     """Kills the worker at a random moment of its life; tells whether one was there to kill."""
-    await eventually(lambda: bool(_workers()), "a worker")
+    await eventually(lambda: bool(_workers()) or running.done(), "a worker")
     found = _workers()
-    await asyncio.sleep(rng.uniform(0, 2))
+    await any_moment(2, rng)
     with contextlib.suppress(psutil.NoSuchProcess):
         for worker in found:
             worker.kill()
@@ -101,7 +97,7 @@ def _workers() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
-            if "uptake_service.insights.issues.run" in child.cmdline():
+            if "uptake_service.issues.run" in child.cmdline():
                 found.append(child)
     return found
 

@@ -9,15 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 from uptake import Client, UptakeError, thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2
-from uptake_service.check import check
-from uptake_service.clock import Clock
 from uptake_service.mongo.client import Mongo
 
 from tests.conftest import StartService
-from tests.processes import eventually, listens, runs, serving
+from tests.faults.trial import lasting_differences
+from tests.policies import by_rate_alone
+from tests.processes import PATIENCE_SECONDS, eventually, in_time, listens, runs, serving
 
 QUERIES = (
     "How do I reset my password?",
@@ -42,7 +41,7 @@ def items() -> list[feedback_pb2.CollectFeedbackRequest]:
 
 @asynccontextmanager
 async def database_at(uri: str) -> AsyncIterator[Mongo]:
-    mongo = Mongo.connect(uri, "uptake", 10.0)
+    mongo = Mongo.connect(uri, "uptake", PATIENCE_SECONDS)
     try:
         yield mongo
     finally:
@@ -62,17 +61,19 @@ async def test_a_killed_service_has_all_that_it_acknowledged_once(tmp_path: Path
     acknowledged: dict[int, str] = {}
     async with serving(tmp_path / "data") as service:
         database = service.database_pid
-        async with Client(service.address, timeout_seconds=5.0) as client:
-            with pytest.raises(UptakeError):
-                results = client.collect_many(items(), batch_size=BATCH, in_flight=4)
-                async with contextlib.aclosing(results):
-                    number = 0
+        async with Client(service.address, timeout_seconds=PATIENCE_SECONDS) as client:
+
+            async def send() -> None:
+                async with contextlib.aclosing(client.collect_many(items(), batch_size=BATCH, in_flight=4)) as results:
                     async for result in results:
-                        acknowledged[number] = result.feedback.id
-                        number += 1
-                        if number == ITEMS // 3:
+                        acknowledged[len(acknowledged)] = result.feedback.id
+                        if len(acknowledged) == ITEMS // 3:
                             service.kill()
-        assert await service.ended() == -signal.SIGKILL
+
+            sending = asyncio.create_task(send())
+            assert await service.ended() == -signal.SIGKILL
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
     assert all(acknowledged.values())
     assert ITEMS // 3 <= len(acknowledged) < ITEMS
 
@@ -95,7 +96,7 @@ async def test_a_killed_service_has_all_that_it_acknowledged_once(tmp_path: Path
             assert sorted(await listed(client)) == sorted(ids)
             negative = sum(number % 3 != 0 for number in range(ITEMS))
             assert await totals(client) == (ITEMS, ITEMS - negative, negative)
-            assert await check(mongo, Clock()) == []
+            assert await lasting_differences(mongo) == []
         service.terminate()
         assert await service.ended() == 0
 
@@ -109,7 +110,7 @@ async def test_a_killed_service_leaves_no_database(tmp_path: Path) -> None:
         service.kill()
 
         await service.ended()
-        await eventually(lambda: not runs(database), "the end of the database", 5)
+        await eventually(lambda: not runs(database), "the end of the database")
     assert not listens(database_port)
     assert not listens(service.port)
 
@@ -118,6 +119,7 @@ async def test_a_killed_database_comes_back_and_nothing_acknowledged_is_lost(
     start_service: StartService, tmp_path: Path
 ) -> None:
     service = await start_service(mongodb_uri="", data_dir=tmp_path / "data", trigger_interval_seconds=0.5)
+    await by_rate_alone(service.client)
     address = tmp_path / "data" / "database.json"
     first_pid = int(json.loads(address.read_text())["pid"])
     acknowledged: dict[str, str] = {}
@@ -131,20 +133,18 @@ async def test_a_killed_database_comes_back_and_nothing_acknowledged_is_lost(
             feedback = (thumbs_down if number % 3 else thumbs_up)(name, query=QUERIES[number % 4])
             while name not in acknowledged:
                 with contextlib.suppress(UptakeError):
-                    acknowledged[name] = (
-                        await service.client.collect(feedback, request_id=name, timeout_seconds=10.0)
-                    ).id
+                    acknowledged[name] = (await service.client.collect(feedback, request_id=name)).id
             number += 1
 
     writers = [asyncio.create_task(write(writer)) for writer in range(8)]
     try:
-        await eventually(lambda: len(acknowledged) >= 100, "a hundred acknowledged", 20)
+        await eventually(lambda: len(acknowledged) >= 100, "a hundred acknowledged")
         os.kill(first_pid, signal.SIGKILL)
         before = len(acknowledged)
-        await eventually(lambda: len(acknowledged) >= before + 100, "a hundred more after the kill", 30)
+        await eventually(lambda: len(acknowledged) >= before + 100, "a hundred more after the kill")
     finally:
         finish.set()
-        async with asyncio.timeout(30):
+        async with in_time("the end of the writers"):
             await asyncio.gather(*writers)
 
     assert json.loads(address.read_text())["pid"] != first_pid
@@ -153,9 +153,4 @@ async def test_a_killed_database_comes_back_and_nothing_acknowledged_is_lost(
     total = len(acknowledged)
     assert await totals(service.client) == (total, total - negative, negative)
     assert {review.pattern.representative_query async for review in service.client.reviews.list()} == set(QUERIES)
-    # A mark that the kill left is judged by the sweep.
-    for _ in range(100):
-        if not (differences := await check(service.mongo, Clock())):
-            break
-        await asyncio.sleep(0.1)
-    assert differences == []
+    assert await lasting_differences(service.mongo) == []

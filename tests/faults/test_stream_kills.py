@@ -2,18 +2,17 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
 from uptake import Client, thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2
-from uptake_service.check import check
-from uptake_service.clock import Clock
 
 from tests.faults.test_kill import QUERIES, database_at
-from tests.processes import eventually, serving
+from tests.faults.trial import lasting_differences
+from tests.processes import PATIENCE_SECONDS, eventually, free_port, in_time, serving
 
 ITEMS = 1000
 SHARED = 300
@@ -26,17 +25,21 @@ _OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
 """Without it a new client waits as long as those that saw the service die."""
 
 
-def items(first: int) -> Iterator[feedback_pb2.CollectFeedbackRequest]:
+async def items(first: int, killed: asyncio.Event) -> AsyncIterator[feedback_pb2.CollectFeedbackRequest]:
+    """The items of one stream; the last come after the last kill, so that each kill comes into the streams."""
     for number in range(first, first + ITEMS):
+        if number == first + ITEMS * 3 // 4:
+            await killed.wait()
         feedback = (thumbs_down if number % 3 else thumbs_up)(f"answer-{number}", query=QUERIES[number % 4])
         yield feedback_pb2.CollectFeedbackRequest(request_id=f"stream-{number}", feedback=feedback)
 
 
 async def test_streams_outlive_kills_and_every_piece_is_stored_once(tmp_path: Path) -> None:
     acknowledged: list[dict[str, str]] = [{}, {}]
+    killed = asyncio.Event()
 
     async def stream(client: Client, place: int) -> None:
-        async for result in client.feedback.stream(items(place * (ITEMS - SHARED))):
+        async for result in client.feedback.stream(items(place * (ITEMS - SHARED), killed)):
             assert result.error is None
             assert result.request_id not in acknowledged[place]
             acknowledged[place][result.request_id] = result.feedback_id
@@ -48,31 +51,30 @@ async def test_streams_outlive_kills_and_every_piece_is_stored_once(tmp_path: Pa
     def reached(count: int) -> bool:
         return sum(map(len, acknowledged)) >= count
 
-    port = 0
+    port = free_port()
     streams: list[asyncio.Task[None]] = []
     async with AsyncExitStack() as cleanup:
         for acknowledgements in KILLS:
             async with serving(tmp_path / "data", port=str(port)) as service:
                 if not streams:
-                    port = service.port
                     for place in range(2):
                         client = await cleanup.enter_async_context(Client(service.address))
                         streams.append(asyncio.create_task(stream(client, place)))
                         cleanup.callback(streams[place].cancel)
-                await eventually(partial(reached, acknowledgements), f"{acknowledgements} acknowledged", 60)
+                await eventually(partial(reached, acknowledgements), f"{acknowledgements} acknowledged")
                 service.kill()
                 assert await service.ended() == -signal.SIGKILL
-            assert not reached(2 * ITEMS)
+        killed.set()
 
         before = {id: name for each in acknowledged for name, id in each.items()}
         async with serving(tmp_path / "data", port=str(port)) as service:
-            async with Client(service.address, timeout_seconds=60.0, options=[_OWN_CONNECTION]) as client:
+            async with Client(service.address, timeout_seconds=PATIENCE_SECONDS, options=[_OWN_CONNECTION]) as client:
                 after = await stored(client)
                 assert {id: after[id] for id in before} == {
                     id: name.replace("stream", "answer") for id, name in before.items()
                 }
 
-                async with asyncio.timeout(120):
+                async with in_time("the end of the streams", 2 * PATIENCE_SECONDS):
                     await asyncio.gather(*streams)
 
                 assert [len(each) for each in acknowledged] == [ITEMS, ITEMS]
@@ -85,6 +87,6 @@ async def test_streams_outlive_kills_and_every_piece_is_stored_once(tmp_path: Pa
                 metrics = (await client.insights.get()).metrics
                 assert metrics.total_feedback == len(everything) == len(by_name) == 2 * ITEMS - SHARED
                 async with database_at(service.database_uri) as mongo:
-                    assert await check(mongo, Clock()) == []
+                    assert await lasting_differences(mongo) == []
             service.terminate()
             assert await service.ended() == 0

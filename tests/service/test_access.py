@@ -1,8 +1,7 @@
 """Who may call what: every method with every role and with none, other projects, keys that do not hold, limits, TLS."""
 
-import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,20 +9,30 @@ from typing import Any
 import grpc
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from uptake import Client, UptakeError, thumbs_down
 from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, project_pb2, review_pb2
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
+from uptake.v1.project_pb2_grpc import ProjectServiceStub
+from uptake_service.api.feedback import FeedbackServicer
+from uptake_service.app.server import App
+from uptake_service.auth import tls
 from uptake_service.auth.keys import KeyStore
-from uptake_service.auth.model import METHODS, Permission, Role
-from uptake_service.clock import Clock
+from uptake_service.auth.tls import Certificates, server_credentials
 from uptake_service.config import load_settings
-from uptake_service.errors import StartupError
+from uptake_service.domain.access import METHODS, Permission, Role
+from uptake_service.domain.clock import Clock
+from uptake_service.domain.errors import StartupError
+from uptake_service.rpc.call import Call
 
 from tests.conftest import Service, StartService
-from tests.processes import launch, serving
+from tests.processes import ServiceProcess, free_port, in_time, serving
 from tests.processes import run as run_command
 
 CONTRACT: list[MethodDescriptor] = [
@@ -62,7 +71,7 @@ async def outcome(channel: grpc.aio.Channel, method: MethodDescriptor, key: str 
     serialize = type(message).SerializeToString
     metadata = () if key is None else (("authorization", f"Bearer {key}"),)
     try:
-        async with asyncio.timeout(20):
+        async with in_time(f"the answer of {method.name}"):
             if method.client_streaming:
                 both = channel.stream_stream(path, serialize, answer)(iter([message]), metadata=metadata)
                 while await both.read() is not grpc.aio.EOF:
@@ -88,7 +97,7 @@ async def test_every_method_with_every_role_and_with_none(guarded: Service) -> N
     texts = {role: (await store.create(role.lower(), role))[1] for role in Role}
     revoked, revoked_text = await store.create("revoked", Role.ADMIN)
     await store.revoke(revoked.id)
-    _, expired = await store.create("expired", Role.ADMIN, expire_time=datetime.now(UTC) - timedelta(seconds=1))
+    _, expired = await store.create("expired", Role.ADMIN, lifetime=-timedelta(seconds=1))
     admin_id = texts[Role.ADMIN].partition(".")[0]
     invalid = [None, "", "garbage", "no.such", f"{admin_id}.", f"{admin_id}.wrong", revoked_text, expired]
     needs = {name: permission for permission, names in METHODS.items() for name in names}
@@ -203,7 +212,7 @@ async def test_streams_end_when_their_key_is_revoked(start_service: StartService
         assert await keys_of(service).revoke(key.id)
         clock.ahead = timedelta(seconds=5)
 
-        async with asyncio.timeout(30):
+        async with in_time("the end of both streams"):
             assert await sending.code() is grpc.StatusCode.UNAUTHENTICATED
             number = 0
             while not subscribed.done():
@@ -216,14 +225,17 @@ async def test_streams_end_when_their_key_is_revoked(start_service: StartService
             assert await subscribed.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_a_key_expires(start_service: StartService) -> None:
+async def test_a_key_expires_by_the_databases_clock(start_service: StartService) -> None:
     clock = _Moved()
     service = await start_service(clock=clock, require_keys=True)
-    expire_time = datetime.now(UTC) + timedelta(hours=1)
-    _, text = await keys_of(service).create("reader", Role.READER, expire_time=expire_time)
+    key, text = await keys_of(service).create("reader", Role.READER, lifetime=timedelta(hours=1))
     async with Client(service.address, api_key=text) as client:
         await client.insights.get()
-        clock.ahead = timedelta(hours=1)
+        clock.ahead = timedelta(hours=2)
+        await client.insights.get()
+        past = {"expire_time": await service.mongo.now()}
+        assert await service.mongo.collection("keys").update({"_id": key.id}, {"$set": past})
+        clock.ahead += timedelta(seconds=5)
         with pytest.raises(UptakeError) as caught:
             await client.insights.get()
         assert caught.value.reason == "UNAUTHENTICATED"
@@ -279,20 +291,25 @@ def write(certificate: trustme.LeafCert, folder: Path) -> dict[str, str]:
     return {"tls_certificate_file": str(folder / "certificate.pem"), "tls_key_file": str(folder / "key.pem")}
 
 
-async def reached(service: Service, ca: trustme.CA, own: trustme.LeafCert | None = None) -> bool:
-    credentials = grpc.ssl_channel_credentials(
-        ca.cert_pem.bytes(),
-        own.private_key_pem.bytes() if own else None,
-        b"".join(blob.bytes() for blob in own.cert_chain_pems) if own else None,
-    )
-    options = (("grpc.use_local_subchannel_pool", 1),)
-    async with Client(service.address, tls=credentials, timeout_seconds=3, options=options) as client:
+async def reached(service: Service, ca: trustme.CA | None, own: trustme.LeafCert | None = None) -> bool:
+    """Whether a call comes through, with this authority's word for the server (None: without TLS) and these papers."""
+    options = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
+    if ca is None:
+        channel = grpc.aio.insecure_channel(service.address, options)
+    else:
+        credentials = grpc.ssl_channel_credentials(
+            ca.cert_pem.bytes(),
+            own.private_key_pem.bytes() if own else None,
+            b"".join(blob.bytes() for blob in own.cert_chain_pems) if own else None,
+        )
+        channel = grpc.aio.secure_channel(service.address, credentials, options)
+    async with channel, in_time("a connection, or its refusal"):
         try:
-            await client.projects.get()
-        except UptakeError as error:
-            assert error.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+            await ProjectServiceStub(channel).GetProject(project_pb2.GetProjectRequest())
+        except grpc.aio.AioRpcError as error:
+            assert error.code() is grpc.StatusCode.UNAVAILABLE
             return False
-        return True
+    return True
 
 
 async def test_tls_with_a_certificate_that_is_renewed(
@@ -302,9 +319,7 @@ async def test_tls_with_a_certificate_that_is_renewed(
     newer = trustme.CA()
     assert await reached(service, authority)
     assert not await reached(service, newer)
-    async with Client(service.address, timeout_seconds=3) as plain:
-        with pytest.raises(UptakeError):
-            await plain.projects.get()
+    assert not await reached(service, None)
 
     write(newer.issue_cert("localhost"), tmp_path)
 
@@ -356,15 +371,370 @@ def test_beyond_loopback_keys_are_required() -> None:
     assert load_settings(require_keys=True).keys_required
 
 
-async def test_a_certificate_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
-    process = await launch(
-        "serve",
-        port="0",
-        data_dir=str(tmp_path / "data"),
-        tls_certificate_file=str(tmp_path / "none.pem"),
-        tls_key_file=str(tmp_path / "none.pem"),
+def pem(key: Any, encryption: serialization.KeySerializationEncryption | None = None) -> bytes:
+    raw: bytes = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption or serialization.NoEncryption()
     )
-    async with asyncio.timeout(40):
-        _, errors = await process.communicate()
-    assert process.returncode == 1
-    assert errors.decode().splitlines()[-1].endswith("none.pem: No such file or directory")
+    return raw
+
+
+def self_signed(key: Any) -> bytes:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+    algorithm = None if isinstance(key, Ed25519PrivateKey) else hashes.SHA256()
+    return made.sign(key, algorithm).public_bytes(serialization.Encoding.PEM)
+
+
+def aged(authority: trustme.CA, begin_days: int, end_days: int) -> trustme.LeafCert:
+    now = datetime.now(UTC)
+    return authority.issue_cert(
+        "localhost", not_before=now + timedelta(days=begin_days), not_after=now + timedelta(days=end_days)
+    )
+
+
+Spoil = Callable[[Path, trustme.CA], None]
+
+
+def another_key(folder: Path, authority: trustme.CA) -> None:
+    authority.issue_cert("localhost").private_key_pem.write_to_path(str(folder / "key.pem"))
+
+
+def another_kind_of_key(folder: Path, authority: trustme.CA) -> None:
+    (folder / "key.pem").write_bytes(pem(rsa.generate_private_key(65537, 2048)))
+
+
+def encrypted_key(folder: Path, authority: trustme.CA) -> None:
+    key = serialization.load_pem_private_key((folder / "key.pem").read_bytes(), None)
+    (folder / "key.pem").write_bytes(pem(key, serialization.BestAvailableEncryption(b"secret")))
+
+
+def swapped(folder: Path, authority: trustme.CA) -> None:
+    key = (folder / "key.pem").read_bytes()
+    (folder / "key.pem").write_bytes((folder / "certificate.pem").read_bytes())
+    (folder / "certificate.pem").write_bytes(key)
+
+
+def authority_first(folder: Path, authority: trustme.CA) -> None:
+    chain = authority.cert_pem.bytes() + (folder / "certificate.pem").read_bytes()
+    (folder / "certificate.pem").write_bytes(chain)
+
+
+def half_a_certificate(folder: Path, authority: trustme.CA) -> None:
+    (folder / "certificate.pem").write_bytes((folder / "certificate.pem").read_bytes()[:400])
+
+
+def expired(folder: Path, authority: trustme.CA) -> None:
+    write(aged(authority, -9, -2), folder)
+
+
+def not_yet(folder: Path, authority: trustme.CA) -> None:
+    write(aged(authority, 2, 9), folder)
+
+
+def with_key(key: Any) -> Spoil:
+    def spoil(folder: Path, authority: trustme.CA) -> None:
+        (folder / "key.pem").write_bytes(pem(key))
+        (folder / "certificate.pem").write_bytes(self_signed(key))
+
+    return spoil
+
+
+def holding(name: str, content: bytes) -> Spoil:
+    return lambda folder, authority: (folder / name).write_bytes(content) and None
+
+
+def missing(name: str) -> Spoil:
+    return lambda folder, authority: (folder / name).unlink()
+
+
+def a_folder(name: str) -> Spoil:
+    def spoil(folder: Path, authority: trustme.CA) -> None:
+        (folder / name).unlink()
+        (folder / name).mkdir()
+
+    return spoil
+
+
+def expired_ca(folder: Path, authority: trustme.CA) -> None:
+    (folder / "ca.pem").write_bytes(aged(authority, -9, -2).cert_chain_pems[0].bytes())
+
+
+BAD_FILES: dict[str, tuple[Spoil, str, str]] = {
+    "another key": (another_key, "KEY", "is not the key of the first certificate in"),
+    "another kind of key": (another_kind_of_key, "KEY", "is not the key of the first certificate in"),
+    "an encrypted key": (encrypted_key, "KEY", "the key is encrypted"),
+    "files swapped": (swapped, "CERTIFICATE", "there is no certificate in PEM format"),
+    "the authority first": (authority_first, "KEY", "is not the key of the first certificate in"),
+    "half a certificate": (half_a_certificate, "CERTIFICATE", "there is no certificate in PEM format"),
+    "a certificate expired": (expired, "CERTIFICATE", "the certificate expired on"),
+    "a certificate not valid yet": (not_yet, "CERTIFICATE", "is not valid before"),
+    "a key that gRPC's clients refuse": (with_key(Ed25519PrivateKey.generate()), "CERTIFICATE", "this kind of key"),
+    "a curve that they refuse": (with_key(ec.generate_private_key(ec.SECP521R1())), "CERTIFICATE", "this kind of key"),
+    "no certificate": (missing("certificate.pem"), "CERTIFICATE", "No such file or directory"),
+    "an empty certificate": (holding("certificate.pem", b"\n"), "CERTIFICATE", "the file is empty"),
+    "a certificate of bytes": (holding("certificate.pem", b"\0\xff"), "CERTIFICATE", "no certificate in PEM format"),
+    "a folder for a certificate": (a_folder("certificate.pem"), "CERTIFICATE", "Is a directory"),
+    "no key": (missing("key.pem"), "KEY", "No such file or directory"),
+    "an empty key": (holding("key.pem", b" "), "KEY", "the file is empty"),
+    "a key of text": (holding("key.pem", b"secret"), "KEY", "there is no private key in PEM format"),
+    "no client CA": (missing("ca.pem"), "CLIENT_CA", "No such file or directory"),
+    "an empty client CA": (holding("ca.pem", b" "), "CLIENT_CA", "the file is empty"),
+    "a client CA of text": (holding("ca.pem", b"ca"), "CLIENT_CA", "there is no certificate in PEM format"),
+    "a client CA expired": (expired_ca, "CLIENT_CA", "every certificate in it has expired"),
+}
+
+
+def with_client_ca(certificate: trustme.LeafCert, authority: trustme.CA, folder: Path) -> dict[str, str]:
+    files = write(certificate, folder)
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    return {**files, "tls_client_ca_file": str(folder / "ca.pem")}
+
+
+@pytest.mark.parametrize("fault", BAD_FILES)
+def test_files_that_no_caller_could_be_served_with(fault: str, authority: trustme.CA, tmp_path: Path) -> None:
+    spoil, setting, said = BAD_FILES[fault]
+    files = with_client_ca(authority.issue_cert("localhost"), authority, tmp_path)
+    server_credentials(load_settings(**files))
+    spoil(tmp_path, authority)
+
+    with pytest.raises(StartupError) as caught:
+        server_credentials(load_settings(**files))
+
+    assert str(caught.value).startswith(f"bad setting: UPTAKE_TLS_{setting}_FILE: {tmp_path}")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", ["another key", "an encrypted key", "no certificate", "a client CA of text"])
+async def test_a_start_with_such_files_is_one_clear_line(fault: str, authority: trustme.CA, tmp_path: Path) -> None:
+    spoil, setting, said = BAD_FILES[fault]
+    files = with_client_ca(authority.issue_cert("localhost"), authority, tmp_path / "tls")
+    spoil(tmp_path / "tls", authority)
+
+    code, output, errors = await run_command("serve", port="0", data_dir=str(tmp_path / "data"), **files)
+
+    assert (code, output, len(errors.splitlines())) == (1, "", 1), errors
+    assert errors.startswith(f"uptake: bad setting: UPTAKE_TLS_{setting}_FILE")
+    assert said in errors
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("fault", BAD_FILES)
+def test_a_bad_renewal_leaves_the_ones_before_and_is_told_once(
+    fault: str, authority: trustme.CA, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoil, setting, said = BAD_FILES[fault]
+    settings = load_settings(**with_client_ca(authority.issue_cert("localhost"), authority, tmp_path))
+    certificates = Certificates(settings)
+    first = certificates.newest()
+    assert not caplog.records
+
+    spoil(tmp_path, authority)
+    for _ in range(3):
+        assert certificates.newest() is first
+
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert "the one before stays" in record.message
+    assert f"UPTAKE_TLS_{setting}_FILE" in record.message
+    assert said in record.message
+    # And one that is good is taken, after it too.
+    for name in ("certificate.pem", "key.pem"):
+        if (tmp_path / name).is_dir():
+            (tmp_path / name).rmdir()
+    with_client_ca(authority.issue_cert("localhost"), authority, tmp_path)
+    assert certificates.newest() is not first
+    assert len(caplog.records) == 1
+
+
+def test_a_certificate_that_expires_while_it_is_shown_is_told_once(
+    authority: trustme.CA, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificates = Certificates(load_settings(**write(aged(authority, -1, 1), tmp_path)))
+    first = certificates.newest()
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> "Later":
+            return cls.fromtimestamp(datetime.now(tz).timestamp() + 2 * 86_400, tz)
+
+    monkeypatch.setattr(tls, "datetime", Later)
+    for _ in range(3):
+        assert certificates.newest() is first
+
+    (record,) = caplog.records
+    assert "the certificate expired on" in record.message
+
+
+# Made by: openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -set_serial 0 -subj /CN=old
+OLD_AUTHORITY = b"""
+-----BEGIN CERTIFICATE-----
+MIIBYTCCAQagAwIBAgIBADAKBggqhkjOPQQDAjAOMQwwCgYDVQQDDANvbGQwIBcN
+MjYxMTI3MTkxNTQ5WhgPMjEyNjExMDMxOTE1NDlaMA4xDDAKBgNVBAMMA29sZDBZ
+MBMGByqGSM49AgEGCCqGSM49AwEHA0IABDr0P++lPE3FNhoVBsvUAG4fCovrSQwq
+FaAbb9lye+DYgPasq2zQXryOoupClXsxIG5g0+rFwI9bGmIQAczxuESjUzBRMB0G
+A1UdDgQWBBRuWkjiQoaJSuXQPAz0/EVyhnGpSTAfBgNVHSMEGDAWgBRuWkjiQoaJ
+SuXQPAz0/EVyhnGpSTAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYC
+IQDG4QSzBoZKFHnaCi+RUk4rOXbELOMpTimGy8Z2QTbfqQIhAN+xeUycHhQCWxdI
+YQyQR10vcufgipXXnNlfe/Runwh0
+-----END CERTIFICATE-----
+"""
+
+
+def test_an_authority_with_a_serial_number_of_older_standards_is_taken_without_a_word() -> None:
+    (found,) = tls.certificates_in(OLD_AUTHORITY, "ca.pem")
+
+    assert found.subject.rfc4514_string() == "CN=old"
+
+
+COMMANDS = {
+    "health": ("health",),
+    "reviews": ("reviews",),
+    "reviews --watch": ("reviews", "--watch"),
+    "insights": ("insights",),
+    "insights --watch": ("insights", "--watch"),
+    "report": ("report", "--html", "report.html"),
+    "import": ("import", "rows.jsonl"),
+    "apply": ("apply", "drafts.jsonl", "--reviewer", "me"),
+}
+
+
+async def one_line(command: str, folder: Path, *arguments: str) -> str:
+    """The line that a command ends with that cannot reach the service, before `run_command` gives it up."""
+    (folder / "rows.jsonl").write_text('{"type": "THUMBS_UP", "interaction_id": "i", "query": "q"}\n')
+    (folder / "drafts.jsonl").write_text('{"knowledge": {"key": "k", "content": "c"}}\n')
+    code, _, errors = await run_command(*COMMANDS[command], *arguments, folder=folder)
+    assert (code, len(errors.splitlines())) == (1, 1), errors
+    assert not (folder / "report.html").exists()
+    return errors.rstrip("\n")
+
+
+@pytest.fixture(scope="module")
+async def plain(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceProcess]:
+    async with serving(tmp_path_factory.mktemp("plain") / "data") as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+async def with_tls(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceProcess]:
+    folder = tmp_path_factory.mktemp("tls")
+    async with serving(folder / "data", **write(ca.issue_cert("localhost"), folder)) as service:
+        yield service
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_a_command_without_tls_on_a_port_with_it(command: str, with_tls: ServiceProcess, tmp_path: Path) -> None:
+    line = await one_line(command, tmp_path, "--address", with_tls.address)
+
+    assert line.startswith(f"uptake: {with_tls.address} speaks TLS: give --tls-ca FILE")
+
+
+async def test_the_service_says_nothing_of_it(with_tls: ServiceProcess) -> None:
+    assert [line for line in with_tls.log if not line.startswith("{")] == []
+
+
+@pytest.mark.parametrize("command", ["health", "reviews"])
+async def test_a_command_with_tls_on_a_port_without_it(
+    command: str, plain: ServiceProcess, ca: trustme.CA, tmp_path: Path
+) -> None:
+    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+
+    line = await one_line(command, tmp_path, "--address", plain.address, "--tls-ca", str(tmp_path / "ca.pem"))
+
+    assert line == f"uptake: {plain.address} does not speak TLS: leave --tls-ca (and UPTAKE_TLS_CA_FILE) out"
+
+
+@pytest.mark.parametrize("command", ["health", "reviews"])
+async def test_a_command_that_trusts_another_authority(command: str, with_tls: ServiceProcess, tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+
+    line = await one_line(command, tmp_path, "--address", with_tls.address, "--tls-ca", str(tmp_path / "ca.pem"))
+
+    assert line.startswith(f"uptake: the certificate of {with_tls.address} is not good by {tmp_path}/ca.pem: ")
+
+
+async def test_a_command_without_a_certificate_where_callers_need_one(authority: trustme.CA, tmp_path: Path) -> None:
+    files = with_client_ca(authority.issue_cert("localhost"), authority, tmp_path)
+    async with serving(tmp_path / "data", **files) as service:
+        line = await one_line("health", tmp_path, "--address", service.address, "--tls-ca", str(tmp_path / "ca.pem"))
+
+    assert "asks callers for certificates of their own" in line
+
+
+@pytest.mark.parametrize("command", ["health", "reviews", "reviews --watch", "import"])
+async def test_a_command_where_nothing_listens(command: str, tmp_path: Path) -> None:
+    address = f"localhost:{free_port()}"
+
+    line = await one_line(command, tmp_path, "--address", address)
+
+    assert line == f"uptake: nothing listens at {address}; is the service running? Start it with: uptake serve"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--project", "Bad/Name"), "INVALID_ARGUMENT (INVALID_FIELD): project: must match [a-z0-9][a-z0-9-]{0,62}"),
+        (("--api-key", "upk_none"), "UNAUTHENTICATED (UNAUTHENTICATED): the API key is not valid"),
+    ],
+)
+@pytest.mark.parametrize("command", ["reviews", "insights --watch", "report", "apply"])
+async def test_a_command_with_a_wrong_project_or_key(
+    command: str, arguments: tuple[str, str], said: str, plain: ServiceProcess, tmp_path: Path
+) -> None:
+    assert await one_line(command, tmp_path, "--address", plain.address, *arguments) == f"uptake: {said}"
+
+
+async def test_a_command_to_a_machine_that_is_not_there(tmp_path: Path) -> None:
+    line = await one_line("health", tmp_path, "--address", "no-such-host.invalid:50051")
+
+    assert line.startswith("uptake: no-such-host.invalid:50051 cannot be reached: ")
+
+
+@pytest.mark.parametrize(
+    ("command", "content", "said"),
+    [
+        ("reviews", b"", "the file is empty"),
+        ("health", b"no", "there is no certificate in PEM format in it"),
+        ("import", b"no", "there is no certificate in PEM format in it"),
+    ],
+)
+async def test_an_authority_that_is_none(command: str, content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_bytes(content)
+
+    line = await one_line(command, tmp_path, "--tls-ca", str(tmp_path / "ca.pem"))
+
+    assert line == f"uptake: --tls-ca {tmp_path}/ca.pem: {said}"
+
+
+async def test_a_method_that_forgets_whose_project_it_is_asked_for_is_refused_all_the_same(
+    guarded: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def forgetful(_: FeedbackServicer, request: Any, call: Call) -> feedback_pb2.GetFeedbackResponse:
+        asked.append(request.project)
+        return feedback_pb2.GetFeedbackResponse()
+
+    # What a process answers with it looks up when it starts.
+    monkeypatch.setattr(FeedbackServicer, "GetFeedback", forgetful)
+    _, text = await keys_of(guarded).create("of one", Role.READER, ("one",))
+    app = App(guarded.settings.model_copy(update={"port": 0}))
+    await app.start()
+    try:
+        async with (
+            Client(f"localhost:{app.port}", project="one", api_key=text) as own,
+            Client(f"localhost:{app.port}", project="other", api_key=text) as other,
+        ):
+            await own.feedback.get("f")
+            with pytest.raises(UptakeError) as caught:
+                await other.feedback.get("f")
+    finally:
+        await app.stop()
+    assert caught.value.reason == "PERMISSION_DENIED"
+    assert asked == ["one"]

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 from uptake import Client
 from uptake.v1 import correction_pb2 as pb
-from uptake_service.commands.apply import BadFile, read_drafts, request_id_of, run_apply
-from uptake_service.commands.corrections import show_correction, show_corrections
+from uptake_service.cli.apply import BadFile, read_drafts, request_id_of, run_apply
+from uptake_service.cli.corrections import show_correction, show_corrections
 
 from tests.conftest import Service
 from tests.corrections import apply, instructions, knowledge

@@ -10,10 +10,10 @@ import pytest
 from uptake import Client, UptakeError, thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2 as feedback
 from uptake.v1 import project_pb2
-from uptake_service.auth.caller import NOBODY, set_caller
 from uptake_service.auth.keys import KeyStore
-from uptake_service.auth.model import Role
-from uptake_service.clock import Clock
+from uptake_service.domain.access import Role
+from uptake_service.domain.caller import NOBODY, set_caller
+from uptake_service.domain.clock import Clock
 
 from tests.conftest import Service, StartService
 from tests.corrections import apply, knowledge
@@ -54,6 +54,17 @@ async def test_what_people_do_to_a_review(client: Client) -> None:
     assert reopened[:2] == ("ReopenReview", "bob")
     assert reopened[2]["reopen_count"] == ("0", "1")
     assert all(re.fullmatch(r"ipv[46]:\S+:\d+", event.peer) and not event.key_id for event in found)
+
+
+async def test_an_amended_vote_names_the_fields_of_the_contract_alone(client: Client) -> None:
+    vote = await client.collect(thumbs_down("i", query=MARKER, comment=MARKER, user_id="u"))
+    await client.feedback.amend(vote.id, feedback.Feedback(type=feedback.FEEDBACK_TYPE_THUMBS_UP), ["type", "comment"])
+    (amended,) = map(told, await lines(client))
+    assert amended[2] == {
+        "content.comment": ("", ""),
+        "content.type": ("THUMBS_DOWN", "THUMBS_UP"),
+        "sentiment": ("NEGATIVE", "POSITIVE"),
+    }
 
 
 async def test_every_kind_of_change_has_its_line_and_words_are_in_none(service: Service) -> None:

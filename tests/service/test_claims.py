@@ -20,12 +20,14 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from uptake_service.clock import Clock
-from uptake_service.errors import DomainError, Reason
-from uptake_service.ids import new_id
+from uptake_service.app.stores import create_indexes
+from uptake_service.audit.log import AuditLog
+from uptake_service.coordination.event_log import EventLog
+from uptake_service.coordination.idempotency import RequestRecords
+from uptake_service.domain.clock import Clock
+from uptake_service.domain.errors import DomainError, Reason
+from uptake_service.domain.ids import new_id
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.events import EventLog
-from uptake_service.mongo.requests import RequestRecords
 from uptake_service.mongo.transactions import transaction
 from uptake_service.reviews.model import (
     UPDATE_INSTRUCTIONS,
@@ -38,6 +40,9 @@ from uptake_service.reviews.model import (
     ReviewState,
 )
 from uptake_service.reviews.store import ReviewStore
+from uptake_service.reviews.workflow import ReviewWorkflow
+
+from tests.processes import PATIENCE_SECONDS
 
 LEASE = timedelta(minutes=15)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -53,6 +58,7 @@ class Ground:
     mongo: Mongo
     requests: RequestRecords
     reviews: ReviewStore
+    workflow: ReviewWorkflow
 
     def run(self, operation: Awaitable[Any]) -> Any:
         async def awaited() -> Any:
@@ -79,12 +85,12 @@ def ground(mongodb_uri: str) -> Iterator[Ground]:
     with asyncio.Runner() as runner:
 
         async def opened() -> Ground:
-            mongo = Mongo.connect(mongodb_uri, name, 10.0)
-            requests, events = RequestRecords(mongo), EventLog(mongo, 7)
-            reviews = ReviewStore(mongo, Clock(), events, requests, 30)
-            for store in (requests, events, reviews):
-                await store.open()
-            return Ground(runner, mongo, requests, reviews)
+            mongo = Mongo.connect(mongodb_uri, name, PATIENCE_SECONDS)
+            requests, events = RequestRecords(mongo, 30), EventLog(mongo, 7)
+            reviews = ReviewStore(mongo)
+            workflow = ReviewWorkflow(reviews, events, requests, AuditLog(mongo, Clock()))
+            await asyncio.gather(create_indexes(mongo), requests.open())
+            return Ground(runner, mongo, requests, reviews, workflow)
 
         ground = runner.run(opened())
         yield ground
@@ -118,6 +124,7 @@ class Claims(RuleBasedStateMachine):
             id=self.id,
             project=self.project,
             pattern_id=f"pattern-of-{self.id}",
+            covers=(f"pattern-of-{self.id}",),
             state=ReviewState.OPEN,
             examined=examined,
             trigger_feedback_id="f",
@@ -145,7 +152,7 @@ class Claims(RuleBasedStateMachine):
         """Several claim at once: one gets it, if it can be claimed at all."""
         names = [f"{reviewer}-{number}" for number in range(at_once)]
         claims = [
-            self.ground.reviews.claim(self.project, self.id, name, LEASE, "", self._key("ClaimReview", name), "")
+            self.ground.workflow.claim(self.project, self.id, name, LEASE, "", self._key("ClaimReview", name), "")
             for name in names
         ]
         outcomes = self.ground.outcomes(*claims)
@@ -165,7 +172,7 @@ class Claims(RuleBasedStateMachine):
         """The same request gets the same token, however often it is sent."""
         key = self._key("ClaimReview", reviewer)
         tokens = {
-            self.ground.run(self.ground.reviews.claim(self.project, self.id, reviewer, LEASE, "", key, ""))[1]
+            self.ground.run(self.ground.workflow.claim(self.project, self.id, reviewer, LEASE, "", key, ""))[1]
             for _ in range(2)
         }
         (token,) = tokens
@@ -175,13 +182,13 @@ class Claims(RuleBasedStateMachine):
 
     @rule(token=tokens)
     def renew(self, token: str) -> None:
-        outcomes = self.ground.outcomes(self.ground.reviews.renew(self.project, self.id, token, LEASE, ""))
+        outcomes = self.ground.outcomes(self.ground.workflow.renew(self.project, self.id, token, LEASE, ""))
         if self._holds(token, outcomes):
             self._happens(ReviewAction.RENEWED)
 
     @rule(token=tokens)
     def release(self, token: str) -> None:
-        outcomes = self.ground.outcomes(self.ground.reviews.release(self.project, self.id, token, "", None, ""))
+        outcomes = self.ground.outcomes(self.ground.workflow.release(self.project, self.id, token, "", None, ""))
         if self._holds(token, outcomes):
             self._happens(ReviewAction.RELEASED)
             self._ends(ReviewState.OPEN)
@@ -190,7 +197,7 @@ class Claims(RuleBasedStateMachine):
     def finish(self, token: str, at_once: int) -> None:
         """Several finish at once under one token, by turns as resolved and as dismissed: it is finished once."""
         finishes = [
-            self.ground.reviews.finish(self.project, self.id, token, "", None if place % 2 else _fix, "", None, "")
+            self.ground.workflow.finish(self.project, self.id, token, "", None if place % 2 else _fix, "", None, "")
             for place in range(at_once)
         ]
         outcomes = self.ground.outcomes(*finishes)
@@ -203,7 +210,7 @@ class Claims(RuleBasedStateMachine):
 
     @rule(reviewer=REVIEWERS)
     def reopen(self, reviewer: str) -> None:
-        outcomes = self.ground.outcomes(self.ground.reviews.reopen(self.project, self.id, reviewer, "", "", None, ""))
+        outcomes = self.ground.outcomes(self.ground.workflow.reopen(self.project, self.id, reviewer, "", "", None, ""))
         if self.active:
             assert outcomes == [Reason.ERROR_REASON_REVIEW_NOT_FINISHED]
             return
@@ -220,9 +227,21 @@ class Claims(RuleBasedStateMachine):
         self.lapsed = True
 
     @rule()
+    @precondition(lambda self: self.is_held)
+    def the_clock_was_ahead(self) -> None:
+        """What was claimed two hours ahead ends once the clock is right, and not in two hours."""
+        stored = self.ground.mongo.collection("reviews")
+        ahead = Clock().now() + timedelta(hours=2)
+        changes = {"claim.expire_time": ahead, "claim_seconds": 600.0}
+        assert self.ground.run(stored.update({"_id": self.id}, {"$set": changes}))
+        self.lapsed = True
+
+    @rule()
     def sweep(self) -> None:
-        expired = self.ground.run(self.ground.reviews.expire_claims(10))
-        assert expired == self.lapsed
+        expired = self.ground.run(self.ground.reviews.expired_claims())
+        assert expired == ([(self.project, self.id)] if self.lapsed else [])
+        for each in expired:
+            self.ground.run(self.ground.workflow.expire_claim(*each))
         if self.lapsed:
             self.history.append(ReviewAction.EXPIRED)
             self._ends(ReviewState.OPEN)

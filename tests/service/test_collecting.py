@@ -5,19 +5,22 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import grpc
-import numpy as np
 import pytest
 from uptake import Client, UptakeError, correction, rating, thumbs_down, thumbs_up
 from uptake.v1 import error_pb2, feedback_pb2, feedback_pb2_grpc, project_pb2
-from uptake_service.check import check
-from uptake_service.clock import Clock
-from uptake_service.feedback.model import Draft, FeedbackState
-from uptake_service.feedback.plan import Plan, Retract
-from uptake_service.feedback.store import FeedbackStore, to_feedback
+from uptake_service.app.check import check
+from uptake_service.domain.clock import Clock
+from uptake_service.domain.feedback import CollectOutcome, Draft, FeedbackState
+from uptake_service.domain.grouping import Assignment
+from uptake_service.domain.project import Project
+from uptake_service.feedback.documents import to_feedback
+from uptake_service.feedback.store import FeedbackStore
+from uptake_service.ingest.changes import Retract
+from uptake_service.ingest.plan import Plan
+from uptake_service.mongo.indexes import Index
+from uptake_service.mongo.scans import TimeScans
 from uptake_service.mongo.transactions import transaction
-from uptake_service.patterns.store import Assignment, ShareChange
-from uptake_service.projects.model import Project
-from uptake_service.reviews.marks import Mark, Marks
+from uptake_service.reviews.outbox import OutboxEntry, TriggerOutbox
 
 from tests.conftest import Service, StartService
 
@@ -168,9 +171,8 @@ async def test_two_replicas_fed_the_same_queries_at_once_end_with_the_same_patte
 
 
 async def test_what_the_database_refuses_fails_alone(service: Service) -> None:
-    collection = service.mongo.collection("feedback")
     await service.client.collect(thumbs_up("first", comment="poison"))
-    await collection.create_index([("comment", 1)], unique=True, where={"comment": "poison"})
+    await service.mongo.create_indexes([Index("feedback", (("comment", 1),), unique=True, where={"comment": "poison"})])
     feedback = [thumbs_up(f"i{n}", query="q", comment="poison" if n == 77 else "fine") for n in range(201)]
     results = [result async for result in service.client.collect_many(feedback, batch_size=201)]
     refused = [place for place, result in enumerate(results) if result.HasField("error")]
@@ -317,14 +319,16 @@ async def test_projects_do_not_see_each_other(service: Service) -> None:
         assert [feedback async for feedback in other.feedback.list()] == []
 
 
-async def test_check_names_exactly_what_was_altered(service: Service) -> None:
+async def test_check_names_exactly_what_was_altered(start_service: StartService) -> None:
+    # Nobody judges the mark below meanwhile.
+    service = await start_service(trigger_interval_seconds=3600)
     client, mongo = service.client, service.mongo
     for number in range(4):
         await client.collect(thumbs_down(f"i{number}", query="How do I reset my password?"))
     await client.collect(thumbs_up("other", query="Where is my parcel now?"))
     assert await check(mongo, Clock()) == []
     review = (await client.reviews.list().page("")).reviews[0]
-    await service.app.folding.run()
+    await service.app.parts.feedback.compactor.run()
     share = (await mongo.collection("pattern_shares").find({"total": 1}))[0]
     rollup = await mongo.collection("rollups").get({"dimension": "all"})
     (hour,) = (name for name in rollup or () if name.startswith("h"))
@@ -332,7 +336,7 @@ async def test_check_names_exactly_what_was_altered(service: Service) -> None:
     await mongo.collection("pattern_shares").update({"_id": share["_id"]}, {"$inc": {"total": 1}})
     await mongo.collection("reviews").delete_many({"_id": review.id})
     writer = (await mongo.collection("writers").find({}))[0]["_id"]
-    mark = Mark(
+    mark = OutboxEntry(
         project="default",
         pattern_id=share["pattern"],
         writer=writer,
@@ -340,9 +344,7 @@ async def test_check_names_exactly_what_was_altered(service: Service) -> None:
         feedback_ids=("0" * 24,),
         touched=1,
     )
-    # So that nobody judges it meanwhile.
-    not_yet = Clock().now().replace(year=2999)
-    await transaction(mongo, lambda session: Marks(mongo).add([mark], not_yet, session))
+    await transaction(mongo, lambda session: TriggerOutbox(mongo).add([mark], Clock().now(), session))
     found = sorted(
         line.split(":")[0].split(" ")[0] + ":" + line.split(": ")[-1] for line in await check(mongo, Clock())
     )
@@ -377,7 +379,8 @@ async def test_check_names_votes_and_requests_that_were_altered(
         "said": (await client.collect(correction("2", "so", query="q", user_id="u"))).id,
         "taken back": (await client.collect(thumbs_down("3", query="q", user_id="u"))).id,
     }
-    await client.collect(thumbs_down("4", query="q"))
+    for number in range(4, 7):
+        await client.collect(thumbs_down(f"{number}", query="q"))
     await client.feedback.retract(ids["taken back"], request_id="t")
     await client.reviews.claim((await client.reviews.list().page("")).reviews[0].id, "ann", request_id="r")
     for record in await service.mongo.collection("requests").find({}):
@@ -412,11 +415,12 @@ async def test_retracting_a_correction_leaves_the_users_vote(service: Service) -
         revision=9,
         projects={"default": Project(id="default")},
         stored=stored,
-        no_share=lambda project: ShareChange(project, np.zeros(256, dtype=np.int32)),
+        without_text=lambda project, interaction_id: Assignment("none", b"", "", False),
     )
     plan.retract(Retract("default", said.id))
     draft = Draft.model_validate({name: getattr(vote, name) for name in Draft.model_fields})
-    assert plan.collect(draft, "f" * 24, Assignment(vote.pattern_id, vote.vector, False)).id == vote.id
+    made = plan.collect(draft, "f" * 24, Assignment(vote.pattern_id, vote.vector, vote.embedder, False))
+    assert (made.feedback.id, made.outcome) == (vote.id, CollectOutcome.UNCHANGED)
 
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -641,11 +645,21 @@ def _with_time(seconds: int) -> feedback_pb2.Feedback:
     return feedback
 
 
-def _nested(levels: int) -> object:
-    value: object = 1
+def _rated(**value: float) -> feedback_pb2.Feedback:
+    """Feedback with a rating that the builders refuse to make."""
+    feedback = rating("i", 1)
+    feedback.rating.CopyFrom(feedback_pb2.Rating(**value))
+    return feedback
+
+
+def _nested(levels: int) -> feedback_pb2.Feedback:
+    """Feedback with a value of lists in lists, deeper than the builders make one."""
+    feedback = thumbs_up("i")
+    value = feedback.custom
     for _ in range(levels):
-        value = [value]
-    return value
+        value = value.list_value.values.add()
+    value.number_value = 1
+    return feedback
 
 
 @pytest.mark.parametrize(
@@ -658,11 +672,11 @@ def _nested(levels: int) -> object:
         (thumbs_up("i", labels={"k" * 64: "x"}), {"feedback.labels"}),
         (thumbs_up("i", labels={"k": "x" * 257}), {"feedback.labels[k]"}),
         (thumbs_up("i", user_id="u" * 257, source="s" * 257), {"feedback.user_id", "feedback.source"}),
-        (thumbs_up("i", custom=_nested(33)), {"feedback.custom"}),
+        (_nested(33), {"feedback.custom"}),
         (rating("i", 0), {"feedback.rating.score"}),
         (rating("i", 5, min=5, max=1), {"feedback.rating.max"}),
         (rating("i", 1, max=5), {"feedback.rating"}),
-        (rating("i", 1, min=float("-inf"), max=5), {"feedback.rating.min"}),
+        (_rated(score=1, min=float("-inf"), max=5), {"feedback.rating.min"}),
         (correction("i", ""), {"feedback.correction.corrected"}),
         (
             correction("i", "c" * 50_001, original="o" * 50_001),
@@ -798,12 +812,12 @@ async def test_what_lies_on_the_edge_of_a_window_of_time_is_found(service: Servi
     for number, seconds in enumerate((0, 10, 90, 730)):
         occurred = near - timedelta(seconds=seconds)
         await service.client.collect(thumbs_up(f"i{number}", query="q", occur_time=occurred))
-    found = await service.mongo.collection("feedback").find_newest(
+    found = await TimeScans(service.mongo.collection("feedback")).newest(
         {"project": "default"}, "occur_time", near=near, limit=10
     )
     assert [document["interaction"]["id"] for document in found] == ["i0", "i1", "i2", "i3"]
     store = FeedbackStore(service.mongo, Clock())
-    since = store.answers_since(found[0]["pattern_id"], near - timedelta(seconds=10), 1000)
+    since = store.evidence.answers_since(found[0]["pattern_id"], [""], near - timedelta(seconds=10), 1000)
     assert [evidence.id async for evidence, _ in since] == [document["_id"] for document in found[:2]]
 
 
@@ -814,5 +828,5 @@ async def test_a_pattern_is_read_to_its_end_however_much_of_it_occurred_at_once(
     by_age = sorted(stored, key=lambda item: (item.occur_time.ToDatetime(), item.id), reverse=True)
     store = FeedbackStore(service.mongo, Clock())
     for limit, found in ((1000, 300), (300, 300), (299, 299), (120, 120)):
-        since = store.answers_since(stored[0].pattern_id, times[1], limit)
+        since = store.evidence.answers_since(stored[0].pattern_id, [""], times[1], limit)
         assert [evidence.id async for evidence, _ in since] == [item.id for item in by_age[:found]]

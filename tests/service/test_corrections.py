@@ -11,8 +11,8 @@ from uptake import Client, UptakeError, thumbs_down, thumbs_up
 from uptake.v1 import correction_pb2 as pb
 from uptake.v1 import feedback_pb2, project_pb2, review_pb2
 from uptake.v1.correction_pb2_grpc import CorrectionServiceStub
-from uptake_service.check import check
-from uptake_service.clock import Clock
+from uptake_service.app.check import check
+from uptake_service.domain.clock import Clock
 
 from tests.conftest import Service, StartService
 from tests.corrections import apply, instructions, knowledge

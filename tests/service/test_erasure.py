@@ -2,21 +2,29 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import grpc
 import pytest
 from google.protobuf import duration_pb2
+from pydantic import ValidationError
 from uptake import Client, UptakeError, correction, thumbs_down, thumbs_up
+from uptake.v1 import correction_pb2, project_pb2
 from uptake.v1 import feedback_pb2 as pb
-from uptake.v1 import project_pb2
-from uptake_service.check import check
-from uptake_service.clock import Clock
+from uptake_service.app.check import check
+from uptake_service.domain.clock import Clock
+from uptake_service.domain.errors import DuplicateKey
+from uptake_service.domain.feedback import Interaction
+from uptake_service.erasure import eraser
+from uptake_service.feedback.words import FeedbackWords
+from uptake_service.mongo.collection import Collection
 
 from tests.conftest import Service, StartService
 from tests.corrections import instructions, knowledge
-from tests.processes import get
+from tests.processes import eventually, get
 from tests.service.test_verdicts import QUERY, counts, fixed, seen, votes
 
 MARKER = "xylophagous"
@@ -32,8 +40,8 @@ def said(count: int, word: str) -> list[pb.Feedback]:
     return [*complaints, thumbs_up(f"{word}-up", query=f"Where do I find my {word}?", user_id="u1")]
 
 
-def of_user() -> list[pb.Feedback]:
-    """What the user says: in every field that holds words."""
+def marked(count: int, users: Sequence[str]) -> list[pb.Feedback]:
+    """What these users say, in words of their own, in every field that holds words."""
     complaints = [
         thumbs_down(
             f"marked-{place}",
@@ -42,17 +50,17 @@ def of_user() -> list[pb.Feedback]:
             response=f"The {MARKER} page opens.",
             labels={MARKER: MARKER},
             custom={MARKER: [MARKER]},
-            user_id=USER,
+            user_id=users[place % len(users)],
         )
-        for place in range(12)
+        for place in range(count)
     ]
-    corrected = correction(
-        "marked",
-        f"The {MARKER} page opens at noon on every day of the week.",
-        query=f"When does the {MARKER} page open?",
-        user_id=USER,
-    )
-    return [*complaints, corrected]
+    words = f"The {MARKER} page opens at noon on every day of the week."
+    return [*complaints, correction("marked", words, query=f"When does the {MARKER} page open?", user_id=users[0])]
+
+
+def of_user() -> list[pb.Feedback]:
+    """What the user says."""
+    return marked(12, [USER])
 
 
 async def collect(client: Client, items: Sequence[pb.Feedback]) -> list[pb.Feedback]:
@@ -105,7 +113,7 @@ async def test_nothing_of_a_user_is_left_anywhere(
     count = await client.feedback.erase_user(USER, request_id=f"erase-{MARKER}", timeout_seconds=60)
 
     assert count == len(of_user())
-    await service.app.folding.run()
+    await service.app.parts.feedback.compactor.run()
     left = await everything_stored(service)
     assert [line for line in left.splitlines() if MARKER in line] == []
     assert MARKER not in caplog.text
@@ -222,14 +230,17 @@ async def test_what_is_past_its_retention_goes_with_its_share(start_service: Sta
     await client.projects.update(project_pb2.ProjectSettings(retention=retention), ["retention"])
 
     stored = service.mongo.collection("feedback")
-    while await stored.count({}) != 4:  # noqa: ASYNC110  Nothing tells of it.
-        await asyncio.sleep(0.05)
+
+    async def only_what_is_younger_is_left() -> bool:
+        return await stored.count({}) == 4
+
+    await eventually(only_what_is_younger_is_left, "the end of what is past its retention")
     assert [each.interaction.id async for each in client.feedback.list()] == ["i1", "i2", "i3", "i4"]
     assert (await client.insights.get()).metrics.total_feedback == 4
     assert await check(service.mongo, Clock()) == []
     with pytest.raises(UptakeError) as caught:
         await client.collect(thumbs_down("i8", query="q"), request_id="r8")
-    assert caught.value.reason == "FEEDBACK_ERASED"
+    assert caught.value.reason == "FEEDBACK_EXPIRED"
 
 
 async def test_amended_retracted_and_erased_at_once_every_number_stays_exact(start_service: StartService) -> None:
@@ -252,7 +263,171 @@ async def test_amended_retracted_and_erased_at_once_every_number_stays_exact(sta
         asyncio.gather(*erasing), *(change(each.client, start) for start in range(3) for each in (one, other))
     )
     assert sum(counts) == 10
-    await one.app.folding.run()
-    await other.app.folding.run()
+    await one.app.parts.feedback.compactor.run()
+    await other.app.parts.feedback.compactor.run()
     assert await check(one.mongo, Clock()) == []
     assert {each.user_id async for each in one.client.feedback.list(page_size=500)} <= {"u0", "u2", "u3"}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_corrections_of_one_entry_are_forgotten_in_any_order(service: Service, newest_first: bool) -> None:
+    """Where the content of the covered one is erased already, the entry is deleted with the one that covers it."""
+    client = service.client
+    votes = [await client.collect(thumbs_down(f"m{n}", query="q", user_id=f"u{n}")) for n in range(3)]
+    results = await client.corrections.apply(
+        [knowledge("opening", f"At {n} o'clock.", feedback_ids=[vote.id]) for n, vote in enumerate(votes)], "ann"
+    )
+    for vote in votes[::-1] if newest_first else votes:
+        await client.feedback.delete(vote.id)
+        assert await check(service.mongo, Clock()) == []
+    assert list(await client.corrections.search_knowledge("opening")) == []
+    if not newest_first:
+        with pytest.raises(UptakeError) as caught:
+            await client.corrections.revert(results[0].correction.id, "ann")
+        assert caught.value.reason == "CORRECTION_SUPERSEDED"
+        assert "deleted" in str(caught.value)
+    await client.corrections.apply([knowledge("opening", "At noon.")], "ann")
+    assert [each.entry.content for each in await client.corrections.search_knowledge("opening")] == ["At noon."]
+    assert await check(service.mongo, Clock()) == []
+
+
+async def test_what_lies_below_a_forgotten_correction_comes_back_into_force(service: Service) -> None:
+    """B, which covers A, is forgotten while C covers it; once C is undone, A is what is left."""
+    client = service.client
+    vote = await client.collect(thumbs_down("m", query="q", user_id="u"))
+    drafts = [
+        knowledge("opening", "At nine o'clock."),
+        knowledge("opening", "At ten o'clock.", feedback_ids=[vote.id]),
+        knowledge("opening", "At eleven o'clock."),
+    ]
+    below, forgotten, covering = [each.correction for each in await client.corrections.apply(drafts, "ann")]
+    await client.feedback.erase_user("u")
+    assert await check(service.mongo, Clock()) == []
+
+    await client.corrections.revert(covering.id, "ann")
+
+    assert [each.entry.content for each in await client.corrections.search_knowledge("opening")] == ["At nine o'clock."]
+    states = [(await client.corrections.get(each.id)).state for each in (below, forgotten, covering)]
+    assert [correction_pb2.CorrectionState.Name(state) for state in states] == [
+        "CORRECTION_STATE_APPLIED",
+        "CORRECTION_STATE_SUPERSEDED",
+        "CORRECTION_STATE_REVERTED",
+    ]
+    assert await check(service.mongo, Clock()) == []
+    await client.corrections.apply([knowledge("opening", "At noon.")], "ann")
+    assert await check(service.mongo, Clock()) == []
+
+
+async def test_a_correction_of_one_users_feedback_alone_goes_however_much_there_is(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pieces that it was made of are erased in rounds of their own."""
+    monkeypatch.setattr(eraser, "_PIECE", 2)
+    client = service.client
+    mine = [await client.collect(thumbs_down(f"m{n}", query="q", user_id="u")) for n in range(7)]
+    other = await client.collect(thumbs_down("o", query="q", user_id="other"))
+    await client.corrections.apply(
+        [
+            knowledge("mine", "At nine.", feedback_ids=[mine[0].id, mine[6].id]),
+            knowledge("ours", "At ten.", feedback_ids=[mine[0].id, other.id]),
+        ],
+        "ann",
+    )
+    assert await client.feedback.erase_user("u") == 7
+    assert [each.entry.key for each in await client.corrections.search_knowledge("at")] == ["ours"]
+    assert await check(service.mongo, Clock()) == []
+
+
+async def test_quotations_of_what_others_say_too_stay(client: Client) -> None:
+    words = "How do I get my money back for a parcel"
+    for user in ("u", "v"):
+        await client.collect(thumbs_down(f"of-{user}", query=f"{words}?", user_id=user))
+    await client.corrections.apply([knowledge("refunds", f"{words}: ask at the desk.")], "ann")
+    await client.feedback.erase_user("u")
+    assert [each.entry.key for each in await client.corrections.search_knowledge("refunds")] == ["refunds"]
+    await client.feedback.erase_user("v")
+    assert list(await client.corrections.search_knowledge("refunds")) == []
+
+
+async def test_an_erasure_of_the_feedback_whose_words_are_about_to_stand_for_a_pattern(
+    start_service: StartService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One replica lets another user's words stand for a pattern while the other erases that user."""
+    one, other = await start_service(), await start_service()
+    client = one.client
+    queries = {"a": "Where is the invoice of Ann?", "b": "Where is the invoice of Bob?", "c": "Where is the invoice?"}
+    patterns = set()
+    for user, query in queries.items():
+        age = timedelta(hours="abc"[::-1].index(user))
+        feedback = thumbs_down(f"of-{user}", query=query, user_id=user, occur_time=datetime.now(UTC) - age)
+        patterns.add((await client.collect(feedback)).pattern_id)
+    assert len(patterns) == 1
+    newest_said, read, erased = FeedbackWords.newest_said, asyncio.Event(), asyncio.Event()
+
+    async def waiting(self: FeedbackWords, *of: Any, **how: Any) -> Any:
+        found = await newest_said(self, *of, **how)
+        if self is one.app.parts.feedback.feedback.words and not read.is_set():
+            read.set()
+            await erased.wait()
+        return found
+
+    monkeypatch.setattr(FeedbackWords, "newest_said", waiting)
+    erasing = asyncio.create_task(client.feedback.erase_user("a"))
+    await read.wait()
+    # The one that it chose goes; the lease of erasures is the first replica's, so the second does it by hand.
+    (chosen,) = [each.id async for each in client.feedback.list() if each.user_id == "c"]
+    await other.app.erasure.remover.remove("default", [chosen], by_people=True)
+    erased.set()
+    assert await erasing == 1
+    named = [each["representative_query"] for each in await one.mongo.collection("patterns").find({})]
+    assert named == [queries["b"]]
+
+
+async def test_a_replica_learns_what_stands_for_a_pattern_now(start_service: StartService) -> None:
+    """Nothing that looks like the words which are gone joins the pattern by their spelling."""
+    one, other = await start_service(), await start_service()
+    await one.client.collect(thumbs_down("i", query="wherre is my parrcel 4711", user_id="u"))
+    await other.client.insights.get()
+    await one.client.feedback.erase_user("u")
+    patterns = [replica.app.parts.feedback.patterns for replica in (one, other)]
+    await eventually(lambda: patterns[1].removals == patterns[0].removals > 0, "the other replica")
+
+
+async def test_what_the_database_says_of_a_document_is_not_logged(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its errors hold what was written."""
+    caplog.set_level(logging.DEBUG, logger="uptake_service")
+    feedback = service.mongo.collection("feedback")
+    await feedback.insert({"_id": MARKER})
+    insert_many = Collection.insert_many
+
+    async def refused(self: Collection, documents: Sequence[dict[str, Any]], **how: Any) -> None:
+        await insert_many(self, [document | {"_id": {"$bad": MARKER}} for document in documents], **how)
+
+    with pytest.raises(DuplicateKey) as caught:
+        await feedback.insert({"_id": MARKER})
+    assert MARKER not in "".join(traceback.format_exception(caught.value))
+    monkeypatch.setattr(Collection, "insert_many", refused)
+    with pytest.raises(UptakeError):
+        await service.client.collect(thumbs_down("i", comment=f"my {MARKER} page"))
+    assert "the database refuses an item" in caplog.text
+    assert MARKER not in caplog.text
+
+
+def test_what_a_model_refuses_is_not_in_its_error() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Interaction(id="i", query=[MARKER])
+    assert MARKER not in str(caught.value)
+
+
+async def test_a_request_record_holds_nothing_that_the_caller_named(service: Service) -> None:
+    drafts = [
+        knowledge("opening", "x", feedback_ids=[f"'{MARKER}", f"{MARKER}\\"], review_id=MARKER),
+        knowledge(f"{MARKER}-\"'", "x", 7),
+    ]
+    first = await service.client.corrections.apply(drafts, "ann", request_id="r")
+    assert all(MARKER in each.error.message for each in first)
+    assert MARKER not in await everything_stored(service)
+    again = await service.client.corrections.apply(drafts, "ann", request_id="r")
+    assert [each.error for each in again] == [each.error for each in first]

@@ -2,25 +2,28 @@
 
 import asyncio
 
-from uptake_service.mongo.client import Session
-from uptake_service.mongo.events import EventLog, NewEvent
+from uptake_service.coordination.event_log import EventLog
+from uptake_service.corrections.model import CorrectionEvent, CorrectionState
+from uptake_service.mongo.session import Session
 
 from tests.conftest import Service
 
 _EACH = 10
-_EVENT = NewEvent(kind="review", severity="info", payload={})
+_EVENT = CorrectionEvent(correction_id="none", state=CorrectionState.APPLIED, revision=1)
 
 
 async def test_who_loses_to_another_process_makes_its_work_once_more_at_most(service: Service) -> None:
     logs = [EventLog(service.mongo, 1) for _ in range(3)]
     runs: list[tuple[int, int]] = []
+    all_have_begun = asyncio.Barrier(len(logs))
 
     async def one(process: int, number: int) -> None:
         async def body(session: Session) -> None:
             runs.append((process, number))
             await service.mongo.collection("reviews").get({"_id": "none"}, session=session)
-            # Others commit meanwhile.
-            await asyncio.sleep(0.02)
+            if runs.count((process, number)) == 1:
+                # All have read before one commits: so the others lose to it.
+                await all_have_begun.wait()
             await logs[process].append("busy", [_EVENT, _EVENT], session)
 
         await logs[process].transaction(["busy"], body)

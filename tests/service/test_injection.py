@@ -9,8 +9,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from uptake import Client, UptakeError, correction, rating
 from uptake.v1 import feedback_pb2 as pb
-from uptake_service.check import check
-from uptake_service.clock import Clock
+from uptake_service.app.check import check
+from uptake_service.domain.clock import Clock
 
 from tests.conftest import Service
 from tests.corrections import apply, knowledge
@@ -39,15 +39,22 @@ PATHS = [path for path in strings(pb.Feedback.DESCRIPTOR) if path[0] not in OURS
 
 
 def parent(message: Message, path: tuple[str, ...]) -> Message:
+    """What holds the last field of a path; of a list of messages the first, which is made if it is not there."""
     for name in path[:-1]:
+        field = message.DESCRIPTOR.fields_by_name[name]
         message = getattr(message, name)
+        if field.is_repeated:
+            message = message[0] if len(message) else message.add(role="user")  # type: ignore[arg-type, attr-defined, index]
     return message
 
 
 def put(message: Message, path: tuple[str, ...], text: str) -> None:
     owner = parent(message, path)
-    if owner.DESCRIPTOR.fields_by_name[path[-1]].message_type:
+    field = owner.DESCRIPTOR.fields_by_name[path[-1]]
+    if field.message_type:
         getattr(owner, path[-1])[text] = text
+    elif field.is_repeated:
+        getattr(owner, path[-1]).append(text)
     else:
         setattr(owner, path[-1], text)
 

@@ -24,19 +24,20 @@ from uptake.v1 import (
     review_pb2,
 )
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
-from uptake_service.app import SERVICES
-from uptake_service.check import check
-from uptake_service.clock import Clock
-from uptake_service.corrections.servicer import CorrectionServicer
-from uptake_service.feedback.servicer import FeedbackServicer
+from uptake_service.api.corrections import CorrectionServicer
+from uptake_service.api.feedback import FeedbackServicer
+from uptake_service.api.insights import InsightServicer
+from uptake_service.api.projects import ProjectServicer
+from uptake_service.api.reviews import ReviewServicer
+from uptake_service.app.calls import SERVICES
+from uptake_service.app.check import check
+from uptake_service.domain.clock import Clock
 from uptake_service.feedback.store import FeedbackStore
-from uptake_service.insights.rollups import RollupStore
-from uptake_service.insights.servicer import InsightServicer
-from uptake_service.projects.servicer import ProjectServicer
-from uptake_service.reviews.servicer import ReviewServicer
+from uptake_service.projections.rollups import RollupStore
 
 from tests.conftest import Service, StartService
-from tests.processes import eventually
+from tests.policies import by_rate_alone
+from tests.processes import PATIENCE_SECONDS, eventually, free_port, in_time
 from tests.streams import Stream
 
 Message = insight_pb2.SubscribeInsightsResponse
@@ -50,6 +51,7 @@ TYPES = (
     feedback_pb2.FEEDBACK_TYPE_THUMBS_DOWN,
     feedback_pb2.FEEDBACK_TYPE_CORRECTION,
     feedback_pb2.FEEDBACK_TYPE_RATING,
+    feedback_pb2.FEEDBACK_TYPE_COMMENT,
 )
 
 SERVICERS: dict[str, type] = {
@@ -118,9 +120,8 @@ async def test_the_numbers_of_a_window_are_exact(client: Client, three_days: lis
     assert window(metrics) == (at(10, 9), at(12, 15))
     assert numbers(metrics) == (6, 2, 3)
     assert (metrics.positive_rate, metrics.negative_rate) == (2 / 6, 3 / 6)
-    assert of_types(metrics) == [1, 2, 1, 2]
+    assert of_types(metrics) == [1, 2, 1, 2, 0]
     assert metrics.average_rating == 0.5
-    assert insights.active_review_count == 1
 
 
 async def test_the_time_series_has_every_day(client: Client, three_days: list[feedback_pb2.Feedback]) -> None:
@@ -132,7 +133,7 @@ async def test_the_time_series_has_every_day(client: Client, three_days: list[fe
         (at(12, 0), at(12, 15)),
     ]
     assert [numbers(day) for day in days] == [(3, 2, 1), (0, 0, 0), (3, 0, 2)]
-    assert [of_types(day) for day in days] == [[1, 1, 0, 1], [0, 0, 0, 0], [0, 1, 1, 1]]
+    assert [of_types(day) for day in days] == [[1, 1, 0, 1, 0], [0, 0, 0, 0, 0], [0, 1, 1, 1, 0]]
     assert [day.average_rating for day in days] == [1.0, 0.0, 0.0]
     assert days[1].negative_rate == 0
 
@@ -192,7 +193,6 @@ async def test_the_newest_twenty_corrections(client: Client) -> None:
 
 async def test_opportunities_are_ranked_with_evidence(client: Client, three_days: list[feedback_pb2.Feedback]) -> None:
     _, first, _, _, last, invoice = three_days
-    (review,) = [each async for each in client.reviews.list()]
 
     password_fix, invoice_fix = (await client.insights.get(start=at(10, 0), end=at(13, 0))).improvement_opportunities
 
@@ -204,7 +204,6 @@ async def test_opportunities_are_ranked_with_evidence(client: Client, three_days
         negative_share=2 / 3,
         suggested_action="Update knowledge base with corrections",
         evidence_feedback_ids=[last.id, first.id],
-        review_id=review.id,
     )
     assert invoice_fix == insight_pb2.ImprovementOpportunity(
         title=INVOICE,
@@ -228,9 +227,12 @@ async def test_evidence_is_the_three_newest_of_the_window(client: Client) -> Non
     assert (found.negative_count, found.total_feedback, found.negative_share) == (5, 5, 1)
 
 
-async def test_a_finished_review_is_no_longer_named(client: Client) -> None:
+async def test_an_active_review_is_named_and_a_finished_one_no_longer(client: Client) -> None:
     await collect(client, [thumbs_down(str(number), query=PASSWORD) for number in range(3)])
     (review,) = [each async for each in client.reviews.list()]
+    insights = await client.insights.get()
+    assert insights.active_review_count == 1
+    assert [each.review_id for each in insights.improvement_opportunities] == [review.id]
     await (await client.reviews.claim(review.id, "ann")).resolve()
 
     insights = await client.insights.get()
@@ -246,7 +248,7 @@ async def test_retracted_feedback_counts_no_longer(client: Client, three_days: l
     insights = await client.insights.get(start=at(10, 0), end=at(13, 0))
 
     assert numbers(insights.metrics) == (3, 1, 2)
-    assert of_types(insights.metrics) == [1, 1, 0, 1]
+    assert of_types(insights.metrics) == [1, 1, 0, 1, 0]
     assert insights.metrics.average_rating == 0
     assert not insights.user_corrections
     assert [each.negative_count for each in insights.improvement_opportunities] == [2]
@@ -258,7 +260,7 @@ async def test_an_empty_project_has_zeros_and_empty_lists(client: Client) -> Non
     metrics = insights.metrics
     assert numbers(metrics) == (0, 0, 0)
     assert (metrics.positive_rate, metrics.negative_rate, metrics.average_rating) == (0, 0, 0)
-    assert of_types(metrics) == [0, 0, 0, 0]
+    assert of_types(metrics) == [0, 0, 0, 0, 0]
     assert not insights.common_issues
     assert not insights.improvement_opportunities
     assert not insights.user_corrections
@@ -300,7 +302,7 @@ async def test_dashboards_that_read_at_once_each_see_what_was_there_when_they_as
             seen = (await client.insights.get()).metrics.total_feedback
             assert seen >= least
 
-    async with asyncio.timeout(60):
+    async with in_time("the end of the dashboards"):
         await asyncio.gather(*(vote(f"i{place}") for place in range(4)), *(look() for _ in range(8)))
 
 
@@ -337,8 +339,11 @@ async def test_windows_that_are_none(client: Client, start: datetime | None, end
 
 @pytest.fixture
 async def quick(start_service: StartService) -> Service:
-    """A service whose subscriptions look often."""
-    return await start_service(subscription_interval_seconds=0.05)
+    """A service whose subscriptions look often.
+
+    When it stops, whoever does not end by itself holds it up for longer than a test waits.
+    """
+    return await start_service(port=free_port(), subscription_interval_seconds=0.05, drain_seconds=2 * PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -369,6 +374,7 @@ async def review_comes_and_goes(client: Client) -> str:
 
 async def urgent_review_opens(client: Client) -> None:
     """One event: with more than five examined at its opening, a review is of high priority."""
+    await by_rate_alone(client)
     await collect(
         client,
         [
@@ -428,11 +434,12 @@ async def test_resuming_from_any_token_misses_none_and_repeats_none(quick: Servi
     seen = await stream.until("metrics")
     await review_comes_and_goes(quick.client)
     await urgent_review_opens(quick.client)
+    while len(seqs(seen)) < 4:
+        seen += await stream.until("event")
     seen += await stream.until("checkpoint")
     stream.cancel()
     every_seq = seqs(seen)
     assert every_seq == list(range(1, len(every_seq) + 1))
-    assert len(every_seq) >= 4
 
     for place, message in enumerate(seen):
         resumed = subscribe(stub, resume_token=message.resume_token)
@@ -554,7 +561,7 @@ async def test_a_hole_in_the_events_is_told_and_not_jumped_over(quick: Service, 
         messages.append(await first.read())
     first.cancel()
     # What is kept for those who follow has no hole.
-    await eventually(lambda: quick.app.feeds.followers() == 0, "the end of the first subscription")
+    await eventually(lambda: quick.app.parts.broadcaster.subscribers() == 0, "the end of the first subscription")
     await quick.mongo.collection("events").delete_many({"project": "default", "seq": 2})
 
     error = UptakeError.from_rpc(await subscribe(stub, resume_token=token).error())
@@ -627,17 +634,16 @@ async def test_check_takes_what_is_past_the_retention_for_no_hole(quick: Service
 
 async def test_checkpoints_tell_that_nothing_happened(stub: InsightServiceStub) -> None:
     stream = subscribe(stub, checkpoint_interval={"seconds": 1})
-    loop = asyncio.get_running_loop()
-    started = loop.time()
+    started = datetime.now(UTC)
 
     messages = await stream.until("checkpoint")
-    took = loop.time() - started
+    ended = datetime.now(UTC)
     stream.cancel()
 
     assert [message.WhichOneof("update") for message in messages] == ["snapshot", "metrics", "checkpoint"]
-    assert 0.9 < took < 5
     told = messages[-1].checkpoint.time.ToDatetime(tzinfo=UTC)
-    assert abs(told - datetime.now(UTC)) < timedelta(seconds=10)
+    # Not before its time; how long after it is the machine's affair.
+    assert started + timedelta(seconds=0.9) < told <= ended
 
 
 @pytest.mark.parametrize("interval", [{"nanos": 999_000_000}, {"seconds": 301}, {"seconds": -1}])
@@ -657,7 +663,8 @@ async def test_a_service_that_stops_sends_its_subscribers_elsewhere(
     stopping = asyncio.create_task(quick.app.stop())
     messages = await stream.until("end")
     error = UptakeError.from_rpc(await stream.error())
-    await asyncio.wait_for(stopping, 10)
+    async with in_time("the end of the service"):
+        await stopping
 
     assert messages[-1].end.reason
     assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
@@ -672,14 +679,14 @@ async def test_a_service_that_stops_sends_its_subscribers_elsewhere(
 
 async def test_the_clients_subscription_goes_on_over_a_restart(start_service: StartService, quick: Service) -> None:
     async with Client(quick.address) as client, client.insights.subscribe() as subscription:
-        async with asyncio.timeout(10):
+        async with in_time("the snapshot"):
             assert (await anext(subscription)).HasField("snapshot")
         await review_comes_and_goes(quick.client)
         await quick.app.stop()
         await start_service(port=quick.app.port, subscription_interval_seconds=0.05)
 
         seen: list[int] = []
-        async with asyncio.timeout(20):
+        async with in_time("three events"):
             while len(seen) < 3:
                 seen += seqs([await anext(subscription)])
         assert seen == [1, 2, 3]
@@ -732,7 +739,7 @@ async def call(channel: grpc.aio.Channel, method: MethodDescriptor) -> grpc.aio.
     }
     path = f"/{method.containing_service.full_name}/{method.name}"
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        async with asyncio.timeout(10):
+        async with in_time(f"the answer of {method.name}"):
             if method.client_streaming:
                 await channel.stream_stream(path, **options)(iter(())).read()
             elif method.server_streaming:

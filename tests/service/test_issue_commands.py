@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console
 from uptake import Client, thumbs_down
 from uptake.v1.issue_pb2 import ISSUE_STATE_IGNORED, Issue
-from uptake_service.commands.insights import show_insights
-from uptake_service.commands.issues import show_issue, show_issues, trend
+from uptake_service.cli.insights import show_insights
+from uptake_service.cli.issues import show_issue, show_issues, trend
 
 from tests.service.test_issues import about, complain, run
 

@@ -17,13 +17,14 @@ from uptake.v1.issue_pb2 import (
     ISSUE_STATE_RESOLVED,
     Issue,
 )
-from uptake_service.check import check
-from uptake_service.clock import Clock
-from uptake_service.insights.issues.store import IssueStore
-from uptake_service.mongo.events import EventLog
-from uptake_service.mongo.requests import RequestRecords
+from uptake_service.app.check import check
+from uptake_service.coordination.event_log import EventLog
+from uptake_service.coordination.idempotency import RequestRecords
+from uptake_service.domain.clock import Clock
+from uptake_service.issues.store import IssueStore
 
 from tests.conftest import Service, StartService
+from tests.processes import PATIENCE_SECONDS, in_time
 
 _THINGS = ("invoice", "booking", "tracking", "label", "customs", "return", "address", "claim")
 _MOODS = ("", "again: ", "sorry but ")
@@ -55,7 +56,7 @@ async def complain(client: Client, *kinds: str, part: int = 0) -> list[str]:
 
 async def run(client: Client) -> list[Issue]:
     """Makes a run; returns the issues, most frequent first."""
-    return list((await client.insights.get(refresh_issues=True, timeout_seconds=60)).common_issues)
+    return list((await client.insights.get(refresh_issues=True, timeout_seconds=2 * PATIENCE_SECONDS)).common_issues)
 
 
 def about(issues: Sequence[Issue], word: str) -> Issue:
@@ -117,9 +118,13 @@ async def test_a_resolved_issue_that_comes_back_regresses_without_a_run(start_se
     await complain(client)
     german = about(await run(client), "english")
     await client.insights.issues.update(german.id, state=ISSUE_STATE_RESOLVED)
-    updates = client.insights.subscribe(filter=pb.EventFilter(kinds=[EVENT_KIND_ISSUE]))
-    await complain(client, "german", part=1)
-    async with asyncio.timeout(20):
+    async with (
+        in_time("the event of the regression"),
+        client.insights.subscribe(filter=pb.EventFilter(kinds=[EVENT_KIND_ISSUE])) as updates,
+    ):
+        # The snapshot: what happens after it is an event.
+        await anext(updates)
+        await complain(client, "german", part=1)
         async for update in updates:
             if update.event.issue.issue_id == german.id:
                 assert update.event.issue.state == ISSUE_STATE_REGRESSED
@@ -262,8 +267,8 @@ async def test_what_is_taken_out_of_a_title_is_out_of_it_at_once(service: Servic
     await complain(client)
     link = about(await run(client), "link")
     mongo, clock = service.mongo, Clock()
-    issues = IssueStore(mongo, clock, EventLog(mongo, 1), RequestRecords(mongo), 1)
-    await issues.rename((await issues.get("default", link.id)).model_copy(update={"found_title": "Something"}))
+    issues = IssueStore(mongo, clock, EventLog(mongo, 1), RequestRecords(mongo, 1))
+    await issues.rewrite("default", link.id, lambda issue: issue.model_copy(update={"found_title": "Something"}))
     assert (await client.insights.issues.get(link.id)).issue.title == "Something"
     assert "Something" in [issue.title for issue in (await client.insights.get()).common_issues]
 

@@ -11,16 +11,18 @@ from uptake import UptakeError, thumbs_down
 from uptake.v1 import insight_pb2, review_pb2
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
 from uptake.v1.review_pb2_grpc import ReviewServiceStub
-from uptake_service.mongo.client import Mongo
 
 from tests.conftest import Service, StartService
-from tests.processes import eventually
+from tests.processes import PATIENCE_SECONDS, eventually
 from tests.streams import Stream, make_events
 
 Message = insight_pb2.SubscribeInsightsResponse
 
 _MANY = 6000
-_AT_ONCE = 500
+_AT_ONCE = 200
+"""As many as are kept: whoever reads these before there are more is never behind, on a slow machine neither."""
+_SOON_SECONDS = 45.0
+"""Within the interval of those who look."""
 
 # A small window, so that a caller that does not read is noticed after a few messages, not after megabytes.
 _SMALL_WINDOW = (("grpc.http2.lookahead_bytes", 1024), ("grpc.http2.bdp_probe", 0))
@@ -35,17 +37,18 @@ def subscribe(channel: grpc.aio.Channel, resume_token: str = "") -> Stream[Messa
     return Stream(InsightServiceStub(channel).SubscribeInsights(request))
 
 
-async def seqs_of(stream: Stream[Message], last: int) -> list[int]:
+async def seqs_of(stream: Stream[Message], last: int, seconds: float = PATIENCE_SECONDS) -> list[int]:
+    """The events up to the last; each is waited for so long."""
     seqs: list[int] = []
     while not seqs or seqs[-1] < last:
-        message = await stream.read()
+        message = await stream.read(seconds)
         if message.HasField("event"):
             seqs.append(message.event.seq)
     return seqs
 
 
 async def test_events_come_without_being_looked_for(start_service: StartService) -> None:
-    # Whoever looked at this interval would come too late for `read`; the second is a replica.
+    # Whoever looked at this interval would come too late; the second is a replica.
     one, other = [await start_service(subscription_interval_seconds=60) for _ in range(2)]
     async with channel(one) as here, channel(other) as there:
         streams = [subscribe(here), subscribe(there)]
@@ -56,7 +59,7 @@ async def test_events_come_without_being_looked_for(start_service: StartService)
             assert result.HasField("feedback")
 
         for stream in streams:
-            assert await seqs_of(stream, 1) == [1]
+            assert await seqs_of(stream, 1, _SOON_SECONDS) == [1]
             stream.cancel()
 
 
@@ -89,28 +92,32 @@ async def test_a_killed_cursor_of_the_change_stream_is_opened_again(
     async with channel(service) as connection:
         stream = subscribe(connection)
         await stream.until("snapshot")
+        cursors: list[int] = []
+
+        def is_open_anew() -> bool:
+            """Whether there is a change stream whose cursor is not one of those that were killed."""
+            delegate = opened[-1].delegate
+            cursor = delegate._cursor.cursor_id if delegate is not None and delegate.alive else None
+            return cursor is not None and cursor not in cursors
+
         seen: list[int] = []
         for _ in range(3):
-            await eventually(lambda: opened[-1].delegate is not None and opened[-1].alive, "the change stream")
-            cursor = opened[-1].delegate._cursor
-            await service.mongo.database.command("killCursors", "events", cursors=[cursor.cursor_id])
+            await eventually(is_open_anew, "the change stream")
+            cursors.append(opened[-1].delegate._cursor.cursor_id)
+            await service.mongo.database.command("killCursors", "events", cursors=[cursors[-1]])
             # What comes before the stream is open again comes with the first event after it.
-            making = asyncio.create_task(make_one_by_one(service.mongo, 20))
-            seen += await seqs_of(stream, len(seen) + 20)
-            await making
+            for _ in range(19):
+                await make_events(service.mongo, 1)
+            await eventually(is_open_anew, "the change stream, opened again")
+            await make_events(service.mongo, 1)
+            seen += await seqs_of(stream, len(seen) + 20, _SOON_SECONDS)
         assert seen == list(range(1, 61))
         stream.cancel()
 
 
-async def make_one_by_one(mongo: Mongo, count: int) -> None:
-    for _ in range(count):
-        await make_events(mongo, 1)
-        await asyncio.sleep(0.1)
-
-
 async def test_a_slow_subscriber_is_ended_with_a_token_and_misses_nothing(start_service: StartService) -> None:
     service = await start_service(
-        subscriber_backlog=100, subscriber_patience_seconds=3, subscription_interval_seconds=0.1
+        subscriber_backlog=_AT_ONCE, subscriber_patience_seconds=1, subscription_interval_seconds=0.1
     )
     async with channel(service) as slow_connection, channel(service) as quick_connection:
         slow, quick = subscribe(slow_connection), subscribe(quick_connection)
@@ -123,7 +130,7 @@ async def test_a_slow_subscriber_is_ended_with_a_token_and_misses_nothing(start_
         # The one that reads gets everything, in order, as if the other were not there.
         assert read == list(range(1, _MANY + 1))
         # The one that does not is let go, although it could not be told.
-        await eventually(lambda: service.app.feeds.followers() == 1, "the end of the slow one")
+        await eventually(lambda: service.app.parts.broadcaster.subscribers() == 1, "the end of the slow one")
         quick.cancel()
 
         seen: list[int] = []
@@ -164,15 +171,17 @@ async def test_subscribers_that_leave_take_all_of_theirs_with_them(start_service
         streams = [Stream[Any](call(connection)) for _ in range(50)]
         for stream in streams:
             await stream.read()
-        assert service.app.feeds.followers() == 50
+        assert service.app.parts.broadcaster.subscribers() == 50
         # Cancelled, out of time, and read by nobody.
         for stream in streams[:25]:
             stream.cancel()
-        await eventually(lambda: service.app.feeds.followers() == 25, "the end of those cancelled")
+        await eventually(lambda: service.app.parts.broadcaster.subscribers() == 25, "the end of those cancelled")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             async for _ in call(connection, timeout=0.5):
                 pass
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        await eventually(lambda: service.app.feeds.followers() == 25, "the end of the one out of time")
-    await eventually(lambda: service.app.feeds.followers() == 0, "the end of those whose connection closed")
+        await eventually(lambda: service.app.parts.broadcaster.subscribers() == 25, "the end of the one out of time")
+    await eventually(
+        lambda: service.app.parts.broadcaster.subscribers() == 0, "the end of those whose connection closed"
+    )
     await eventually(lambda: len(asyncio.all_tasks()) <= tasks_before, "the end of their tasks")

@@ -13,9 +13,11 @@ from uptake import Client, UptakeError, correction, rating, thumbs_down, thumbs_
 from uptake.v1 import feedback_pb2
 from uptake.v1 import insight_pb2 as pb
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
-from uptake_service.insights.rollups import RollupDeltas, RollupKey, RollupStore
-from uptake_service.mongo.client import Mongo, Session
+from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.session import Session
 from uptake_service.mongo.transactions import transaction
+from uptake_service.projections.rollup_deltas import RollupDeltas, RollupKey
+from uptake_service.projections.rollups import RollupStore
 
 from tests.conftest import Service, StartService
 
@@ -153,9 +155,9 @@ async def test_by_type(client: Client, eight_days: list[feedback_pb2.Feedback]) 
     assert numbers(ratings) == [(0, 0, 0), (2, 1, 1), (1, 0, 0)]
     assert [point.metrics.average_rating for point in ratings] == [0, 0.5, 0.5]
     assert [[count.count for count in point.metrics.type_counts] for point in ratings] == [
-        [0, 0, 0, 0],
-        [0, 0, 0, 2],
-        [0, 0, 0, 1],
+        [0, 0, 0, 0, 0],
+        [0, 0, 0, 2, 0],
+        [0, 0, 0, 1, 0],
     ]
 
 

@@ -14,12 +14,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from uptake import Client, UptakeError, thumbs_down, thumbs_up
 from uptake.v1 import correction_pb2, review_pb2
 from uptake.v1 import feedback_pb2 as pb
-from uptake_service.app import App
-from uptake_service.check import check
-from uptake_service.clock import Clock
+from uptake_service.app.check import check
+from uptake_service.app.server import App
 from uptake_service.config import load_settings
+from uptake_service.domain.clock import Clock
 
 from tests.corrections import apply, knowledge
+from tests.processes import PATIENCE_SECONDS
 
 T = TypeVar("T")
 
@@ -38,15 +39,17 @@ class Running:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self.app = App(load_settings(port=0, mongodb_uri=uri, database=f"test_{uuid.uuid4().hex[:12]}"))
+        settings = {"port": 0, "mongodb_uri": uri, "database": f"test_{uuid.uuid4().hex[:12]}"}
+        settings["database_timeout_seconds"] = PATIENCE_SECONDS
+        self.app = App(load_settings(**settings))
         self.run(self.app.start())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(2 * PATIENCE_SECONDS)
 
     def client(self, project: str) -> Client:
         async def make() -> Client:
-            return Client(f"localhost:{self.app.port}", project=project, timeout_seconds=30.0)
+            return Client(f"localhost:{self.app.port}", project=project, timeout_seconds=PATIENCE_SECONDS)
 
         return self.run(make())
 
@@ -128,7 +131,7 @@ class Model(RuleBasedStateMachine):
     @rule(user=st.sampled_from(USERS[1:]))
     def erase(self, user: str) -> None:
         gone = [id for id, said in self.said.items() if said.user == user]
-        assert self.running.run(self.client.feedback.erase_user(user, timeout_seconds=55.0)) == len(gone)
+        assert self.running.run(self.client.feedback.erase_user(user)) == len(gone)
         for id in gone:
             del self.said[id]
             assert self.reason(self.client.feedback.get(id)) == "FEEDBACK_NOT_FOUND"

@@ -11,9 +11,9 @@ from uptake import Client, UptakeError, thumbs_down, thumbs_up
 from uptake.v1 import project_pb2 as pb
 from uptake.v1 import review_pb2
 from uptake.v1.project_pb2_grpc import ProjectServiceStub
-from uptake_service.projects.messages import to_settings
-from uptake_service.projects.model import ProjectSettings
-from uptake_service.rpc.checks import Checks
+from uptake_service.api.checks import Checks
+from uptake_service.api.messages.projects import to_settings
+from uptake_service.domain.project import ProjectSettings
 
 from tests.conftest import Service
 

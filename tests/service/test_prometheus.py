@@ -10,15 +10,15 @@ import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from uptake import Client, UptakeError, thumbs_down
-from uptake_service.app import App
-from uptake_service.errors import StartupError
+from uptake_service.app.server import App
+from uptake_service.domain.errors import StartupError
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.transactions import transaction
-from uptake_service.reviews.marks import Mark, Marks
+from uptake_service.reviews.outbox import OutboxEntry, TriggerOutbox
 from uptake_service.telemetry.metrics import Metrics
 
 from tests.conftest import Service, StartService
-from tests.processes import get
+from tests.processes import PATIENCE_SECONDS, eventually, get
 from tests.streams import make_events
 
 MARKER = "zanzibar"
@@ -47,11 +47,14 @@ async def scrape(port: int) -> Scrape:
 
 async def until(port: int, name: str, least: float, **labels: str) -> Scrape:
     """The first scrape in which there is so much of it."""
-    async with asyncio.timeout(10):
-        while True:
-            seen = await scrape(port)
-            if seen.value(name, **labels) >= least:
-                return seen
+
+    async def look() -> Scrape | None:
+        seen = await scrape(port)
+        return seen if seen.value(name, **labels) >= least else None
+
+    found = await eventually(look, f"{least:g} of {name} {labels}")
+    assert found is not None
+    return found
 
 
 @pytest.fixture
@@ -124,15 +127,20 @@ async def test_commits_are_measured(watched: Service) -> None:
 async def test_events_runs_and_leases_are_measured(start_service: StartService) -> None:
     watched = await start_service(metrics_port=0, subscription_interval_seconds=60, trigger_interval_seconds=0.1)
     port = watched.app.metrics_port
-    async with watched.client.insights.subscribe() as updates, asyncio.timeout(10):
+    async with watched.client.insights.subscribe() as updates:
         await anext(aiter(updates))
-        seen = await scrape(port)
-        while not seen.value("uptake_event_delay_seconds_count"):
+
+        async def look() -> Scrape | None:
             # What happens before the change stream is open comes by being looked for.
             await make_events(watched.mongo, 1)
             seen = await scrape(port)
-        assert seen.value("uptake_change_stream_silent_seconds") < 10
+            return seen if seen.value("uptake_event_delay_seconds_count") else None
 
+        seen = await eventually(look, "an event by the change stream")
+        assert seen is not None
+        assert seen.value("uptake_change_stream_silent_seconds") < PATIENCE_SECONDS
+
+    await watched.client.collect(thumbs_down("i", query="Where is it?"))
     await watched.client.insights.get(refresh_issues=True)
 
     seen = await until(port, "uptake_leases_held", 1, job="sweep")
@@ -140,7 +148,9 @@ async def test_events_runs_and_leases_are_measured(start_service: StartService) 
     assert seen.value("uptake_clustering_seconds_count") == 1
     assert seen.value("uptake_clustering_last_success_timestamp_seconds") > 1_700_000_000
     assert seen.value("uptake_leases_held", job="issues") == 0
-    assert seen.labels("job") == {"sweep", "verdicts", "issues", "erasures", "retention"}
+    queues = {"trigger_marks", "claims", "issue_members", "issue_returns", "expiry"}
+    assert seen.labels("job") == {"sweep", "verdicts", "issues", "erasures", "retention"} | queues
+    assert seen.value("uptake_jobs_set_aside", job="claims") == 0
 
 
 async def test_marks_that_nobody_judges_show_their_age(start_service: StartService) -> None:
@@ -148,9 +158,9 @@ async def test_marks_that_nobody_judges_show_their_age(start_service: StartServi
     first = await start_service(trigger_interval_seconds=0.01)
     await first.app.stop()
     mongo = Mongo.connect(first.settings.mongodb_uri, first.settings.database, 5.0)
-    mark = Mark(project="default", pattern_id="none", writer=0, revision=1, feedback_ids=(), touched=1)
+    mark = OutboxEntry(project="default", pattern_id="none", writer=0, revision=1, feedback_ids=(), touched=1)
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
-    await transaction(mongo, lambda session: Marks(mongo).add([mark], an_hour_ago, session))
+    await transaction(mongo, lambda session: TriggerOutbox(mongo).add([mark], an_hour_ago, session))
     mongo.close()
 
     watched = await start_service(metrics_port=0, trigger_interval_seconds=3600)
@@ -209,11 +219,11 @@ async def test_a_taken_port_is_told(watched: Service) -> None:
         await App(taken).start()
 
 
-def test_the_readme_lists_every_metric_and_alerts_on_no_other() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    listed = set(re.findall(r"^\| `(uptake_\w+)` \| (\w+) \|", readme, re.MULTILINE))
+def test_the_docs_list_every_metric_and_alert_on_no_other() -> None:
+    page = (Path(__file__).parents[2] / "docs/observability.md").read_text()
+    listed = set(re.findall(r"^\| `(uptake_\w+)` \| (\w+) \|", page, re.MULTILINE))
     alerts = set(
-        re.findall(r"uptake_\w+", " ".join(re.findall(r"^\| `(.*?)` \| (?:\d+ min|) ?\|", readme, re.MULTILINE)))
+        re.findall(r"uptake_\w+", " ".join(re.findall(r"^\| `(.*?)` \| (?:\d+ (?:min|h)|) ?\|", page, re.MULTILINE)))
     )
 
     measured = [family for family in Metrics().registry.collect() if family.name.startswith("uptake_")]

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from uptake import thumbs_down, thumbs_up
-from uptake_service.clock import Clock
-from uptake_service.feedback.model import Evidence
+from uptake_service.domain.clock import Clock
+from uptake_service.domain.feedback import Evidence
 from uptake_service.feedback.store import FeedbackStore
-from uptake_service.mongo.client import Session
+from uptake_service.mongo.session import Session
 from uptake_service.mongo.transactions import transaction
+from uptake_service.reviews.recent import Wanted
 
 from tests.conftest import Service, StartService
 
@@ -19,14 +20,16 @@ WINDOW = 5
 
 
 async def _differences(service: Service, patterns: list[str]) -> list[str]:
-    recent, stored = service.app.recent, FeedbackStore(service.mongo, Clock())
+    recent, stored = service.app.parts.reviews.recent, FeedbackStore(service.mongo, Clock())
 
     async def compare(session: Session) -> list[str]:
-        await recent.begin(session)
-        found = await recent.newest(dict.fromkeys(patterns, WINDOW), dict.fromkeys(patterns, 1), session)
+        await recent.catch_up(session)
+        found = await recent.newest(dict.fromkeys(patterns, Wanted("default", ("",), WINDOW, 1)), session)
         different = []
         for id in patterns:
-            expected = await stored.newest_of_pattern(id, WINDOW, width=timedelta(days=9), session=session)
+            expected = await stored.evidence.newest_of_pattern(
+                id, [""], WINDOW, width=timedelta(days=9), session=session
+            )
             if found[id][:WINDOW] != expected:
                 different.append(f"{id}: {found[id][:WINDOW]} instead of {expected}")
         return different
@@ -75,9 +78,11 @@ async def test_what_is_remembered_is_not_read_again(service: Service) -> None:
     # Behind the service's back, where no revision tells of it: only what is remembered still has it.
     await service.mongo.collection("feedback").delete_many({})
 
+    recent = service.app.parts.reviews.recent
+
     async def read(session: Session) -> dict[str, list[Evidence]]:
-        await service.app.recent.begin(session)
-        return await service.app.recent.newest({last.pattern_id: 10}, {last.pattern_id: 1}, session)
+        await recent.catch_up(session)
+        return await recent.newest({last.pattern_id: Wanted("default", ("",), 10, 1)}, session)
 
     newest = await transaction(service.mongo, read)
     assert newest[last.pattern_id][0].id == last.id

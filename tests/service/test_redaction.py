@@ -1,9 +1,12 @@
 """Redaction before storage: on unless a project says otherwise, and never of corrections unless it says so."""
 
+import asyncio
+
 from uptake import Client, correction, thumbs_down
 from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import project_pb2
 
+from tests.benchmarks.redaction_attacks import ATTACKS
 from tests.conftest import Service
 
 SAID = "mail ann@example.com"
@@ -43,3 +46,24 @@ async def test_a_project_can_have_it_otherwise(service: Service) -> None:
         await set_redaction(client, include_corrections=True)
         corrected = await client.collect(correction("j", SAID, original=SAID, query="q"))
         assert (corrected.correction.corrected, corrected.correction.original) == ("mail [email]", "mail [email]")
+
+
+async def test_what_an_amendment_brings_is_redacted_too(service: Service) -> None:
+    async with Client(service.address, project="strict") as client:
+        await set_redaction(client, include_corrections=True)
+        first = await client.collect(correction("j", "plain", original="plain", query="q"))
+        changed = correction("j", SAID, original=f"{SAID}!", query="q")
+        changed.comment = SAID
+        amended = await client.feedback.amend(first.id, changed, ["comment", "correction"])
+        assert amended.comment == "mail [email]"
+        assert (amended.correction.corrected, amended.correction.original) == ("mail [email]", "mail [email]!")
+
+
+async def test_a_text_made_to_take_long_is_redacted_while_others_are_served(service: Service) -> None:
+    """Its regular expressions and lookups are cut into steps, between which the event loop takes its turns."""
+    client = service.client
+    long = thumbs_down("long", query="q", comment=ATTACKS["'0### ########\\n', drawn"](10_000))
+    redacting = asyncio.create_task(client.collect(long))
+    others = [await client.collect(thumbs_down(f"other-{number}", query="q")) for number in range(3)]
+    assert [other.interaction.id for other in others] == ["other-0", "other-1", "other-2"]
+    assert "[phone]" in (await redacting).comment

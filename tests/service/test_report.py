@@ -11,10 +11,11 @@ import pytest
 from rich.console import Console
 from uptake import Client, thumbs_down, thumbs_up
 from uptake.v1.correction_pb2 import CorrectionDraft, KnowledgeChange
-from uptake_service.commands.report import write_report
-from uptake_service.errors import StartupError
+from uptake_service.cli.report.command import write_report
+from uptake_service.domain.errors import StartupError
 
 from tests.conftest import StartService
+from tests.processes import PATIENCE_SECONDS, in_time
 from tests.service.test_issues import complain, run
 from tests.service.test_verdicts import seen
 
@@ -50,7 +51,7 @@ async def drawn(file: Path, folder: Path) -> tuple[str, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(90):
+    async with in_time("the page as Chromium drew it", 3 * PATIENCE_SECONDS):
         document, log = await process.communicate()
     assert process.returncode == 0, log.decode()
     return document.decode(), log.decode()

@@ -1,7 +1,7 @@
 """Reviews: opened once, claimed by one, finished by the one who holds the claim, reopened only by later answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -10,21 +10,24 @@ import pytest
 from uptake import Client, UptakeError, correction, thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2, project_pb2, review_pb2
 from uptake.v1.review_pb2_grpc import ReviewServiceStub
-from uptake_service.check import check
-from uptake_service.clock import Clock
+from uptake_service.app.check import check
+from uptake_service.coordination.event_log import EventLog
+from uptake_service.coordination.idempotency import RequestRecords
+from uptake_service.domain.clock import Clock
 from uptake_service.feedback.store import FeedbackStore
-from uptake_service.mongo.events import EventLog
-from uptake_service.mongo.requests import RequestRecords
 from uptake_service.mongo.transactions import transaction
-from uptake_service.patterns.embed import WordLlamaEmbedder
-from uptake_service.patterns.store import Patterns
+from uptake_service.patterns.shares import ShareStore
+from uptake_service.patterns.store import PatternStore
+from uptake_service.projections.rollups import RollupStore
 from uptake_service.projects.store import ProjectStore
-from uptake_service.reviews.marks import Mark, Marks
+from uptake_service.reviews.outbox import OutboxEntry, TriggerOutbox
 from uptake_service.reviews.recent import RecentFeedback
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
 
 from tests.conftest import Service, StartService
+from tests.policies import by_rate_alone
+from tests.processes import eventually
 
 QUERY = "How do I reset my password?"
 
@@ -44,16 +47,8 @@ async def _reason(call: Awaitable[object]) -> str:
     return caught.value.reason
 
 
-async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(15):
-        while not await holds():  # noqa: ASYNC110  The state is in the database; nothing tells of it.
-            await asyncio.sleep(0.05)
-
-
 async def test_it_takes_three_and_more_than_three_tenths(client: Client) -> None:
-    await _bad(client, "a", 2)
-    assert await _reviews(client) == []
-    for number in range(8):
+    for number in range(6):
         await client.collect(thumbs_up(f"g{number}", query="Where is my parcel?"))
     for number in range(3):
         await client.collect(thumbs_down(f"b{number}", query="Where is my parcel?"))
@@ -61,19 +56,21 @@ async def test_it_takes_three_and_more_than_three_tenths(client: Client) -> None
     await client.collect(thumbs_down("b3", query="Where is my parcel?"))
     (review,) = await _reviews(client)
     assert (review.negative_rate, review.sample_size) == (0.4, 10)
+    assert (review.evidence_votes, review.evidence_negatives, review.baseline_rate) == (10, 4, 0.05)
+    assert list(review.covered_pattern_ids) == [review.pattern.id]
     assert review.priority == review_pb2.REVIEW_PRIORITY_HIGH
     assert review.suggested_action == "Review and update prompt/instructions"
 
 
 async def test_corrections_decide_the_action_and_more_feedback_updates_the_one_review(client: Client) -> None:
     await client.collect(correction("c", "by the link in the mail", query=QUERY))
-    await _bad(client, "a", 2)
+    await _bad(client, "a", 3)
     (first,) = await _reviews(client)
     assert first.suggested_action == "Update knowledge base with corrections"
     assert first.priority == review_pb2.REVIEW_PRIORITY_MEDIUM
     await _bad(client, "b", 4)
     (updated,) = await _reviews(client)
-    assert (updated.id, updated.sample_size, updated.etag) == (first.id, 7, first.etag)
+    assert (updated.id, updated.sample_size, updated.etag) == (first.id, 8, first.etag)
     assert updated.priority == review_pb2.REVIEW_PRIORITY_HIGH
 
 
@@ -92,7 +89,7 @@ async def test_batching_changes_no_outcome(start_service: StartService) -> None:
             by_id = {item.id: item.interaction.id for item in stored}
             (review,) = await _reviews(client)
             triggers.append((by_id[review.trigger_feedback_id], review.negative_rate, review.sample_size))
-    assert triggers[0] == triggers[1] == ("i2", 0.75, 4)
+    assert triggers[0] == triggers[1] == ("i3", 0.75, 4)
 
 
 async def test_two_replicas_open_one_review(start_service: StartService) -> None:
@@ -106,6 +103,7 @@ async def test_what_two_replicas_add_unknown_to_each_other_is_judged_when_it_is_
     start_service: StartService,
 ) -> None:
     one, two = [await start_service(pattern_refresh_seconds=60) for _ in range(2)]
+    await by_rate_alone(one.client)
     for name in ("a", "b"):
         await one.client.collect((thumbs_down if name == "a" else thumbs_up)(name, query=QUERY))
     assert await _reviews(one.client) == []
@@ -140,13 +138,14 @@ async def test_one_of_two_reviewers_wins_and_a_repeated_request_gets_its_token(c
 async def test_an_expired_claim_reads_as_open_and_is_refused(client: Client) -> None:
     await _bad(client, "a", 3)
     (review,) = await _reviews(client)
-    claim = await client.reviews.claim(review.id, "ann", lease_seconds=1)
+    claim = await client.reviews.claim(review.id, "ann")
 
     async def is_open() -> bool:
         return (await client.reviews.get(review.id)).review.state == review_pb2.REVIEW_STATE_OPEN
 
     assert not await is_open()
-    await _until(is_open)
+    await client.reviews.held(review.id, claim.token).renew(1)
+    await eventually(is_open, "the end of the claim")
     assert await _reason(client.reviews.held(review.id, claim.token).resolve("late")) == "CLAIM_LOST"
     await client.reviews.claim(review.id, "bob")
     history = (await client.reviews.get(review.id)).history
@@ -181,7 +180,7 @@ async def test_the_end_of_a_dismissals_quiet_alone_makes_nothing_due(service: Se
         good = await client.collect(thumbs_up(str(uuid4()), query=QUERY, occur_time=before))
         return good.create_time.ToDatetime() > dismissed + timedelta(milliseconds=300)
 
-    await _until(is_over)
+    await eventually(is_over, "the end of the quiet")
     assert len(await _reviews(client)) == 1
     assert await check(service.mongo, Clock()) == []
 
@@ -226,6 +225,7 @@ async def test_only_answers_after_the_fix_reopen(service: Service) -> None:
 
 @pytest.mark.parametrize("batched", [True, False])
 async def test_after_a_fix_the_minimum_sample_is_of_later_answers_alone(client: Client, batched: bool) -> None:
+    await by_rate_alone(client)
     review = await _opened(client)
     await (await client.reviews.claim(review.id, "ann")).resolve("fixed")
     now = datetime.now(UTC)
@@ -241,6 +241,7 @@ async def test_after_a_fix_the_minimum_sample_is_of_later_answers_alone(client: 
 
 async def test_what_is_taken_back_after_a_fix_counts_to_no_sample(service: Service) -> None:
     client = service.client
+    await by_rate_alone(client)
     review = await _opened(client)
     await (await client.reviews.claim(review.id, "ann")).resolve("fixed")
     good = [await client.collect(thumbs_up(f"good-{number}", query=QUERY)) for number in range(3)]
@@ -269,6 +270,7 @@ async def test_reopening_by_hand_and_what_stands_against_it(client: Client) -> N
 
 
 async def test_lists_filter_order_and_page(client: Client) -> None:
+    await by_rate_alone(client)
     for name, count in (("alpha beta gamma", 3), ("weather in Paris tomorrow", 7), ("cancel my subscription", 4)):
         for number in range(count):
             await client.collect(thumbs_down(f"{name}{number}", query=name))
@@ -290,7 +292,7 @@ async def test_marks_that_a_crash_left_are_judged(start_service: StartService) -
     stored = await service.client.feedback.get(review.trigger_feedback_id)
     await service.mongo.collection("reviews").delete_many({"_id": review.id})
     newest = (await service.mongo.collection("feedback").get({"_id": stored.id})) or {}
-    left = Mark(
+    left = OutboxEntry(
         project="default",
         pattern_id=stored.pattern_id,
         writer=newest["writer"],
@@ -299,12 +301,12 @@ async def test_marks_that_a_crash_left_are_judged(start_service: StartService) -
         touched=1,
     )
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
-    await transaction(service.mongo, lambda session: Marks(service.mongo).add([left], long_ago, session))
+    await transaction(service.mongo, lambda session: TriggerOutbox(service.mongo).add([left], long_ago, session))
 
     async def is_back() -> bool:
         return len(await _reviews(service.client)) == 1
 
-    await _until(is_back)
+    await eventually(is_back, "the review")
 
 
 async def test_a_project_has_a_policy_of_its_own(client: Client) -> None:
@@ -314,7 +316,10 @@ async def test_a_project_has_a_policy_of_its_own(client: Client) -> None:
     updated = await client.projects.update(settings, ["review_policy.minimum_sample"], etag=project.etag)
     assert (updated.settings.review_policy.minimum_sample, updated.settings.review_policy.window_size) == (1, 10)
     assert await _reason(client.projects.update(settings, ["review_policy"], etag=project.etag)) == "ETAG_MISMATCH"
+    await by_rate_alone(client)
     await _bad(client, "a", 1)
+    assert await _reviews(client) == [], "one voter alone opens nothing"
+    await _bad(client, "b", 1)
     assert len(await _reviews(client)) == 1
     bad = project_pb2.ProjectSettings(review_policy=project_pb2.ReviewPolicy(window_size=101))
     with pytest.raises(UptakeError) as caught:
@@ -450,7 +455,7 @@ async def test_a_mark_that_nobody_judged_is_judged_by_the_sweep(start_service: S
     assert await _reviews(client) == []
     await need(3)
     (document, *_) = await service.mongo.collection("feedback").find({})
-    mark = Mark(
+    mark = OutboxEntry(
         project="default",
         pattern_id=document["pattern_id"],
         writer=document["writer"],
@@ -458,19 +463,20 @@ async def test_a_mark_that_nobody_judged_is_judged_by_the_sweep(start_service: S
         feedback_ids=(),
         touched=0,
     )
-    marks = Marks(service.mongo)
+    marks = TriggerOutbox(service.mongo)
     await transaction(service.mongo, lambda session: marks.add([mark], Clock().now(), session))
 
     async def is_judged() -> bool:
         return await service.mongo.collection("trigger_marks").count({}) == 0
 
-    await _until(is_judged)
+    await eventually(is_judged, "the end of the mark")
     (review,) = await _reviews(client)
     assert (review.state, review.sample_size) == (review_pb2.REVIEW_STATE_OPEN, 3)
 
 
 async def test_marks_that_another_process_judged_are_not_judged_again(service: Service) -> None:
     client, mongo = service.client, service.mongo
+    await by_rate_alone(client)
     await client.projects.update(
         project_pb2.ProjectSettings(review_policy=project_pb2.ReviewPolicy(minimum_sample=5)),
         ["review_policy.minimum_sample"],
@@ -485,20 +491,23 @@ async def test_marks_that_another_process_judged_are_not_judged_again(service: S
         ["review_policy.minimum_sample"],
     )
     judged, *due = (
-        Mark(project="default", pattern_id=id, writer=0, revision=1_000_000 + (place > 0), feedback_ids=(), touched=0)
+        OutboxEntry(
+            project="default", pattern_id=id, writer=0, revision=1_000_000 + (place > 0), feedback_ids=(), touched=0
+        )
         for place, id in enumerate(patterns.values())
     )
-    marks, events, requests = Marks(mongo), EventLog(mongo, 1), RequestRecords(mongo)
+    marks, events, requests = TriggerOutbox(mongo), EventLog(mongo, 1), RequestRecords(mongo, 1)
     await transaction(mongo, lambda session: marks.add(due, Clock().now(), session))
-    feedback, stored_patterns = FeedbackStore(mongo, Clock()), Patterns(mongo, WordLlamaEmbedder(), None)
+    feedback = FeedbackStore(mongo, Clock())
     trigger = Trigger(
         Clock(),
         feedback,
-        RecentFeedback(mongo, feedback, stored_patterns),
-        stored_patterns,
-        ProjectStore(mongo, Clock(), requests, 1),
+        RecentFeedback(mongo, feedback, ShareStore(mongo)),
+        RollupStore(mongo),
+        PatternStore(mongo),
+        ProjectStore(mongo, Clock(), requests),
         marks,
-        ReviewStore(mongo, Clock(), events, requests, 1),
+        ReviewStore(mongo),
         events,
     )
     await trigger.run([judged])
@@ -509,6 +518,7 @@ async def test_marks_that_another_process_judged_are_not_judged_again(service: S
 
 async def test_lists_are_paged_in_both_orders_and_tokens_are_bound_to_their_query(service: Service) -> None:
     client = service.client
+    await by_rate_alone(client)
     for name, count in (("alpha beta gamma", 3), ("weather in Paris tomorrow", 7), ("cancel my subscription", 4)):
         for number in range(count):
             await client.collect(thumbs_down(f"{name}{number}", query=name))
@@ -565,7 +575,7 @@ async def test_an_expired_claim_is_open_in_lists_and_nobody_has_it(client: Clien
         listing = client.reviews.list(filter=review_pb2.ReviewFilter(**filter))  # type: ignore[arg-type]
         return [found.id async for found in listing] == [review.id]
 
-    await _until(lambda: listed(states=[review_pb2.REVIEW_STATE_OPEN]))
+    await eventually(lambda: listed(states=[review_pb2.REVIEW_STATE_OPEN]), "the end of the claim")
     assert not await listed(states=[review_pb2.REVIEW_STATE_CLAIMED])
     assert not await listed(assignee="ann")
     assert await _reason(client.reviews.held(review.id, claim.token).release()) == "CLAIM_LOST"

@@ -4,12 +4,18 @@ import asyncio
 import threading
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
-from uptake_service.errors import DuplicateKey
-from uptake_service.mongo.client import Collection, Mongo, Session
+from uptake_service.domain.errors import DuplicateKey
+from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.collection import Collection
+from uptake_service.mongo.failures import Transient
+from uptake_service.mongo.session import Session
 from uptake_service.mongo.transactions import transaction
+
+from tests.processes import PATIENCE_SECONDS, eventually
 
 
 @pytest.fixture
@@ -41,7 +47,7 @@ async def test_what_is_asked_for_together_goes_in_one_trip_in_its_order(mongo: M
         session._threads.submit = count  # type: ignore[method-assign]
         try:
             await things.insert({"_id": "new"}, session=session)
-            return await session.together(
+            return await session.gather(
                 things.count({}, session=session),
                 things.delete_each([{"_id": "there"}], session=session),
                 things.find({}, session=session),
@@ -60,7 +66,7 @@ async def test_the_error_of_a_write_comes_to_all_that_are_asked_for_after_it(mon
     async def body(session: Session) -> None:
         await things.insert({"_id": "there"}, session=session)
         asked = (things.count({}, session=session), things.get({"_id": "there"}, session=session))
-        outcomes.extend(await session.together(*(asyncio.gather(each, return_exceptions=True) for each in asked)))
+        outcomes.extend(await session.gather(*(asyncio.gather(each, return_exceptions=True) for each in asked)))
         raise outcomes[0][0]
 
     with pytest.raises(DuplicateKey):
@@ -83,19 +89,36 @@ async def test_who_is_cancelled_leaves_nothing_behind(mongo: Mongo, things: Coll
     async def body(session: Session) -> None:
         def wait(_: object) -> None:
             under_way.set()
-            end.wait(20)
+            end.wait(PATIENCE_SECONDS)
 
         slow = asyncio.create_task(session.run(wait))
         await things.insert({"_id": "never"}, session=session)
         await asyncio.gather(slow, things.count({}, session=session))
 
     running = asyncio.create_task(transaction(mongo, body))
-    while not under_way.is_set():  # noqa: ASYNC110  It is set in a thread.
-        await asyncio.sleep(0.01)
+    await eventually(under_way.is_set, "a statement under way")
     running.cancel()
-    await asyncio.sleep(0.05)
+    # Time enough for whoever did not wait to be gone.
+    for _ in range(20):
+        await things.count({})
     assert not running.done(), "it left a statement under way in its session"
     end.set()
     with pytest.raises(asyncio.CancelledError):
         await running
     assert await things.find({}) == [{"_id": "there"}]
+
+
+async def test_a_body_with_arguments_is_run_again_too(mongo: Mongo, things: Collection) -> None:
+    tries = 0
+
+    async def body(name: str, session: Session) -> str:
+        nonlocal tries
+        tries += 1
+        await things.insert({"_id": name}, session=session)
+        if tries == 1:
+            raise Transient
+        return name
+
+    assert await transaction(mongo, partial(body, "new")) == "new"
+    assert tries == 2
+    assert await things.count({"_id": "new"}) == 1

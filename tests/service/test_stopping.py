@@ -2,9 +2,11 @@
 
 import asyncio
 
+import grpc
 import pytest
-from uptake import UptakeError
-from uptake_service.projects.model import Project
+from uptake.v1 import project_pb2
+from uptake.v1.project_pb2_grpc import ProjectServiceStub
+from uptake_service.domain.project import Project
 from uptake_service.projects.store import ProjectStore
 from uptake_service.rpc.calls import RunningCalls
 
@@ -31,12 +33,13 @@ async def test_the_database_waits_for_calls_that_were_cancelled_in_the_midst_of_
                 outcomes.append(repr(error))
 
     monkeypatch.setattr(ProjectStore, "get", slow)
-    call = asyncio.create_task(service.client.projects.get())
-    await begun.wait()
-    await service.app.stop()
-    assert outcomes == ["written"]
-    with pytest.raises(UptakeError):
-        await call
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        call = ProjectServiceStub(channel).GetProject(project_pb2.GetProjectRequest())
+        await begun.wait()
+        await service.app.stop()
+        assert outcomes == ["written"]
+        with pytest.raises(grpc.aio.AioRpcError):
+            await call
 
 
 async def test_a_call_that_does_not_end_is_given_up_and_told_of(caplog: pytest.LogCaptureFixture) -> None:

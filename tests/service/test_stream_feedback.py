@@ -16,16 +16,17 @@ from uptake import Client, StreamResult, UptakeError, rating, thumbs_down, thumb
 from uptake.v1 import error_pb2
 from uptake.v1 import feedback_pb2 as pb
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
-from uptake_service.check import check
-from uptake_service.clock import Clock
-from uptake_service.errors import DatabaseUnavailable
-from uptake_service.feedback import preparing, streaming
-from uptake_service.feedback.intake import Intake
-from uptake_service.feedback.servicer import FeedbackServicer
+from uptake_service.api.feedback import FeedbackServicer
+from uptake_service.app.check import check
+from uptake_service.domain.clock import Clock
+from uptake_service.domain.errors import DatabaseUnavailable
 from uptake_service.feedback.store import FeedbackStore
+from uptake_service.ingest import preprocessor as preparing
+from uptake_service.ingest import streaming
+from uptake_service.ingest.intake import Intake
 
 from tests.conftest import Service, StartService
-from tests.processes import eventually
+from tests.processes import PATIENCE_SECONDS, eventually, free_port, in_time
 
 QUERIES = ("How do I reset my password?", "What are your opening hours?", "Where is my parcel?")
 
@@ -51,7 +52,7 @@ class Stream:
 
     async def read(self) -> pb.StreamFeedbackResponse | None:
         """The next response after the first, which is the window; None at the end."""
-        async with asyncio.timeout(60):
+        async with in_time("an answer of the stream"):
             if not self.window:
                 first = await self._call.read()
                 assert first == pb.StreamFeedbackResponse(window=first.window)
@@ -93,8 +94,11 @@ async def stub(service: Service) -> AsyncIterator[FeedbackServiceStub]:
 
 @pytest.fixture
 async def small(start_service: StartService) -> Service:
-    """A service with a window of 20, four pieces a transaction, and room for ten calls."""
-    return await start_service(stream_window=20, batch_size=4, queue_size=10)
+    """A service with a window of 20, four pieces a transaction, and room for ten calls.
+
+    When it stops, whoever does not end by itself holds it up for longer than a test waits.
+    """
+    return await start_service(stream_window=20, batch_size=4, queue_size=10, drain_seconds=2 * PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -351,11 +355,12 @@ async def test_a_caller_that_does_not_read_its_answers_is_not_read_either(
     wrong = [message(number, feedback=thumbs_up("i", labels=labels)) for number in range(5000)]
 
     sending = asyncio.create_task(stream.send(*wrong))
+    await eventually(lambda: len(read_by_server) >= 20, "a window full of messages")
     before = -1
     while before < len(read_by_server):
         before = len(read_by_server)
-        await total(small.client)
-        await total(small.client)
+        for _ in range(10):
+            await total(small.client)
     assert 20 <= before < len(wrong)
     assert not sending.done()
 
@@ -467,9 +472,12 @@ async def test_a_stream_past_its_deadline_ends_and_leaves_nothing_behind(
     await total(small.client)
     tasks = len(asyncio.all_tasks())
     stream = Stream(small_stub, timeout=1.0)
-    await stream.send(*(message(number) for number in range(9)))
+    # How much of it comes in before that is the machine's affair.
+    sending = asyncio.create_task(stream.send(*(message(number) for number in range(9))))
 
     assert (await stream.error()).code is grpc.StatusCode.DEADLINE_EXCEEDED
+    await asyncio.wait([sending])
+    sending.exception()
 
     await eventually(lambda: len(asyncio.all_tasks()) <= tasks, "an end of the stream's tasks")
     held.let_go()
@@ -496,7 +504,7 @@ async def test_a_client_that_vanishes_leaves_nothing_behind(service: Service, ca
     tasks = len(asyncio.all_tasks())
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", _VANISHING, service.address, stdout=PIPE)
     assert process.stdout is not None
-    async with asyncio.timeout(30):
+    async with in_time("fifty answers"):
         for _ in range(50):
             assert await process.stdout.readline()
 
@@ -526,7 +534,8 @@ async def test_a_service_that_stops_answers_what_it_took_and_sends_the_stream_el
     held.let_go()
     answers = await stream.answers(len(messages) + 1)
     errors = [await each.error() for each in (stream, idle)]
-    await asyncio.wait_for(stopping, 10)
+    async with in_time("the end of the service"):
+        await stopping
 
     assert all(each.HasField("end") and each.end.reason for each in (last, answers[-1]))
     for error in errors:
@@ -538,7 +547,8 @@ async def test_a_service_that_stops_answers_what_it_took_and_sends_the_stream_el
     assert await check(other.mongo, Clock()) == []
 
 
-async def test_the_clients_stream_goes_on_over_a_restart(start_service: StartService, service: Service) -> None:
+async def test_the_clients_stream_goes_on_over_a_restart(start_service: StartService) -> None:
+    service = await start_service(port=free_port())
     results: list[StreamResult] = []
     async with Client(service.address) as client:
         async for result in client.feedback.stream(message(number).feedback for number in range(1000)):
@@ -556,7 +566,7 @@ async def test_the_clients_stream_goes_on_over_a_restart(start_service: StartSer
 async def test_the_clients_stream_goes_on_after_a_server_that_did_not_wait_for_it(
     start_service: StartService, held: Held
 ) -> None:
-    service = await start_service(drain_seconds=0)
+    service = await start_service(port=free_port(), drain_seconds=0)
     async with Client(service.address) as client:
         results = client.feedback.stream(message(n).feedback for n in range(50))
         first = asyncio.ensure_future(anext(results))

@@ -15,12 +15,12 @@ from opentelemetry.trace import SpanKind, StatusCode
 from uptake import Client, UptakeError, thumbs_down
 from uptake.v1 import feedback_pb2
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
-from uptake_service.errors import StartupError
+from uptake_service.domain.errors import StartupError
 from uptake_service.telemetry.export import provider_from_environment
 from uptake_service.telemetry.tracing import Tracing
 
 from tests.conftest import StartService
-from tests.processes import serving
+from tests.processes import eventually, serving
 
 COLLECT = "uptake.v1.FeedbackService/CollectFeedback"
 MARKER = "zanzibar"
@@ -41,11 +41,13 @@ class Traces:
 
     async def named(self, name: str, count: int = 1) -> list[ReadableSpan]:
         """The spans with this name, once there are so many."""
-        async with asyncio.timeout(10):
-            while len(found := [span for span in self.all() if span.name == name]) < count:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-        assert len(found) == count
-        return found
+
+        def found() -> list[ReadableSpan]:
+            return [span for span in self.all() if span.name == name]
+
+        await eventually(lambda: len(found()) >= count, f"{count} spans named {name}")
+        assert len(found()) == count
+        return found()
 
     def shutdown(self) -> None:
         self._provider.shutdown()
@@ -131,6 +133,8 @@ async def test_a_stream_is_linked_with_the_commits_of_what_it_brought(
 
 async def test_clustering_is_a_span_of_the_call_that_asked_for_it(start_service: StartService, traces: Traces) -> None:
     service = await start_service(tracing=traces.tracing)
+    # Of a project that does not exist nothing is looked for.
+    await service.client.collect(thumbs_down("i", query="Why?"))
 
     await service.client.insights.get(refresh_issues=True)
 

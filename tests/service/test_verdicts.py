@@ -1,7 +1,6 @@
 """Verdicts: what counts, when they look, what follows from them, and that they are what feedback says."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,14 +11,16 @@ from uptake import Client, thumbs_down, thumbs_up
 from uptake import correction as corrected
 from uptake.v1 import correction_pb2 as pb
 from uptake.v1 import event_pb2, feedback_pb2, insight_pb2, project_pb2, review_pb2
-from uptake_service.check import check
-from uptake_service.clock import Clock
-from uptake_service.commands.insights import show_insights
+from uptake_service.app.check import check
+from uptake_service.cli.insights import show_insights
+from uptake_service.domain.clock import Clock
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.mongo.transactions import snapshot
 
 from tests.conftest import Service, StartService
 from tests.corrections import apply, instructions, knowledge
+from tests.policies import by_rate_alone, evidence_of_a_year
+from tests.processes import eventually, in_time
 
 QUERY = "How do I reset my password?"
 KNOWLEDGE, INSTRUCTIONS = knowledge("password", "Use the link."), instructions("prompt", "Name the link.")
@@ -70,13 +71,18 @@ async def fixed(
 
 async def seen(client: Client, id: str, holds: Callable[[pb.VerdictReport], bool]) -> pb.VerdictReport:
     """A correction's verdict once something holds of it."""
-    deadline = time.monotonic() + 15
-    while True:
+    report = pb.VerdictReport()
+
+    async def look() -> bool:
+        nonlocal report
         report = (await client.corrections.get(id)).verdict
-        if holds(report):
-            return report
-        assert time.monotonic() < deadline, report
-        await asyncio.sleep(0.05)
+        return holds(report)
+
+    try:
+        await eventually(look, "the verdict")
+    except AssertionError:
+        pytest.fail(f"the verdict did not come; it is {report}")
+    return report
 
 
 def counts(later: int) -> Callable[[pb.VerdictReport], bool]:
@@ -110,7 +116,7 @@ async def test_a_fix_that_helps_is_called_improved_at_a_look_and_not_before(serv
         assert report.difference_low < report.difference < report.difference_high < 0
         assert not report.has_control
         assert report.summary.startswith("It helped: 40 of 100 votes (40%) on answers before it were negative, ")
-        async with asyncio.timeout(10):
+        async with in_time("the event of the verdict"):
             async for update in updates:
                 if update.HasField("event"):
                     assert update.event.verdict.correction_id == correction.id
@@ -139,7 +145,7 @@ async def test_worse_reopens_the_review_once_and_is_told(service: Service) -> No
         await votes(client, "old", 8, 22, versions={"prompt": "1"})
         await votes(client, "new", 24, 6, versions={"prompt": "2"})
         told_of: list[event_pb2.Event] = []
-        async with asyncio.timeout(15):
+        async with in_time("both events"):
             async for update in updates:
                 if update.HasField("event"):
                     told_of.append(update.event)
@@ -238,6 +244,7 @@ async def test_what_comes_in_late_counts_where_it_belongs(service: Service) -> N
 async def test_a_drift_of_all_patterns_is_not_the_corrections_doing(start_service: StartService) -> None:
     service = await start_service(verdict_interval_seconds=0.1)
     client, now = service.client, datetime.now(UTC)
+    await by_rate_alone(client)
     fix_time, before, after = now - timedelta(hours=10), now - timedelta(hours=20), now - timedelta(hours=8)
     for place, query in enumerate(OTHERS):
         await votes(client, f"other-{place}", 24, 36, start=before, query=query)
@@ -308,6 +315,7 @@ async def test_a_revert_that_brings_the_old_version_back_is_measured_by_it(servi
 async def test_a_regression_long_after_reopens_the_review_with_its_history(start_service: StartService) -> None:
     service = await start_service(verdict_interval_seconds=0.1)
     client, now = service.client, datetime.now(UTC)
+    await evidence_of_a_year(client)
     fix_time = now - timedelta(days=150)
     await votes(client, "before", 40, 60, start=fix_time - timedelta(days=1))
     (review,) = [each async for each in client.reviews.list()]
@@ -389,7 +397,7 @@ async def test_a_verdict_that_two_work_out_at_once_is_told_once(start_service: S
     services = [await start_service(verdict_interval_seconds=3600) for _ in range(2)]
     correction, _ = await fixed(services[0].client, 10, 90)
     await votes(services[0].client, "after", 30, 0)
-    await asyncio.gather(*(service.app.measuring.run() for service in services))
+    await asyncio.gather(*(service.app.parts.corrections.verdicts.run() for service in services))
     report = await seen(services[1].client, correction.id, counts(30))
     assert report.verdict == pb.VERDICT_WORSE
     assert await told(services[0]) == [("WORSE", 30)]
@@ -402,7 +410,7 @@ async def test_the_recount_names_a_verdict_that_feedback_does_not_bear_out(start
     client = service.client
     correction, _ = await fixed(client)
     await votes(client, "after", 0, 25)
-    await service.app.measuring.run()
+    await service.app.parts.corrections.verdicts.run()
     await seen(client, correction.id, lambda report: report.verdict == pb.VERDICT_IMPROVED)
     corrections = service.mongo.collection("corrections")
 
@@ -442,7 +450,9 @@ async def test_votes_are_read_in_order_however_dense_they_lie(service: Service) 
     async def read(start: datetime, end: datetime | None) -> list[str]:
         async with snapshot(service.mongo) as session:
             return [
-                v.id async for votes in feedback.votes_since(pattern_id, start, end, session=session) for v in votes
+                v.id
+                async for votes in feedback.evidence.votes_since(pattern_id, start, end, session=session)
+                for v in votes
             ]
 
     order = sorted((each.occur_time.ToDatetime(UTC), each.id) for each in stored if each.id != retracted.id)

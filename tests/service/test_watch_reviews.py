@@ -1,5 +1,7 @@
 """WatchReviews: what matches, each change of it, and what no longer matches."""
 
+import base64
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,8 +10,11 @@ import pytest
 from uptake import Client, UptakeError, thumbs_down
 from uptake.v1 import review_pb2 as pb
 from uptake.v1.review_pb2_grpc import ReviewServiceStub
+from uptake_service.domain import tokens
 
 from tests.conftest import Service, StartService
+from tests.policies import by_rate_alone
+from tests.processes import free_port
 from tests.streams import Stream
 
 Message = pb.WatchReviewsResponse
@@ -18,7 +23,10 @@ OPEN = pb.ReviewFilter(states=[pb.REVIEW_STATE_OPEN])
 
 @pytest.fixture
 async def quick(start_service: StartService) -> Service:
-    return await start_service(subscription_interval_seconds=0.1, trigger_interval_seconds=0.3)
+    started = await start_service(port=free_port(), subscription_interval_seconds=0.1, trigger_interval_seconds=0.3)
+    # Every question here is bad, so that none stands out.
+    await by_rate_alone(started.client)
+    return started
 
 
 @pytest.fixture
@@ -39,9 +47,21 @@ async def opened(client: Client, query: str) -> pb.Review:
     return review
 
 
-async def told(stream: Stream[Message]) -> list[Message]:
-    """What is told until nothing is."""
-    return (await stream.until("checkpoint"))[:-1]
+async def told(service: Service, stream: Stream[Message]) -> list[Message]:
+    """What is told of all that has happened by now: what comes up to a checkpoint that is not before that."""
+    counter = await service.mongo.collection("counters").get({"_id": "default"})
+    messages: list[Message] = []
+    while True:
+        *more, checkpoint = await stream.until("checkpoint")
+        messages += more
+        if counter is None or seq_of(checkpoint.resume_token) >= counter["seq"]:
+            return messages
+
+
+def seq_of(token: str) -> int:
+    """The event after which a token goes on."""
+    place = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))[tokens._CHECK_BYTES :]
+    return int(json.loads(place)[0])
 
 
 def ids(messages: list[Message]) -> list[str]:
@@ -51,18 +71,18 @@ def ids(messages: list[Message]) -> list[str]:
 async def test_every_review_first_then_each_change(quick: Service, stub: ReviewServiceStub) -> None:
     first = await opened(quick.client, "How do I reset my password?")
     stream = watch(stub)
-    (message,) = await told(stream)
+    (message,) = await told(quick, stream)
     assert message.review == first
 
     second = await opened(quick.client, "Where is my invoice?")
-    assert (await told(stream))[-1].review == second
+    assert (await told(quick, stream))[-1].review == second
 
     async with await quick.client.reviews.claim(first.id, "ann") as claim:
-        (message,) = await told(stream)
+        (message,) = await told(quick, stream)
         assert (message.review.id, message.review.state) == (first.id, pb.REVIEW_STATE_CLAIMED)
         assert message.review.assignee == "ann"
         await claim.resolve("done")
-    (message,) = await told(stream)
+    (message,) = await told(quick, stream)
     assert message.review == await review_of(quick.client, first.id)
     stream.cancel()
 
@@ -74,12 +94,12 @@ async def review_of(client: Client, id: str) -> pb.Review:
 async def test_a_review_that_no_longer_matches_is_told_as_such(quick: Service, stub: ReviewServiceStub) -> None:
     review = await opened(quick.client, "How do I reset my password?")
     stream, of_ann = watch(stub, filter=OPEN), watch(stub, filter={"assignee": "ann"})
-    assert ids(await told(stream)) == [review.id]
-    assert ids(await told(of_ann)) == []
+    assert ids(await told(quick, stream)) == [review.id]
+    assert ids(await told(quick, of_ann)) == []
 
-    claim = await quick.client.reviews.claim(review.id, "ann", lease_seconds=20.0)
-    assert ids(await told(stream)) == [f"-{review.id}"]
-    assert ids(await told(of_ann)) == [review.id]
+    claim = await quick.client.reviews.claim(review.id, "ann", lease_seconds=300.0)
+    assert ids(await told(quick, stream)) == [f"-{review.id}"]
+    assert ids(await told(quick, of_ann)) == [review.id]
     # Once told, a review that goes on not to match is told no more; an expired claim reads as open.
     await claim.renew(1.0)
     back = await stream.until("review")
@@ -106,14 +126,14 @@ async def test_resuming_in_the_list_and_after_it(quick: Service, stub: ReviewSer
 
     for place, message in enumerate(messages[:-1], start=1):
         stream = watch(stub, resume_token=message.resume_token)
-        assert ids(await told(stream)) == newest_first[place:]
+        assert ids(await told(quick, stream)) == newest_first[place:]
         stream.cancel()
 
     # What changed while nobody watched is told once, as it is now.
     await (await quick.client.reviews.claim(reviews[0].id, "ann")).resolve()
     await (await quick.client.reviews.claim(reviews[2].id, "ann")).release()
     stream = watch(stub, resume_token=messages[-1].resume_token)
-    missed = await told(stream)
+    missed = await told(quick, stream)
     assert ids(missed) == [reviews[0].id, reviews[2].id]
     assert [message.review.state for message in missed] == [pb.REVIEW_STATE_RESOLVED, pb.REVIEW_STATE_OPEN]
     stream.cancel()
@@ -126,7 +146,7 @@ async def test_after_resuming_a_review_that_does_not_match_is_told(quick: Servic
     stream.cancel()
     await quick.client.reviews.claim(review.id, "ann")
     stream = watch(stub, filter=OPEN, resume_token=token)
-    assert ids(await told(stream)) == [f"-{review.id}"]
+    assert ids(await told(quick, stream)) == [f"-{review.id}"]
     stream.cancel()
 
 
@@ -176,3 +196,18 @@ async def test_tokens_are_of_one_method_project_and_filter(quick: Service, stub:
     ):
         error = UptakeError.from_rpc(await watch(stub, **request).error())
         assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_RESUME_TOKEN")
+
+
+async def test_a_review_that_closes_itself_leaves_those_that_are_open(quick: Service, stub: ReviewServiceStub) -> None:
+    client = quick.client
+    votes = [await client.collect(thumbs_down(f"w{n}", query="Where is my parcel?")) for n in range(3)]
+    (review,) = [each async for each in client.reviews.list()]
+    stream = watch(stub, filter=OPEN)
+    assert [message.review.id for message in await told(quick, stream)] == [review.id]
+    for vote in votes:
+        await client.feedback.retract(vote.id)
+    *_, last = await told(quick, stream)
+    assert last.removed_review_id == review.id
+    listed = client.reviews.list(filter=pb.ReviewFilter(states=[pb.REVIEW_STATE_CLOSED]))
+    assert [each.id async for each in listed] == [review.id]
+    assert [each async for each in client.reviews.list(filter=OPEN)] == []

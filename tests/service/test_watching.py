@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 from uptake import Client, thumbs_down
-from uptake_service.commands.watching import watch_insights, watch_reviews
+from uptake_service.cli.watching import watch_insights, watch_reviews
 
 from tests.conftest import Service, StartService
-from tests.processes import eventually, launch, serving
+from tests.processes import eventually, in_time, launch, serving
 
 QUERY = "How do I reset my [bold]password[/bold]?"
 
@@ -79,10 +79,10 @@ async def test_ctrl_c_ends_watching(tmp_path: Path) -> None:
             signal.signal(signal.SIGINT, before)
         try:
             assert process.stdout is not None
-            async with asyncio.timeout(20):
+            async with in_time("the first line"):
                 assert b"0 pieces of feedback" in await process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            async with asyncio.timeout(10):
+            async with in_time("the end of watching"):
                 _, errors = await process.communicate()
         finally:
             if process.returncode is None:

@@ -1,13 +1,15 @@
 """What answers a stream is waited for, and whatever becomes of it is known."""
 
 import asyncio
+import base64
 import gc
 from typing import Any
 
 import pytest
-from uptake_service.errors import DomainError, Reason
+from google.rpc import error_details_pb2, status_pb2
+from uptake_service.domain.errors import DomainError, InvalidRequest, Reason, Violation
 from uptake_service.rpc.calls import _while_it_may
-from uptake_service.rpc.errors import item_error, trailing
+from uptake_service.rpc.errors import _MESSAGE_BYTES, Trailing, item_error, trailing
 
 
 async def _stay() -> None:
@@ -54,3 +56,29 @@ def test_who_is_to_wait_waits_long_enough_and_never_0_ms(seconds: float | None, 
     error = DomainError(Reason.ERROR_REASON_RATE_LIMITED, "too fast", retry_after_seconds=seconds)
     assert dict(trailing(error))["grpc-retry-pushback-ms"] == str(milliseconds)
     assert item_error(error).retry_delay.ToMilliseconds() == max(milliseconds, 0)
+
+
+@pytest.mark.parametrize("count", [1, 20, 21, 100, 100_000])
+@pytest.mark.parametrize("text", ["is wrong", "\U0001f600" * 256, "%" * 10_000, "x" * 100_000])
+def test_a_status_with_however_much_wrong_fits_into_the_metadata_that_clients_take(count: int, text: str) -> None:
+    error = InvalidRequest([Violation(f"labels[{place}]", text) for place in range(count)])
+    for each in (error, DomainError(Reason.ERROR_REASON_CLAIM_LOST, text, subject=text, violations=error.violations)):
+        details = dict(trailing(each))["grpc-status-details-bin"]
+        assert isinstance(details, bytes)
+        assert len(base64.b64encode(details)) + _MESSAGE_BYTES < 8_000
+    named, left_out = _told(trailing(error))
+    assert named + left_out == count
+    if text == "is wrong":
+        assert named == min(count, 20)
+        assert len(item_error(error).field_violations) == named
+    assert count == 1 or "more" in error.message or count <= 5
+
+
+def _told(metadata: Trailing) -> tuple[int, int]:
+    """How many wrong fields a status names, and how many more it says there are."""
+    status = status_pb2.Status.FromString(bytes(dict(metadata)["grpc-status-details-bin"]))  # type: ignore[arg-type]
+    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    for detail in status.details:
+        detail.Unpack(info)
+        detail.Unpack(bad)
+    return len(bad.field_violations), int(info.metadata.get("violations_left_out", "0"))

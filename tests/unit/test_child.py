@@ -1,16 +1,14 @@
 """Child processes: what they are told, what is known of their end, and that no fork handler runs for them."""
 
 import asyncio
+import contextlib
 import os
 import sys
-import time
 from subprocess import DEVNULL, PIPE
 
 import pytest
-from uptake_service.child import Child
+from uptake_service.child_process import Child
 from uptake_service.rpc.event_loop import EventLoop
-
-from tests.processes import runs
 
 _ECHO = "import sys\nfor line in sys.stdin: print('heard', line, end='', flush=True)\nsys.exit('no more')"
 
@@ -34,6 +32,28 @@ async def test_what_says_much_does_not_wait_for_a_reader() -> None:
     assert await child.first_line() == b"x" * 100 + b"\n"
 
 
+async def test_each_line_of_its_errors_is_heard_before_its_end_is_known() -> None:
+    script = (
+        "import sys\nfor n in range(3): print(f'line {n} é', file=sys.stderr)\nprint('end', end='', file=sys.stderr)"
+    )
+    heard: list[str] = []
+    child = Child(sys.executable, "-c", script, stdout=PIPE, stderr=PIPE, hear=heard.append)
+
+    assert await child.wait() == 0
+
+    assert heard == ["line 0 é", "line 1 é", "line 2 é", "end"]
+    assert child.errors == ""
+
+
+async def test_what_errs_much_before_its_first_line_does_not_wait() -> None:
+    script = "import sys\nprint('x' * 1_000_000, file=sys.stderr)\nprint('ready', flush=True)"
+    child = Child(sys.executable, "-c", script, stdout=PIPE, stderr=PIPE)
+
+    assert await child.first_line() == b"ready\n"
+    assert await child.wait() == 0
+    assert len(child.errors) == 1_000_000
+
+
 async def test_what_says_nothing_has_an_empty_line() -> None:
     assert await Child("true", stdout=PIPE, stderr=PIPE).first_line() == b""
 
@@ -51,8 +71,9 @@ async def test_who_leaves_the_wait_leaves_it_to_the_others() -> None:
 
 async def test_a_dead_child_can_be_told_and_closed() -> None:
     child = Child("true", stdout=DEVNULL, stderr=PIPE)
-    while runs(child.pid):
-        time.sleep(0.01)  # noqa: ASYNC251  Its end is not known of here yet: what is written to it finds nobody.
+    # In its way, so that nobody here hears of its end yet: what is written to it finds nobody.
+    with contextlib.suppress(ChildProcessError):  # The thread that attends to it was faster.
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222
     child.tell("are you there?")
     child.close()
     assert await child.wait() == 0

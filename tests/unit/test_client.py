@@ -6,23 +6,28 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import decimal
+import math
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 
 import grpc
 import grpc.aio
 import pytest
+import trustme
 import uptake
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict
 from google.rpc import error_details_pb2, status_pb2
 from uptake.batches import MAX_BATCH_BYTES
+from uptake.builders import About
 from uptake.v1 import error_pb2, event_pb2, feedback_pb2, insight_pb2, review_pb2, stream_pb2
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceServicer, add_FeedbackServiceServicer_to_server
 from uptake.v1.insight_pb2_grpc import InsightServiceServicer, add_InsightServiceServicer_to_server
 from uptake.v1.review_pb2_grpc import ReviewServiceServicer, add_ReviewServiceServicer_to_server
 
-from tests.processes import eventually, free_port
+from tests.processes import eventually, free_port, let_pass
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -54,6 +59,7 @@ class FakeFeedback(FeedbackServiceServicer):
         self.failures: list[dict] = []
         self.item_errors: dict[str, list[error_pb2.ItemError]] = {}
         self.hold: asyncio.Event | None = None
+        self.left = asyncio.Event()
         self.concurrent = self.most_concurrent = 0
         self.cut_streams_after: list[tuple[int, grpc.StatusCode | None]] = []
         self.stream_connections = 0
@@ -66,7 +72,11 @@ class FakeFeedback(FeedbackServiceServicer):
         if self.failures:
             await fail(context, **self.failures.pop(0))
         if self.hold is not None:
-            await self.hold.wait()
+            try:
+                await self.hold.wait()
+            except asyncio.CancelledError:
+                self.left.set()
+                raise
         stored = feedback_pb2.Feedback()
         stored.CopyFrom(request.feedback)
         stored.id = f"stored-{request.request_id}"
@@ -230,7 +240,7 @@ def item_error(code, message="no"):
 
 
 async def test_a_call_is_retried_with_the_request_id_that_was_made_for_it(client, feedback):
-    feedback.failures = [{"code": UNAVAILABLE}, {"code": EXHAUSTED, "pushback": 1}]
+    feedback.failures = [{"code": UNAVAILABLE, "pushback": 1}, {"code": EXHAUSTED}]
 
     stored = await client.collect(uptake.thumbs_up("answer-1"))
 
@@ -256,19 +266,192 @@ async def test_the_key_goes_with_every_call(client, feedback):
     assert feedback.metadata[0]["authorization"] == "Bearer id.secret"
 
 
-async def test_a_call_waits_for_a_server_that_is_restarted():
-    address = f"127.0.0.1:{free_port()}"
-    async with uptake.Client(address) as client:
-        call = asyncio.create_task(client.collect(uptake.thumbs_up("answer-1")))
-        await asyncio.sleep(1.5)
-        feedback, server = FakeFeedback(), grpc.aio.server()
-        add_FeedbackServiceServicer_to_server(feedback, server)
-        server.add_insecure_port(address)
-        await server.start()
-        stored = await call
+@asynccontextmanager
+async def serving_at(address, feedback) -> AsyncIterator[None]:
+    server = grpc.aio.server()
+    add_FeedbackServiceServicer_to_server(feedback, server)
+    server.add_insecure_port(address)
+    await server.start()
+    try:
+        yield
+    finally:
         await server.stop(None)
 
-    assert [f"stored-{request.request_id}" for request in feedback.requests] == [stored.id]
+
+async def test_four_seconds_in_which_nothing_listens_fail_no_call(feedback):
+    address = f"127.0.0.1:{free_port()}"
+    calls = []
+
+    async def call_ten_times_a_second():
+        while True:
+            calls.append(asyncio.create_task(client.collect(uptake.thumbs_up("answer-1"))))
+            await let_pass(0.1, "ten calls a second")
+
+    async with uptake.Client(address) as client:
+        async with serving_at(address, feedback):
+            calling = asyncio.create_task(call_ten_times_a_second())
+            await eventually(lambda: len(feedback.requests) > 0, "the first call")
+        await let_pass(4.0, "four seconds in which nothing listens")
+        async with serving_at(address, feedback):
+            calling.cancel()
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+    assert len(outcomes) >= 10
+    assert len({request.request_id for request in feedback.requests}) == len(outcomes)
+
+
+async def test_many_calls_that_are_on_their_way_when_the_server_goes_are_made_again(feedback):
+    address = f"127.0.0.1:{free_port()}"
+    feedback.hold = asyncio.Event()
+    async with uptake.Client(address) as client:
+        async with serving_at(address, feedback):
+            calls = [asyncio.create_task(client.collect(uptake.thumbs_up("answer-1"))) for _ in range(300)]
+            await eventually(lambda: len(feedback.requests) == 300, "all calls at the server")
+        feedback.hold.set()
+        async with serving_at(address, feedback):
+            stored = await asyncio.gather(*calls)
+
+    assert len({item.id for item in stored}) == 300
+    assert {item.id for item in stored} == {f"stored-{request.request_id}" for request in feedback.requests}
+
+
+async def test_where_nothing_listens_the_caller_is_told_and_in_its_own_time_if_that_is_shorter():
+    address = f"127.0.0.1:{free_port()}"
+    clock = asyncio.get_running_loop().time
+    async with uptake.Client(address, connect_timeout_seconds=1.5) as client:
+        for timeout, code, told in [
+            (None, UNAVAILABLE, "1.5"),
+            (1.0, grpc.StatusCode.DEADLINE_EXCEEDED, "1"),
+            (math.inf, UNAVAILABLE, "1.5"),
+        ]:
+            began = clock()
+            with pytest.raises(uptake.UptakeError) as raised:
+                await client.collect(uptake.thumbs_up("answer-1"), timeout_seconds=timeout)
+
+            assert clock() - began >= float(told) - 0.01
+            assert raised.value.code is code
+            assert raised.value.message.startswith(f"nothing answered at {address} within {told} s (")
+            assert "Connection refused" in raised.value.message
+            assert raised.value.message.endswith("both sides speak TLS or neither does")
+            assert "\n" not in str(raised.value)
+
+
+async def test_the_wrong_kind_of_peer_is_told(target):
+    async def answer_http1(reader, writer):
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async def say_nothing(reader, writer):
+        await reader.read()
+        writer.close()
+
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    secure = grpc.aio.server()
+    pair = (issued.private_key_pem.bytes(), issued.cert_chain_pems[0].bytes())
+    secure_target = f"localhost:{secure.add_secure_port('127.0.0.1:0', grpc.ssl_server_credentials([pair]))}"
+    await secure.start()
+    http1 = await asyncio.start_server(answer_http1, "127.0.0.1", 0)
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    trusting = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+    stranger = grpc.ssl_channel_credentials(trustme.CA().cert_pem.bytes())
+    try:
+        for wrong, tls in [
+            (secure_target, None),
+            (secure_target, stranger),
+            (target.replace("127.0.0.1", "localhost"), trusting),
+            (f"127.0.0.1:{http1.sockets[0].getsockname()[1]}", None),
+            (f"127.0.0.1:{silent.sockets[0].getsockname()[1]}", None),
+            ("no-such-host.invalid:1", None),
+        ]:
+            async with uptake.Client(wrong, tls=tls, connect_timeout_seconds=0.4) as client:
+                with pytest.raises(uptake.UptakeError, match="nothing answered at") as raised:
+                    await client.collect(uptake.thumbs_up("answer-1"))
+
+            assert raised.value.code is UNAVAILABLE
+    finally:
+        await secure.stop(None)
+        for server in (http1, silent):
+            server.close()
+            await server.wait_closed()
+
+
+async def test_a_name_with_several_addresses_is_answered_by_those_that_live(target):
+    dead = free_port()
+    async with uptake.Client(f"ipv4:127.0.0.1:{dead},{target}") as client:
+        for _ in range(10):
+            await client.collect(uptake.thumbs_up("answer-1"))
+
+
+async def test_what_no_service_took_is_tried_until_one_does(client, feedback):
+    shutting_down = {"code": UNAVAILABLE, "details": [because("SHUTTING_DOWN")], "pushback": 1}
+    feedback.failures = [shutting_down] * 4 + [{"code": UNAVAILABLE, "message": "no healthy upstream"}]
+
+    await client.collect(uptake.thumbs_up("answer-1"))
+
+    assert len(feedback.requests) == 6
+    assert len({request.request_id for request in feedback.requests}) == 1
+
+
+async def test_what_no_service_takes_is_given_up_after_the_time_to_connect(target, feedback):
+    feedback.failures = [{"code": UNAVAILABLE, "message": "no healthy upstream"}] * 20
+    async with uptake.Client(target, connect_timeout_seconds=1.5) as client:
+        with pytest.raises(uptake.UptakeError, match=r"nothing answered at .* within 1.5 s \(no healthy upstream\)"):
+            await client.collect(uptake.thumbs_up("answer-1"))
+
+    assert 1 <= len(feedback.requests) < 20
+
+
+async def test_after_many_failures_in_a_row_calls_are_no_longer_tried_again(client, feedback):
+    feedback.failures = [{"code": UNAVAILABLE, "pushback": 1, "details": [because("DATABASE_UNAVAILABLE")]}] * 100
+
+    for _ in range(20):
+        with pytest.raises(uptake.UptakeError):
+            await client.collect(uptake.thumbs_up("answer-1"))
+
+    # 50 of 100 tokens are spent on failures; from then on each call is made once.
+    assert len(feedback.requests) == 5 * 10 + 10
+
+
+async def test_a_call_that_a_stopping_server_cancels_is_made_again(client, feedback):
+    feedback.failures = [{"code": grpc.StatusCode.CANCELLED}]
+
+    await client.collect(uptake.thumbs_up("answer-1"))
+
+    assert len(feedback.requests) == 2
+    assert len({request.request_id for request in feedback.requests}) == 1
+
+
+async def test_a_closed_client_ends_its_calls_be_they_waiting_or_answered_and_makes_no_more(target, feedback):
+    feedback.hold = asyncio.Event()
+    client, alone = uptake.Client(target), uptake.Client(f"127.0.0.1:{free_port()}")
+    calls = [asyncio.create_task(each.collect(uptake.thumbs_up("answer-1"))) for each in (client, alone)]
+    await eventually(lambda: len(feedback.requests) == 1, "the call")
+
+    await client.close()
+    await alone.close()
+
+    calls.append(asyncio.create_task(client.collect(uptake.thumbs_up("answer-1"))))
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [str(outcome) for outcome in outcomes] == ["CANCELLED: the client is closed"] * 3
+
+
+async def test_a_client_of_another_loop_is_refused(client):
+    def use():
+        asyncio.run(client.projects.get())
+
+    with pytest.raises(RuntimeError, match="made in another event loop"):
+        await asyncio.to_thread(use)
+
+
+def test_a_time_to_connect_of_nothing_is_refused():
+    async def make():
+        uptake.Client(connect_timeout_seconds=0)
+
+    with pytest.raises(ValueError, match="connect_timeout_seconds must be above 0"):
+        asyncio.run(make())
 
 
 async def test_a_negative_pushback_stops_retries(client, feedback):
@@ -295,6 +478,13 @@ async def test_invalid_argument_is_not_retried_and_names_every_wrong_field(clien
     assert raised.value.reason == "INVALID_FIELD"
     assert raised.value.field_violations == violations
     assert "feedback.comment: is too long" in str(raised.value)
+
+
+async def test_a_wrong_field_that_the_message_names_is_not_told_twice():
+    error = uptake.UptakeError(grpc.StatusCode.INVALID_ARGUMENT, "project: must match [a-z]")
+    error.field_violations = [("project", "must match [a-z]"), ("page_size", "must be below 1000")]
+
+    assert str(error) == "INVALID_ARGUMENT: project: must match [a-z]\n  page_size: must be below 1000"
 
 
 async def test_an_overload_that_lasts_says_when_to_come_back(client, feedback):
@@ -328,15 +518,18 @@ async def test_every_call_has_a_deadline_and_can_bring_its_own(client, feedback)
 
     assert raised.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
     # On the wire gRPC rounds a deadline of this length up, by at most a tenth of a second.
-    assert 0.05 < feedback.seconds_left[0] <= 10.1
+    assert 0.05 < feedback.seconds_left[0] <= 20.1
 
 
 async def test_cancellation_is_passed_on(client, feedback):
     feedback.hold = asyncio.Event()
 
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05):
-            await client.collect(uptake.thumbs_up("answer-1"))
+    call = asyncio.create_task(client.collect(uptake.thumbs_up("answer-1")))
+    await eventually(lambda: feedback.requests, "the call")
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await feedback.left.wait()
 
 
 async def test_a_list_is_read_over_all_pages_or_by_the_page(client, feedback):
@@ -369,9 +562,89 @@ def test_builders_make_feedback_whose_value_matches_its_type():
     assert not uptake.rating("a", 3).rating.HasField("min")
 
 
-def test_a_time_without_a_zone_is_refused():
-    with pytest.raises(ValueError, match="time zone"):
-        uptake.thumbs_up("a", occur_time=datetime.datetime(2026, 1, 1))
+circle: list = []
+circle.append(circle)
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "told"),
+    [
+        (lambda: uptake.thumbs_down("a", coment="x"), TypeError, "'coment'; did you mean 'comment'?"),
+        (lambda: uptake.thumbs_up("a", userId="x"), TypeError, "'userId'; did you mean 'user_id'?"),
+        (lambda: uptake.rating("a", 1, mix=1), TypeError, "'mix'; did you mean 'min'?"),
+        (lambda: uptake.rating("a", 1, custom=1), TypeError, "rating() got an unexpected keyword argument 'custom'"),
+        (lambda: uptake.correction("a", "b", orignal="c"), TypeError, "did you mean 'original'?"),
+        (lambda: uptake.thumbs_up("a", xyzzy=1), TypeError, "it takes interaction_id, custom, query,"),
+        (lambda: uptake.thumbs_up(5), TypeError, "interaction_id must be text, not 5 (int)"),
+        (lambda: uptake.thumbs_up("a", query=b"x"), TypeError, "query must be text, not b'x' (bytes)"),
+        (lambda: uptake.thumbs_up("a", comment="\ud800"), ValueError, "comment is no Unicode text"),
+        (lambda: uptake.thumbs_up("a", labels={"n": 5}), TypeError, 'labels["n"] must be text, not 5 (int)'),
+        (lambda: uptake.thumbs_up("a", labels={5: "n"}), TypeError, "the keys of labels must be text, not 5 (int)"),
+        (lambda: uptake.thumbs_up("a", labels=["n"]), TypeError, "labels must be a mapping from text to text"),
+        (lambda: uptake.thumbs_up("a", versions={"p": None}), TypeError, 'versions["p"] must be text, not None'),
+        (lambda: uptake.thumbs_up("a", occur_time="yesterday"), TypeError, "occur_time must be a datetime with"),
+        (
+            lambda: uptake.thumbs_up("a", interaction_create_time=datetime.date(2026, 1, 1)),
+            TypeError,
+            "interaction_create_time must be a datetime with a time zone, not datetime.date(2026, 1, 1) (date)",
+        ),
+        (lambda: uptake.thumbs_up("a", occur_time=datetime.datetime(2026, 1, 1)), ValueError, "occur_time has no time"),
+        (lambda: uptake.rating("a", "4"), TypeError, "score must be a number, not '4' (str)"),
+        (lambda: uptake.rating("a", True), TypeError, "score must be a number"),
+        (lambda: uptake.rating("a", 10**400), ValueError, "score must be a finite number"),
+        (lambda: uptake.rating("a", 1, min=math.nan, max=5), ValueError, "min must be a finite number, not nan"),
+        (lambda: uptake.correction("a", None), TypeError, "corrected must be text, not None"),
+        (lambda: uptake.correction("a", "b", kind="KNOWLEDGE"), ValueError, "kind must be one of CORRECTION_KIND_"),
+        (
+            lambda: uptake.thumbs_up("a", custom={"ids": [{"id": 2**53 + 1}]}),
+            ValueError,
+            'custom["ids"][0]["id"] is 9007199254740993 (int): integers beyond 2**53 do not come back',
+        ),
+        (lambda: uptake.thumbs_up("a", custom=-(2**53) - 1), ValueError, "custom is -9007199254740993 (int)"),
+        (lambda: uptake.thumbs_up("a", custom=[10**5000]), ValueError, "custom[0] is 0x"),
+        (lambda: uptake.thumbs_up("a", custom=[math.inf]), ValueError, "custom[0] must be a finite number, not inf"),
+        (lambda: uptake.thumbs_up("a", custom=(1, b"x")), TypeError, "custom[1] must be JSON"),
+        (lambda: uptake.thumbs_up("a", custom={"s": {1}}), TypeError, 'custom["s"] must be JSON'),
+        (lambda: uptake.thumbs_up("a", custom=decimal.Decimal(1)), TypeError, "custom must be JSON"),
+        (lambda: uptake.thumbs_up("a", custom={"o": {1: 2}}), TypeError, 'the keys of custom["o"] must be text, not 1'),
+        (lambda: uptake.thumbs_up("a", custom=datetime.datetime(2026, 1, 1)), TypeError, "custom must be JSON"),
+        (lambda: uptake.thumbs_up("a", custom=["\ud800"]), ValueError, "custom[0] is no Unicode text"),
+        (lambda: uptake.thumbs_up("a", custom=circle), ValueError, "nested deeper than the 32 levels"),
+    ],
+)
+def test_what_would_be_lost_or_misread_is_refused_by_name(build, error, told):
+    with pytest.raises(error) as raised:
+        build()
+
+    assert told in str(raised.value)
+
+
+def test_what_is_json_comes_back_as_it_was_given():
+    custom = {"most": 2**53, "least": -(2**53), "list": [1, 1.5, True, None, "x", {}, []], "big": 1e300}
+
+    assert MessageToDict(uptake.thumbs_up("a", custom=custom).custom) == custom
+    assert MessageToDict(uptake.thumbs_up("a", custom=(1, 2)).custom) == [1, 2]
+    assert not uptake.thumbs_up("a").HasField("custom")
+
+
+def test_none_is_as_good_as_not_given():
+    assert uptake.thumbs_up("a", query=None, labels=None, occur_time=None) == uptake.thumbs_up("a")
+
+
+def test_every_field_of_about_has_a_place_and_is_put_there():
+    noon = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.UTC)
+    values: dict[str, object] = {text: {"k": text} for text in ("versions", "labels")}
+    values |= dict.fromkeys(("interaction_create_time", "occur_time"), noon)
+    values |= {"history": [{"role": "user", "content": "Hello"}], "contexts": ["a page"]}
+
+    for name in About.__annotations__:
+        made = uptake.thumbs_up("a", **{name: values.get(name, name)})
+        assert made != uptake.thumbs_up("a"), name
+
+
+async def test_a_time_in_a_call_is_named_too(client):
+    with pytest.raises(ValueError, match="start has no time zone"):
+        await client.insights.get(start=datetime.datetime(2026, 1, 1))
 
 
 # Many pieces at once
@@ -492,7 +765,7 @@ async def test_a_feedback_stream_that_is_refused_raises(client, feedback, failur
         await results_of(client.feedback.stream(comments(6)))
 
     assert raised.value.code is failure["code"]
-    assert feedback.stream_connections <= 5  # gRPC's own attempts
+    assert feedback.stream_connections <= 5  # gRPC may put an error of its own over the status, and it is asked again.
 
 
 async def test_an_overloaded_feedback_stream_is_opened_again(client, feedback):
@@ -569,6 +842,16 @@ async def test_a_feedback_stream_that_is_left_or_cancelled_leaves_no_task(client
     await eventually(lambda: len(asyncio.all_tasks()) <= before, "an end of the streams' tasks")
 
 
+async def test_closing_the_client_ends_a_feedback_stream(client):
+    async with aclosing(client.feedback.stream(comments(1_000_000))) as stream:
+        await anext(stream)
+        await client.close()
+
+        with pytest.raises(uptake.UptakeError, match="CANCELLED: the client is closed"):
+            async for _ in stream:
+                pass
+
+
 async def test_an_error_of_the_source_of_a_stream_is_raised_after_the_answers(client, feedback):
     async def source() -> AsyncIterator[feedback_pb2.Feedback]:
         yield uptake.thumbs_up("a", comment="0")
@@ -587,10 +870,13 @@ async def test_an_error_of_the_source_of_a_stream_is_raised_after_the_answers(cl
 
 
 async def test_a_subscription_goes_on_with_the_newest_token_and_repeats_nothing(client, insights):
+    later = error_details_pb2.RetryInfo(retry_delay=Duration(nanos=1_000_000))
     insights.scripts = [
         (2, "cut", {"code": UNAVAILABLE}),
-        (1, "end", {"code": UNAVAILABLE}),
+        (1, "end", {"code": grpc.StatusCode.CANCELLED}),
+        (0, "cut", {"code": grpc.StatusCode.CANCELLED}),
         (2, "cut", {"code": EXHAUSTED, "details": [because("SUBSCRIBER_TOO_SLOW")]}),
+        (0, "cut", {"code": EXHAUSTED, "details": [because("RATE_LIMITED"), later]}),
         (1, "hold", None),
     ]
 
@@ -600,8 +886,22 @@ async def test_a_subscription_goes_on_with_the_newest_token_and_repeats_nothing(
             seen.append((await anext(subscription)).event.seq)
 
     assert seen == [1, 2, 3, 4, 5, 6]
-    assert insights.tokens == ["", "2", "3", "5"]
+    assert insights.tokens == ["", "2", "3", "3", "5", "5"]
     assert subscription.resume_token == "6"
+
+
+async def test_closing_the_client_ends_a_subscription(client, insights):
+    insights.scripts = [(1, "hold", None)]
+    subscription = client.insights.subscribe()
+    await anext(subscription)
+    waiting = asyncio.ensure_future(anext(subscription))
+    await asyncio.sleep(0)
+
+    await client.close()
+
+    for ended in (waiting, anext(subscription)):
+        with pytest.raises(uptake.UptakeError, match="CANCELLED: the client is closed"):
+            await ended
 
 
 async def test_leaving_a_subscription_ends_it_on_the_server(client, insights):
@@ -619,9 +919,11 @@ async def test_a_subscription_survives_a_cancelled_wait(client, insights):
 
     async with client.insights.subscribe() as subscription:
         await anext(subscription)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await anext(subscription)
+        waiting = asyncio.ensure_future(anext(subscription))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
         assert (await anext(subscription)).event.seq == 2
 
     assert insights.tokens == ["", "1"]
@@ -643,7 +945,7 @@ async def test_a_subscription_raises_what_connecting_again_does_not_mend(client,
 
 
 async def test_a_claim_is_renewed_while_held_and_given_back_at_the_end(client, reviews):
-    async with await client.reviews.claim("r", "ann", lease_seconds=0.15) as claim, reviews.renewed:
+    async with await client.reviews.claim("r", "ann", lease_seconds=1.5) as claim, reviews.renewed:
         await reviews.renewed.wait_for(lambda: reviews.renewals >= 2)
 
     assert claim.token == "token"
@@ -682,7 +984,7 @@ async def test_a_lost_claim_is_refused_on_the_next_use_without_a_call(client, re
 async def test_a_renewal_that_fails_for_a_while_keeps_the_claim(client, reviews):
     reviews.renewal_failures = [{"code": UNAVAILABLE, "pushback": -1}] * 2
 
-    async with await client.reviews.claim("r", "ann", lease_seconds=3.0) as claim:
+    async with await client.reviews.claim("r", "ann", lease_seconds=6.0) as claim:
         async with reviews.renewed:
             await reviews.renewed.wait_for(lambda: reviews.renewals == 1)
         await claim.resolve("fixed")

@@ -84,6 +84,13 @@ def test_the_pod_opens_and_probes_the_ports_of_its_settings(monkeypatch: pytest.
     }
 
 
+def test_a_database_elsewhere_starts_no_pod_again_and_trouble_of_the_process_has_a_minute() -> None:
+    liveness, readiness = _CONTAINER["livenessProbe"], _CONTAINER["readinessProbe"]
+
+    assert liveness["httpGet"]["path"] != readiness["httpGet"]["path"]
+    assert liveness["periodSeconds"] * liveness["failureThreshold"] >= 60
+
+
 def test_the_pod_has_what_its_settings_name(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = loaded(kubernetes_environment(), monkeypatch)
     mounted = [mount["mountPath"] for mount in _CONTAINER["volumeMounts"]]
@@ -110,3 +117,11 @@ def test_everything_selects_the_pod() -> None:
     assert _KUBERNETES["Deployment"]["spec"]["selector"]["matchLabels"] == labels
     assert _KUBERNETES["Service"]["spec"]["selector"] == labels
     assert _KUBERNETES["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
+
+
+def test_the_image_is_built_of_what_docker_is_given() -> None:
+    given = {line[1:] for line in (_ROOT / ".dockerignore").read_text().split() if line.startswith("!")}
+    copied = [line.split()[1:-1] for line in (_ROOT / "Dockerfile").read_text().splitlines() if line.startswith("COPY")]
+    sources = {source for sources in copied for source in sources if not source.startswith(("--from", "/"))}
+    assert sources == given
+    assert all((_ROOT / source).exists() for source in sources)

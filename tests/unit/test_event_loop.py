@@ -9,12 +9,13 @@ import grpc
 import pytest
 from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import feedback_pb2_grpc
-from uptake_service.rpc import accepting
-from uptake_service.rpc.accepting import Accepting
+from uptake_service.rpc import acceptor as accepting
+from uptake_service.rpc.acceptor import CallAcceptor
 from uptake_service.rpc.event_loop import EventLoop
 from uptake_service.telemetry.metrics import Metrics
 
 from tests.echo import EchoServicer
+from tests.processes import eventually
 
 _METHOD = "/uptake.v1.FeedbackService/CollectFeedback"
 _CALLS = 600
@@ -34,9 +35,9 @@ def test_all_bytes_are_read_before_the_callback_that_reads_one() -> None:
                 left.append(0)
 
         loop.add_reader(ours, callback)
-        for _ in range(2):
+        for sent in range(2):
             theirs.send(bytes(100))
-            await asyncio.sleep(0.05)
+            await eventually(lambda: len(left) > sent, "the callback")  # noqa: B023
         loop.remove_reader(ours)
         ours.close()
         theirs.close()
@@ -71,7 +72,7 @@ def test_other_sockets_are_left_alone() -> None:
 def test_calls_that_came_while_the_loop_was_busy_are_heard_of_in_few_turns() -> None:
     async def turns_until_all_are_answered() -> int:
         server = grpc.aio.server()
-        accepting = Accepting(server, ())
+        accepting = CallAcceptor(server, ())
         feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(EchoServicer(), cast(grpc.aio.Server, accepting))
         port = server.add_insecure_port("localhost:0")
         await accepting.start(_METHOD, lambda: None, Metrics().calls(_METHOD))

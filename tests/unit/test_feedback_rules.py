@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uptake_service.errors import DomainError
-from uptake_service.feedback.model import (
+from uptake_service.domain.errors import DomainError
+from uptake_service.domain.feedback import (
     POSITION_SCALE,
+    VOTES,
     Content,
     CorrectionValue,
     Draft,
@@ -27,10 +28,12 @@ from uptake_service.feedback.model import (
     StoredFeedback,
     sentiment_of,
 )
-from uptake_service.feedback.plan import Amend, Change, Collect, Plan, Retract
-from uptake_service.insights.rollups import RollupDeltas
-from uptake_service.patterns.store import Assignment, ShareChange
-from uptake_service.projects.model import Project, ProjectSettings, ReviewPolicy, VotePolicy
+from uptake_service.domain.grouping import Assignment
+from uptake_service.domain.project import Project, ProjectSettings, ReviewPolicy, VotePolicy
+from uptake_service.ingest.changes import AMENDABLE, Amend, Change, Collect, Retract
+from uptake_service.ingest.plan import Plan
+from uptake_service.patterns.shares import Share, share_changes
+from uptake_service.projections.rollup_deltas import RollupDeltas
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DIMENSION = 4
@@ -50,7 +53,7 @@ class Kept:
     projects: dict[str, Project] = field(default_factory=projects)
     feedback: dict[str, StoredFeedback] = field(default_factory=dict)
     rollups: Counter[tuple[object, ...]] = field(default_factory=Counter)
-    shares: dict[str, ShareChange] = field(default_factory=dict)
+    shares: dict[str, Share] = field(default_factory=dict)
     made: int = 0
 
     def run(self, batch: Sequence[Change]) -> None:
@@ -60,7 +63,7 @@ class Kept:
             revision=1,
             projects=self.projects,
             stored=list(self.feedback.values()),
-            no_share=empty_share,
+            without_text=without_text,
         )
         for change in batch:
             try:
@@ -69,34 +72,41 @@ class Kept:
                 continue
         for item in (*plan.added, *plan.changed):
             self.feedback[item.id] = item
-        for key, counts in plan.rollups().changes().items():
+        for key, counts in RollupDeltas.of_transitions(plan.transitions()).changes().items():
             for name, number in counts.items():
                 self.rollups[key.project, key.hour, key.dimension, key.value, name] += number
-        for pattern_id, change in plan.shares().items():
-            share = self.shares.setdefault(pattern_id, empty_share(change.project))
-            share.total += change.total
-            share.negative += change.negative
-            share.vector_sum += change.vector_sum
+        for pattern_id, change in share_changes(plan.transitions()).items():
+            self.shares[pattern_id] = change.applied_to(self.shares.get(pattern_id))
         for id, project in self.projects.items():
-            models, sources = plan.new_models.get(id, set()), plan.new_sources.get(id, set())
+            fresh = {"models": plan.new_models, "sources": plan.new_sources, "scores": plan.new_scores}
             self.projects[id] = project.model_copy(
-                update={"models": (*project.models, *models), "sources": (*project.sources, *sources)}
+                update={name: (*getattr(project, name), *new.get(id, ())) for name, new in fresh.items()}
             )
 
     def _apply(self, plan: Plan, change: Change) -> None:
         if isinstance(change, Collect):
             self.made += 1
-            pattern_id = f"{change.project}-{change.draft.interaction.query}"
-            vector = np.array([len(pattern_id), -3, self.made % 100, 7], dtype=np.int8).tobytes()
-            plan.collect(change.draft, id_of(self.made), Assignment(pattern_id, vector, starts=False))
+            plan.collect(change.draft, id_of(self.made), assigned(change.project, change.draft.text))
         elif isinstance(change, Amend):
-            plan.amend(change)
-        else:
+            plan.amend(change, assigned(change.project, change.comment))
+        elif isinstance(change, Retract):
             plan.retract(change)
 
 
-def empty_share(project: str) -> ShareChange:
-    return ShareChange(project, np.zeros(DIMENSION, dtype=np.int32))
+def assigned(project: str, text: str) -> Assignment:
+    """The pattern of a text, as if no two texts were alike."""
+    vector = np.array([len(text), -3, sum(text.encode()) % 100, 7], dtype=np.int8).tobytes()
+    return Assignment(f"{project}-{text}", vector if text else b"", "an embedder" if text else "", starts=False)
+
+
+def without_text(project: str, interaction_id: str) -> Assignment:
+    return Assignment(f"{project}/{interaction_id}", b"", "", starts=False)
+
+
+def draft(minutes: int = 0, **about: object) -> Draft:
+    """Feedback as it is sent some minutes after START."""
+    time = START + timedelta(minutes=minutes)
+    return Draft(**{"project": "amend", "occur_time": time, "said_time": time, **about})  # type: ignore[arg-type]
 
 
 def id_of(number: int) -> str:
@@ -110,16 +120,25 @@ def recounted(feedback: Iterable[StoredFeedback]) -> Counter[tuple[object, ...]]
         if item.state is not FeedbackState.ACTIVE:
             continue
         hour = item.occur_time.replace(minute=0, second=0, microsecond=0)
-        for dimension, value in (
+        places = [
             ("all", ""),
             ("model", item.model_bucket),
             ("source", item.source_bucket),
             ("pattern", item.pattern_id),
-        ):
+        ]
+        if item.score:
+            places = [(f"{dimension}:{item.score}", value) for dimension, value in places] + [("score", item.score)]
+        for dimension, value in places:
             for name in ("total", item.sentiment.value.lower(), item.content.type.value.lower()):
                 counts[item.project, hour, dimension, value, name] += 1
             if item.content.rating:
                 counts[item.project, hour, dimension, value, "position"] += item.content.rating.position
+        if item.content.type in VOTES:
+            colon = f":{item.score}" if item.score else ""
+            for dimension, value in ((f"pattern{colon}", item.pattern_id), (f"voters{colon}", "")):
+                counts[item.project, hour, dimension, value, f"v{item.voter_bucket}"] += 1
+                if item.sentiment is Sentiment.NEGATIVE:
+                    counts[item.project, hour, dimension, value, f"n{item.voter_bucket}"] += 1
     return counts
 
 
@@ -133,30 +152,38 @@ CONTENTS = st.one_of(
         lambda score: Content(type=FeedbackType.RATING, rating=Rating(score=score, min=0.0, max=10.0))
     ),
     st.just(Content(type=FeedbackType.CORRECTION, correction=CorrectionValue(corrected="right"))),
+    st.just(Content(type=FeedbackType.COMMENT, comment="so so")),
 )
 PROJECTS = st.sampled_from(["amend", "amend", "keep"])
 COLLECTS = st.builds(
-    lambda project, interaction, user, query, model, source, minutes, content: Collect(
-        Draft(
+    lambda project, interaction, user, query, model, source, minutes, content, score: Collect(
+        draft(
+            minutes,
             project=project,
             interaction=Interaction(id=interaction, query=query, model=model),
             content=content,
             user_id=user,
             source=source,
-            occur_time=START + timedelta(minutes=minutes),
+            score="" if content.type is FeedbackType.CORRECTION else score,
         )
     ),
     PROJECTS,
     st.sampled_from(["i", "j"]),
     st.sampled_from(["", "u", "v"]),
-    st.sampled_from(["q", "r"]),
+    st.sampled_from(["q", "r", ""]),
     st.sampled_from(["", "m", "n"]),
     st.sampled_from(["web", "app"]),
     st.sampled_from([0, 30, 90]),
     CONTENTS,
+    st.sampled_from(["", "", "tone"]),
 )
 TARGETS = st.integers(1, 12).map(id_of)
-AMENDS = st.builds(lambda project, id, new: Amend(project, id, lambda old: new), PROJECTS, TARGETS, CONTENTS)
+AMENDS = st.builds(
+    lambda project, id, new: Amend(project, id, lambda old: new, AMENDABLE, new.comment, START + timedelta(days=1)),
+    PROJECTS,
+    TARGETS,
+    CONTENTS,
+)
 RETRACTS = st.builds(Retract, PROJECTS, TARGETS)
 CHANGES = st.lists(st.one_of(COLLECTS, COLLECTS, AMENDS, RETRACTS), max_size=30)
 
@@ -180,10 +207,16 @@ def test_numbers_kept_change_by_change_are_those_of_a_recount(changes: list[Chan
             for item in kept.feedback.values()
             if item.pattern_id == pattern_id and item.state is FeedbackState.ACTIVE
         ]
-        share = kept.shares.get(pattern_id, empty_share(""))
-        assert share.total == len(active)
-        assert share.negative == sum(item.sentiment is Sentiment.NEGATIVE for item in active)
-        vectors = [np.frombuffer(item.vector, dtype=np.int8).astype(int) for item in active]
+        share = kept.shares.get(pattern_id) or Share("", 0, 0, 0, 0, np.zeros(DIMENSION, dtype=np.int32))
+        overall = [item for item in active if not item.score]
+        assert share.members == len(active)
+        assert share.total == len(overall)
+        assert share.negative == sum(item.sentiment is Sentiment.NEGATIVE for item in overall)
+        assert share.comments == sum(item.content.type is FeedbackType.COMMENT for item in overall)
+        vectors = [np.frombuffer(item.vector, dtype=np.int8).astype(int) for item in active if item.vector]
+        if not len(share.vector_sum):
+            assert not vectors
+            continue
         assert share.vector_sum.tolist() == np.sum([np.zeros(DIMENSION, dtype=int), *vectors], axis=0).tolist()
 
 
@@ -208,12 +241,12 @@ def test_one_person_has_one_vote_on_an_interaction(changes: list[Change], cuts: 
     stored = Counter((item.project, item.interaction.id, item.user_id, item.vote) for item in kept.feedback.values())
     assert all(number == 1 for number in stored.values())
     votes = [
-        (item.interaction.id, item.user_id)
+        (item.interaction.id, item.user_id, item.score)
         for item in kept.feedback.values()
         if item.project == "amend"
         and item.user_id
         and item.state is FeedbackState.ACTIVE
-        and item.content.type is not FeedbackType.CORRECTION
+        and item.content.type in VOTES
     ]
     assert len(votes) == len(set(votes))
     assert all(item.vote == item.id for item in kept.feedback.values() if item.project == "keep")
@@ -225,19 +258,14 @@ def test_taking_everything_back_leaves_no_numbers(changes: list[Change]) -> None
     kept.run(changes)
     kept.run([Retract(item.project, item.id) for item in kept.feedback.values()])
     assert without_zeros(kept.rollups) == {}
-    assert all(share.empty for share in kept.shares.values())
+    assert not any(share.total or share.negative or share.vector_sum.any() for share in kept.shares.values())
 
 
 def test_past_a_hundred_models_the_rest_counts_as_other() -> None:
     kept = Kept()
     for number, model in enumerate(["first", "second", "first", CROWD[0]]):
-        draft = Draft(
-            project="amend",
-            interaction=Interaction(id=str(number), model=model),
-            content=Content(type=FeedbackType.THUMBS_UP),
-            occur_time=START,
-        )
-        kept.run([Collect(draft)])
+        interaction = Interaction(id=str(number), model=model)
+        kept.run([Collect(draft(interaction=interaction, content=Content(type=FeedbackType.THUMBS_UP)))])
     assert [item.model_bucket for item in kept.feedback.values()] == ["first", "other", "first", CROWD[0]]
 
 
@@ -246,11 +274,9 @@ def test_without_a_model_feedback_counts_under_none_and_takes_no_models_place() 
     models = ["", "first", "", "second", ""]
     changes = [
         Collect(
-            Draft(
-                project="amend",
+            draft(
                 interaction=Interaction(id=str(number), model=model),
                 content=Content(type=FeedbackType.THUMBS_UP),
-                occur_time=START,
             )
         )
         for number, model in enumerate(models)
@@ -324,6 +350,7 @@ def test_a_better_score_never_means_a_worse_sentiment(one: float, two: float, fi
         (FeedbackType.THUMBS_UP, Sentiment.POSITIVE),
         (FeedbackType.THUMBS_DOWN, Sentiment.NEGATIVE),
         (FeedbackType.CORRECTION, Sentiment.NEUTRAL),
+        (FeedbackType.COMMENT, Sentiment.NEUTRAL),
     ],
 )
 def test_without_a_score_the_type_decides(type: FeedbackType, sentiment: Sentiment) -> None:

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from uptake_service.insights.issues.model import Issue, IssueState, PatternCount
-from uptake_service.insights.issues.view import SeenIssue
 from uptake_service.insights.opportunities import Candidate, rank
+from uptake_service.issues.model import Issue, IssueState, PatternCount
+from uptake_service.issues.view import SeenIssue
 
 _NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from uptake_service.patterns import index as defaults
-from uptake_service.patterns.embed import QUANTUM, WordLlamaEmbedder, normalise_query, quantise
-from uptake_service.patterns.index import PatternIndex
+from uptake_service.embedding import index as defaults
+from uptake_service.embedding.embed import QUANTUM, normalise_query, quantise
+from uptake_service.embedding.embedders import Embedders
+from uptake_service.embedding.index import PatternIndex
+from uptake_service.embedding.wordllama import WordLlamaEmbedder
 
 from tests.grouping import group
 
@@ -24,6 +26,11 @@ DIMENSION = 8
 @pytest.fixture(scope="module")
 def embedder() -> WordLlamaEmbedder:
     return WordLlamaEmbedder()
+
+
+@pytest.fixture(scope="module")
+def embedders() -> Embedders:
+    return Embedders()
 
 
 # The text's normal form
@@ -94,7 +101,7 @@ def test_several_threads_get_the_same_vectors(embedder: WordLlamaEmbedder) -> No
 def test_loading_leaves_logging_as_it_was() -> None:
     """In a process of its own, for it is loaded once."""
     code = (
-        "import logging; from uptake_service.patterns.embed import WordLlamaEmbedder; root = logging.getLogger(); "
+        "import logging; from uptake_service.embedding.wordllama import WordLlamaEmbedder; root = logging.getLogger(); "
         "before = (list(root.handlers), root.level); WordLlamaEmbedder(); "
         "assert (list(root.handlers), root.level) == before"
     )
@@ -112,7 +119,7 @@ def test_quantised_vectors_keep_cosines(embedder: WordLlamaEmbedder) -> None:
 # Grouping real queries
 
 
-def test_queries_that_ask_the_same_share_a_pattern(embedder: WordLlamaEmbedder) -> None:
+def test_queries_that_ask_the_same_share_a_pattern(embedders: Embedders) -> None:
     texts = [
         "How do I reset my password?",
         "I forgot my password, how can I reset it?",
@@ -122,13 +129,13 @@ def test_queries_that_ask_the_same_share_a_pattern(embedder: WordLlamaEmbedder) 
         "What's the weather in Paris?",
     ]
     for batch in (1, len(texts)):
-        reset, forgot, keywords, cancel, plan, weather = group(embedder, texts, batch)
+        reset, forgot, keywords, cancel, plan, weather = group(embedders, texts, batch)
         assert reset == forgot == keywords
         assert cancel == plan
         assert len({reset, cancel, weather}) == 3
 
 
-def test_other_languages_and_long_texts_are_grouped_too(embedder: WordLlamaEmbedder) -> None:
+def test_other_languages_and_long_texts_are_grouped_too(embedders: Embedders) -> None:
     story = "My printer shows a paper jam although there is no paper in it. " * 80
     texts = [
         "パスワードを忘れました",
@@ -137,7 +144,7 @@ def test_other_languages_and_long_texts_are_grouped_too(embedder: WordLlamaEmbed
         "Weather in Paris",
         story[:4_000],
     ]
-    forgot, reset, long, weather, shorter = group(embedder, texts)
+    forgot, reset, long, weather, shorter = group(embedders, texts)
     assert forgot == reset
     assert long == shorter
     assert len({forgot, long, weather}) == 3

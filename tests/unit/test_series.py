@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from uptake_service.errors import InvalidRequest
-from uptake_service.feedback.model import Content, FeedbackType, Rating
-from uptake_service.insights.confidence import wilson_interval
-from uptake_service.insights.rollups import Counts, add, by_type, share_of
+from uptake_service.domain.confidence import wilson_interval
+from uptake_service.domain.errors import InvalidRequest
+from uptake_service.domain.feedback import Content, FeedbackType, Rating
 from uptake_service.insights.series import (
     MOST_POINTS_IN_ALL,
     MetricGroup,
@@ -21,6 +20,7 @@ from uptake_service.insights.series import (
     points,
     split,
 )
+from uptake_service.projections.rollup_deltas import Counts, add, by_type, share_of
 from uptake_service.projects.store import BREAKDOWN_VALUES, OTHER
 
 HOUR = timedelta(hours=1)

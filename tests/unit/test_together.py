@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from uptake_service.together import Together
+from uptake_service.coordination.single_flight import SingleFlight
 
 
 class Reading:
@@ -32,11 +32,11 @@ def reading() -> Reading:
 
 
 @pytest.fixture
-def together(reading: Reading) -> Together[str, int]:
-    return Together(reading)
+def together(reading: Reading) -> SingleFlight[str, int]:
+    return SingleFlight(reading)
 
 
-async def ask(together: Together[str, int], key: str = "a") -> "asyncio.Task[int]":
+async def ask(together: SingleFlight[str, int], key: str = "a") -> "asyncio.Task[int]":
     """Somebody who has asked."""
     task = asyncio.create_task(together(key))
     for _ in range(3):
@@ -44,7 +44,7 @@ async def ask(together: Together[str, int], key: str = "a") -> "asyncio.Task[int
     return task
 
 
-async def test_who_asks_while_it_is_done_gets_the_next(together: Together[str, int], reading: Reading) -> None:
+async def test_who_asks_while_it_is_done_gets_the_next(together: SingleFlight[str, int], reading: Reading) -> None:
     first = await ask(together)
     later = [await ask(together) for _ in range(3)]
     reading.may_end["a"].release()
@@ -57,12 +57,12 @@ async def test_who_asks_while_it_is_done_gets_the_next(together: Together[str, i
     assert reading.begun == {"a": 3}
 
 
-async def test_all_who_ask_at_once_get_the_same(together: Together[str, int], reading: Reading) -> None:
+async def test_all_who_ask_at_once_get_the_same(together: SingleFlight[str, int], reading: Reading) -> None:
     reading.may_end["a"].release()
     assert await asyncio.gather(*(together("a") for _ in range(5))) == [1] * 5
 
 
-async def test_keys_do_not_wait_for_each_other(together: Together[str, int], reading: Reading) -> None:
+async def test_keys_do_not_wait_for_each_other(together: SingleFlight[str, int], reading: Reading) -> None:
     slow = await ask(together, "slow")
     reading.may_end["quick"].release()
     assert await together("quick") == 1
@@ -70,7 +70,7 @@ async def test_keys_do_not_wait_for_each_other(together: Together[str, int], rea
     assert await slow == 1
 
 
-async def test_who_leaves_leaves_it_to_the_others(together: Together[str, int], reading: Reading) -> None:
+async def test_who_leaves_leaves_it_to_the_others(together: SingleFlight[str, int], reading: Reading) -> None:
     first, leaving, staying = await ask(together), await ask(together), await ask(together)
     first.cancel()
     leaving.cancel()
@@ -82,7 +82,7 @@ async def test_who_leaves_leaves_it_to_the_others(together: Together[str, int], 
 
 
 async def test_an_error_is_told_to_all_who_asked_and_to_nobody_later(
-    together: Together[str, int], reading: Reading
+    together: SingleFlight[str, int], reading: Reading
 ) -> None:
     reading.fails = True
     asked = [await ask(together) for _ in range(3)]
@@ -95,7 +95,9 @@ async def test_an_error_is_told_to_all_who_asked_and_to_nobody_later(
     assert await together("a") == 3
 
 
-async def test_an_error_that_nobody_waits_for_is_not_reported(together: Together[str, int], reading: Reading) -> None:
+async def test_an_error_that_nobody_waits_for_is_not_reported(
+    together: SingleFlight[str, int], reading: Reading
+) -> None:
     reported: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     try:
@@ -111,3 +113,51 @@ async def test_an_error_that_nobody_waits_for_is_not_reported(together: Together
         asyncio.get_running_loop().set_exception_handler(None)
     assert reported == []
     assert reading.begun == {"a": 1}
+
+
+async def test_work_ends_with_the_last_who_waits_for_it(together: SingleFlight[str, int], reading: Reading) -> None:
+    first, second = await ask(together), await ask(together)
+    first.cancel()
+    await asyncio.wait({first})
+    assert "a" in together
+    second.cancel()
+    await asyncio.wait({second})
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert "a" not in together
+    assert len(together) == 0
+    # Of either nothing is in the way of who asks now.
+    reading.may_end["a"].release()
+    assert await together("a") == 3
+
+
+async def test_who_asks_at_the_moment_in_which_the_last_leaves_gets_work_of_its_own(
+    together: SingleFlight[str, int], reading: Reading
+) -> None:
+    under_way, waiting = await ask(together), await ask(together)
+    waiting.cancel()
+    late = await ask(together)
+    for _ in range(2):
+        reading.may_end["a"].release()
+    assert await under_way == 1
+    assert await late == 2
+
+
+async def test_keys_wait_for_each_other_where_they_take_turns(reading: Reading) -> None:
+    together = SingleFlight(reading, turn=asyncio.Lock())
+    first, other = await ask(together, "a"), await ask(together, "b")
+    # Who comes while work waits for its turn shares it: it has read nothing yet.
+    joined = await ask(together, "b")
+    assert reading.begun == {"a": 1}
+    reading.may_end["a"].release()
+    reading.may_end["b"].release()
+    assert [await first, await other, await joined] == [1, 1, 1]
+    assert reading.begun == {"a": 1, "b": 1}
+
+
+async def test_stopping_ends_all_work(together: SingleFlight[str, int]) -> None:
+    asked = [await ask(together, key) for key in ("a", "a", "b")]
+    await together.stop()
+    await asyncio.wait(asked)
+    assert all(each.cancelled() for each in asked)
+    assert len(together) == 0

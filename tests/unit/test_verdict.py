@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from uptake_service.corrections.model import ControlVotes, Look, Verdict, Votes, Yardstick
+from uptake_service.corrections.model import ControlVotes, Look, MeasurementBasis, Verdict, Votes
 from uptake_service.corrections.verdict import Control, Group, compare, conclude, enough_control, told_by
 from uptake_service.reviews.model import Fix
 
@@ -63,23 +63,23 @@ def test_the_newest_look_that_tells_decides() -> None:
     def at(votes: int, negative: int) -> Look:
         return Look(later=Votes(votes=votes, negative=negative), time=START)
 
-    yardstick = Yardstick(
+    basis = MeasurementBasis(
         pattern_id="p", baseline=Votes(votes=200, negative=80), start=START, fix=Fix(time=START), margin=0.05
     )
     clear, unclear, bad = at(25, 0), at(50, 15), at(100, 70)
 
-    assert conclude(yardstick, []) == (Verdict.NOT_ENOUGH_DATA, None)
+    assert conclude(basis, []) == (Verdict.NOT_ENOUGH_DATA, None)
     for looks, verdict, votes in (
         ([clear], Verdict.IMPROVED, 25),
         ([clear, unclear], Verdict.IMPROVED, 25),
         ([at(25, 8), unclear], Verdict.NOT_ENOUGH_DATA, 50),
         ([clear, unclear, bad], Verdict.WORSE, 100),
     ):
-        found, finding = conclude(yardstick, looks)
+        found, finding = conclude(basis, looks)
         assert found is verdict
         assert finding is not None
         assert (finding.later.votes, finding.drift) == (votes, None)
-    nothing = yardstick.model_copy(update={"baseline": Votes()})
+    nothing = basis.model_copy(update={"baseline": Votes()})
     assert conclude(nothing, [clear]) == (Verdict.NOT_ENOUGH_DATA, None)
 
 

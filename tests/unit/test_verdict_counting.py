@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from uptake_service.corrections.counting import MOST_READ, Counted, Counting
 from uptake_service.corrections.model import Votes
 from uptake_service.corrections.rules import fix_by
-from uptake_service.feedback.model import Answer, CorrectionKind
-from uptake_service.feedback.store import Vote
+from uptake_service.corrections.vote_classifier import MOST_READ, Counted, VoteClassifier
+from uptake_service.domain.feedback import Answer, CorrectionKind
+from uptake_service.feedback.evidence import Vote
 from uptake_service.reviews.model import Fix
 
 FIX = datetime(2026, 1, 1, tzinfo=UTC)
@@ -17,17 +17,22 @@ KNOWLEDGE, BEHAVIOR = CorrectionKind.KNOWLEDGE, CorrectionKind.BEHAVIOR
 
 
 def vote(
-    place: int, versions: frozenset[tuple[str, str]] = NONE, *, answered: int | None = None, negative: bool = False
+    place: int,
+    versions: frozenset[tuple[str, str]] = NONE,
+    *,
+    answered: int | None = None,
+    negative: bool = False,
+    voter: str = "",
 ) -> Vote:
     """A vote so many minutes after the fix on an answer given, unless told, at the same time."""
     answer = place if answered is None else answered
     occurred, answered_at = (FIX + timedelta(minutes=minutes) for minutes in (place, answer))
-    return Vote(f"{place:06}", occurred, Answer(answered_at, versions), negative)
+    return Vote(f"{place:06}", occurred, Answer(answered_at, versions), negative, voter or f"user/{place}")
 
 
-def count(votes: list[Vote], fix: Fix) -> Counted:
+def count(votes: list[Vote], fix: Fix, voter_share: float = 0.02) -> Counted:
     """Counts votes as they are read, some at a time, up to where the rest makes no difference."""
-    counting, whole = Counting(fix), Counting(fix)
+    counting, whole = VoteClassifier(fix, voter_share), VoteClassifier(fix, voter_share)
     whole.add(votes)
     for place in range(0, len(votes), 7):
         if counting.complete:
@@ -86,3 +91,36 @@ def test_what_an_old_version_gets_is_looked_through_up_to_a_bound() -> None:
     votes += [vote(place, NEW) for place in range(MOST_READ - 10, MOST_READ + 10)]
     counted = count(votes, fix)
     assert (counted.later.votes, counted.old.votes) == (10, MOST_READ - 10)
+
+
+def test_of_each_voter_the_first_vote_counts() -> None:
+    votes = [vote(place, negative=place >= 30, voter=f"user/{place % 30}") for place in range(200)]
+    counted = count(votes, Fix(time=FIX))
+    assert counted.later == Votes(votes=30, negative=0, left_out=170)
+    assert [look.later for look in counted.looks] == [Votes(votes=25)]
+
+
+def test_one_voters_many_votes_are_one_and_the_looks_come_as_without_them() -> None:
+    honest = [vote(3 * place, negative=place % 4 == 0) for place in range(60)]
+    flood = [vote(1 + 3 * place, negative=True, voter="user/mallory") for place in range(60)]
+    flooded = count(sorted([*honest, *flood], key=lambda each: each.order), Fix(time=FIX))
+    alone = count(honest, Fix(time=FIX))
+    assert (flooded.later.votes, flooded.later.negative) == (alone.later.votes + 1, alone.later.negative + 1)
+    assert flooded.later.left_out == 59
+    # Mallory has one of the first 25, so the last of these is the 24th honest one.
+    assert flooded.looks[0].time == FIX + timedelta(minutes=3 * 23)
+    assert flooded.looks[0].later.left_out == 22
+
+
+def test_how_often_a_voter_counts_is_a_share_of_the_first_look_at_every_look() -> None:
+    votes = [vote(place, voter=f"user/{place % 10}") for place in range(500)]
+    assert count(votes, Fix(time=FIX), 0.2).later == Votes(votes=50, left_out=450)
+    assert [look.later.votes for look in count(votes, Fix(time=FIX), 0.2).looks] == [25, 50]
+    assert count(votes, Fix(time=FIX), 1.0).later == Votes(votes=400)
+
+
+def test_votes_on_older_answers_take_nothing_of_what_counts() -> None:
+    fix = fix_by([BEHAVIOR], Fix(time=FIX, versions=OLD))
+    votes = [vote(1, OLD, voter="user/ann"), vote(2, NEW, voter="user/ann"), vote(3, NEW, voter="user/ann")]
+    counted = count(votes, fix)
+    assert (counted.later, counted.old) == (Votes(votes=1, left_out=1), Votes(votes=1))

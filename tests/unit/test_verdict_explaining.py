@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from uptake_service.corrections.explaining import summary
 from uptake_service.corrections.model import (
     Author,
     ControlVotes,
@@ -11,13 +10,14 @@ from uptake_service.corrections.model import (
     CorrectionState,
     Look,
     Measured,
+    MeasurementBasis,
     Revert,
     Verdict,
     Votes,
-    Yardstick,
 )
 from uptake_service.corrections.verdict import conclude
-from uptake_service.feedback.model import CorrectionKind
+from uptake_service.corrections.verdict_summary import summary
+from uptake_service.domain.feedback import CorrectionKind
 from uptake_service.reviews.model import Fix
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,12 +27,12 @@ STEADY = ControlVotes(before=Votes(votes=1_000, negative=100), after=Votes(votes
 
 def correction(later: int, negative: int, control: ControlVotes | None = None, **about: object) -> Correction:
     """One whose pattern had 80 negative of 200 votes before it; what it says of later ones is of one look at all."""
-    yardstick = Yardstick(
+    basis = MeasurementBasis(
         pattern_id="p", baseline=Votes(votes=200, negative=80), start=START, fix=Fix(time=START), margin=0.05
     )
     votes = Votes(votes=later, negative=negative)
     looks = (Look(later=votes, time=START, control=control),) if later >= 25 else ()
-    verdict, finding = conclude(yardstick, looks)
+    verdict, finding = conclude(basis, looks)
     return Correction(
         id="c",
         project="default",
@@ -48,7 +48,7 @@ def correction(later: int, negative: int, control: ControlVotes | None = None, *
         note="",
         state=CorrectionState.APPLIED,
         covers="",
-        yardstick=yardstick,
+        basis=basis,
         verdict=verdict,
         measured=Measured(later=votes, looks=looks, finding=finding, time=START),
         create_time=START,

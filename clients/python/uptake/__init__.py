@@ -3,7 +3,7 @@
 Messages and enums are the generated ones of `uptake.v1`.
 """
 
-from uptake.builders import correction, rating, thumbs_down, thumbs_up
+from uptake.builders import comment, correction, rating, thumbs_down, thumbs_up
 from uptake.claim import Claim
 from uptake.client import Client
 from uptake.errors import UptakeError
@@ -18,6 +18,7 @@ __all__ = [
     "StreamResult",
     "Subscription",
     "UptakeError",
+    "comment",
     "correction",
     "rating",
     "thumbs_down",

@@ -1,4 +1,4 @@
-"""How the client connects: the retry policy and the channel options that every Uptake client uses."""
+"""How the client connects: the channel options that every Uptake client uses."""
 
 from __future__ import annotations
 
@@ -10,36 +10,9 @@ import grpc.aio
 
 ChannelOption = tuple[str, str | int]
 
-SERVICE_CONFIG = {
-    # A name that resolves to several addresses (a headless service) is several replicas: use all of them.
-    "loadBalancingConfig": [{"round_robin": {}}],
-    # After many failures in a row retries only add load; they start again as calls succeed (gRFC A6).
-    "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
-    "methodConfig": [
-        {
-            "name": [
-                {"service": "uptake.v1.FeedbackService"},
-                {"service": "uptake.v1.ReviewService"},
-                {"service": "uptake.v1.InsightService"},
-                {"service": "uptake.v1.CorrectionService"},
-                {"service": "uptake.v1.ProjectService"},
-            ],
-            # gRPC waits as long as the server's `grpc-retry-pushback-ms` says; negative: it does not retry. Without one
-            # it waits 5 seconds in all, in which a service that is restarted is back.
-            "retryPolicy": {
-                "maxAttempts": 5,
-                "initialBackoff": "0.2s",
-                "maxBackoff": "5s",
-                "backoffMultiplier": 2.5,
-                "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
-            },
-        }
-    ],
-}
-
 OPTIONS: dict[str, str | int] = {
-    "grpc.service_config": json.dumps(SERVICE_CONFIG),
-    "grpc.enable_retries": 1,
+    # A name that resolves to several addresses (a headless service) is several replicas: use all of them.
+    "grpc.service_config": json.dumps({"loadBalancingConfig": [{"round_robin": {}}]}),
     # The server answers lists of up to 64 MB; gRPC's default of 4 MB would refuse them.
     "grpc.max_receive_message_length": 64 * 1024 * 1024,
     # A dead peer is noticed within a minute. The server allows a ping every 30 s, and none without a call.
@@ -48,9 +21,11 @@ OPTIONS: dict[str, str | int] = {
     "grpc.keepalive_permit_without_calls": 0,
     # Without this gRPC stops pinging a subscription on which nothing happens after two pings.
     "grpc.http2.max_pings_without_data": 0,
-    # A restarted server is found in seconds; gRPC's default waits up to two minutes between attempts.
+    # A restarted server is found within a second; gRPC's default waits up to two minutes between attempts.
     "grpc.initial_reconnect_backoff_ms": 200,
-    "grpc.max_reconnect_backoff_ms": 5_000,
+    "grpc.max_reconnect_backoff_ms": 1_000,
+    # An attempt to which nobody answers lasts so long, 20 seconds by default.
+    "grpc.min_reconnect_backoff_ms": 5_000,
 }
 
 

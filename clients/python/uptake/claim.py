@@ -132,7 +132,7 @@ class Claim:
             id=self.review.id,
             claim_token=self.token,
             note=note,
-            fix_time=timestamp(fix_time),
+            fix_time=timestamp("fix_time", fix_time),
             corrections=corrections,
             etag=etag,
             request_id=request_id_or_new(request_id),

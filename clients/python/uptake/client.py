@@ -11,6 +11,7 @@ import grpc
 
 from uptake.batches import FeedbackItems, collect_many
 from uptake.channel import ChannelOption, open_channel
+from uptake.connection import Connection
 from uptake.corrections import CorrectionCalls
 from uptake.feedback import FeedbackCalls
 from uptake.insights import InsightCalls
@@ -25,9 +26,9 @@ class Client:
     """A client of one project, to be made once and shared: it is safe to use from any number of tasks of one
     loop.
 
-    Calls that fail with UNAVAILABLE or overload are retried within their deadline, as often as the service
-    allows. That is safe because every call that changes something carries a request id, made once for the
-    logical call.
+    Where no service answers, as while it is restarted, calls wait for it. Those that it answers with UNAVAILABLE or
+    overload are retried within their deadline, as often as it allows. That is safe because every call that changes
+    something carries a request id, made once for the logical call.
 
     Attributes:
         feedback: reading, amending, retracting, erasing, streaming in.
@@ -44,7 +45,8 @@ class Client:
         project: str = "default",
         api_key: str | None = None,
         tls: grpc.ChannelCredentials | None = None,
-        timeout_seconds: float = 10.0,
+        timeout_seconds: float = 20.0,
+        connect_timeout_seconds: float = 15.0,
         options: Sequence[ChannelOption] = (),
     ) -> None:
         """Connect; nothing is sent before the first call.
@@ -55,16 +57,29 @@ class Client:
             api_key: an API key, "id.secret". Without `tls` it travels in clear text: for loopback or a mesh
                 only.
             tls: what the server is trusted by, such as `grpc.ssl_channel_credentials()`; None for plain text.
-            timeout_seconds: deadline of every call that does not bring its own, retries included. Streams
-                have none.
+            timeout_seconds: deadline of every call that does not bring its own, with all its waiting and
+                retries. Streams have none.
+            connect_timeout_seconds: how long a call waits for a service that answers, such as one that is
+                restarted. Then it fails with UNAVAILABLE; where its deadline is shorter, with DEADLINE_EXCEEDED.
+                Streams wait for as long as it takes.
             options: gRPC channel options, over those of `uptake.channel.OPTIONS`.
 
         Raises:
             RuntimeError: no event loop runs; gRPC binds a channel to the loop that it is made in.
+            ValueError: `connect_timeout_seconds` is not above 0.
         """
         asyncio.get_running_loop()
+        if not connect_timeout_seconds > 0:
+            raise ValueError(f"connect_timeout_seconds must be above 0, not {connect_timeout_seconds}")
         channel, metadata = open_channel(target, api_key=api_key, tls=tls, options=options)
-        self._transport = Transport(channel, project, metadata, timeout_seconds)
+        self._transport = Transport(
+            target,
+            Connection(channel),
+            project=project,
+            metadata=metadata,
+            timeout_seconds=timeout_seconds,
+            connect_timeout_seconds=connect_timeout_seconds,
+        )
         self._stub = FeedbackServiceStub(channel)
         self.feedback = FeedbackCalls(self._transport)
         self.reviews = ReviewCalls(self._transport)
@@ -84,7 +99,8 @@ class Client:
             timeout_seconds: deadline of the call; None for the client's.
 
         Returns:
-            The feedback as it is stored. A user's second vote on an interaction gives the amended first one.
+            The feedback as it is stored. A user's second vote of the same score on an interaction gives the amended
+            first one; `collect_many` tells of each whether it was new.
 
         Raises:
             UptakeError: INVALID_ARGUMENT with `field_violations`; ALREADY_EXISTS (REQUEST_ID_REUSED);
@@ -138,7 +154,7 @@ class Client:
         Args:
             grace_seconds: how long calls in flight may go on; None cancels them at once.
         """
-        await self._transport.channel.close(grace_seconds)
+        await self._transport.close(grace_seconds)
 
     async def __aenter__(self) -> Self:
         return self

@@ -47,7 +47,8 @@ class UptakeError(Exception):
 
     def __str__(self) -> str:
         head = f"{self.code.name} ({self.reason})" if self.reason else self.code.name
-        fields = "".join(f"\n  {field}: {description}" for field, description in self.field_violations)
+        told = [f"{field}: {description}" for field, description in self.field_violations]
+        fields = "".join(f"\n  {each}" for each in told if each not in self.message)
         return f"{head}: {self.message}{fields}"
 
     @property

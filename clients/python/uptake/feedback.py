@@ -141,6 +141,26 @@ class FeedbackCalls:
         )
         return (await self._transport.call(self._stub.RetractFeedback, request, timeout_seconds)).feedback
 
+    async def delete(self, id: str, *, request_id: str | None = None, timeout_seconds: float | None = None) -> None:
+        """Remove one piece of feedback, an anonymous one too, its share of every number and its words in what was made
+        of it, for good.
+
+        A call that ends early does not end it; the same call again waits for the rest.
+
+        Args:
+            id: the feedback's id.
+            request_id: makes the call safe to repeat; None for a new one.
+            timeout_seconds: deadline; None for five minutes, like an erasure's.
+
+        Raises:
+            UptakeError: NOT_FOUND (FEEDBACK_NOT_FOUND).
+        """
+        request = pb.DeleteFeedbackRequest(
+            project=self._transport.project, id=id, request_id=request_id_or_new(request_id)
+        )
+        deadline = _ERASING_SECONDS if timeout_seconds is None else timeout_seconds
+        await self._transport.call(self._stub.DeleteFeedback, request, deadline)
+
     async def erase_user(
         self, user_id: str, *, request_id: str | None = None, timeout_seconds: float | None = None
     ) -> int:

@@ -13,7 +13,7 @@ import grpc.aio
 from uptake.backoff import Backoff
 from uptake.batches import MAX_BATCH_BYTES, FeedbackItem, FeedbackItems, each
 from uptake.errors import UptakeError
-from uptake.transport import Transport, request_id_or_new
+from uptake.transport import Transport, cancelled_by_caller, closed_error, request_id_or_new
 from uptake.v1.feedback_pb2 import CollectFeedbackRequest, StreamFeedbackRequest, StreamFeedbackResponse
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 
@@ -83,6 +83,8 @@ class Ingest:
         feeding = asyncio.create_task(self._feed())
         try:
             while not self._finished:
+                if self._transport.connection.closed:
+                    raise closed_error()
                 retry_after_seconds: float | None = None
                 self._connection = _Connection(sent.request for sent in self._unanswered.values())
                 call = FeedbackServiceStub(self._transport.channel).StreamFeedback(
@@ -103,7 +105,7 @@ class Ingest:
                     retry_after_seconds = error.retry_after_seconds
                 except asyncio.CancelledError:
                     # gRPC raises it for a status CANCELLED too: a server or proxy has cut the stream off.
-                    if _cancelled_by_us():
+                    if cancelled_by_caller():
                         raise
                 finally:
                     call.cancel()
@@ -216,11 +218,6 @@ def _can_go_on(error: UptakeError) -> bool:
     if error.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return error.retry_after_seconds is not None
     return error.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
-
-
-def _cancelled_by_us() -> bool:
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
 
 
 def _status_is_lost(error: grpc.aio.AioRpcError) -> bool:

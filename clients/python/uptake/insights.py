@@ -45,8 +45,8 @@ class InsightCalls:
         """
         request = pb.GetInsightsRequest(
             project=self._transport.project,
-            start_time=timestamp(start),
-            end_time=timestamp(end),
+            start_time=timestamp("start", start),
+            end_time=timestamp("end", end),
             refresh_issues=refresh_issues,
         )
         return (await self._transport.call(self._stub.GetInsights, request, timeout_seconds)).insights
@@ -58,6 +58,7 @@ class InsightCalls:
         end: datetime | None = None,
         interval: pb.MetricInterval | None = None,
         group: pb.MetricGroup | None = None,
+        score: str | None = None,
         timeout_seconds: float | None = None,
     ) -> Sequence[pb.MetricSeries]:
         """Read time series, the one with most feedback first.
@@ -67,14 +68,16 @@ class InsightCalls:
             end: its end, rounded up to a full hour; None for now.
             interval: width of the points; None for a day. A series has up to 4,000.
             group: what to split by; None for one series. All series have up to 20,000 points.
+            score: the score that is counted, empty for the overall one; None for those of the project's policy.
             timeout_seconds: deadline of the call.
         """
         request = pb.QueryMetricsRequest(
             project=self._transport.project,
-            start_time=timestamp(start),
-            end_time=timestamp(end),
+            start_time=timestamp("start", start),
+            end_time=timestamp("end", end),
             interval=interval,
             group=group,
+            score=score,
         )
         response = await self._transport.call(self._stub.QueryMetrics, request, timeout_seconds)
         return [*response.metric_series]
@@ -105,4 +108,4 @@ class InsightCalls:
             )
             return self._stub.SubscribeInsights(request, metadata=self._transport.metadata)
 
-        return Subscription(connect, resume_token)
+        return Subscription(self._transport, connect, resume_token)

@@ -90,7 +90,7 @@ class ProjectCalls:
             page_size: items a page, up to 1,000; 0 for the service's default.
             timeout_seconds: deadline of each page.
         """
-        start_time, end_time = timestamp(start), timestamp(end)
+        start_time, end_time = timestamp("start", start), timestamp("end", end)
 
         async def fetch(page_token: str) -> pb.ListAuditEventsResponse:
             request = pb.ListAuditEventsRequest(

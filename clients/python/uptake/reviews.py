@@ -188,4 +188,4 @@ class ReviewCalls:
             )
             return self._stub.WatchReviews(request, metadata=self._transport.metadata)
 
-        return Subscription(connect, resume_token)
+        return Subscription(self._transport, connect, resume_token)

@@ -12,6 +12,7 @@ import grpc.aio
 
 from uptake.backoff import Backoff
 from uptake.errors import UptakeError
+from uptake.transport import Transport, cancelled_by_caller, closed_error
 
 
 class Update(Protocol):
@@ -28,14 +29,20 @@ M = TypeVar("M", bound=Update)
 class Subscription(Generic[M]):
     """An async iterator over the messages of a stream, without gaps and without repetitions.
 
-    When the stream ends (UNAVAILABLE, a StreamEnd, or a subscriber that was too slow), it connects again with
-    the newest resume token, for as long as it takes; bound that with `asyncio.timeout` around `anext`, after
+    When the stream ends (UNAVAILABLE, CANCELLED, overload, a StreamEnd, or a subscriber that was too slow), it connects
+    again with the newest resume token, for as long as it takes; bound that with `asyncio.timeout` around `anext`, after
     which iteration can go on. Any other status is raised as UptakeError, RESUME_TOKEN_EXPIRED among them.
 
     Use it as an async context manager, or call `aclose`, to end the stream on the server at once.
     """
 
-    def __init__(self, connect: Callable[[str], grpc.aio.UnaryStreamCall[Any, M]], resume_token: str = "") -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        connect: Callable[[str], grpc.aio.UnaryStreamCall[Any, M]],
+        resume_token: str = "",
+    ) -> None:
+        self._transport = transport
         self._connect = connect
         self._resume_token = resume_token
         self._call: grpc.aio.UnaryStreamCall[Any, M] | None = None
@@ -57,6 +64,8 @@ class Subscription(Generic[M]):
             UptakeError: the stream ended with a status that connecting again does not mend.
         """
         while not self._closed:
+            if self._transport.connection.closed:
+                raise closed_error()
             retry_after_seconds: float | None = None
             try:
                 message = await self._read()
@@ -66,6 +75,10 @@ class Subscription(Generic[M]):
                     self._closed = True
                     raise error from rpc_error
                 retry_after_seconds = error.retry_after_seconds
+            except asyncio.CancelledError:
+                # gRPC raises it when the channel or the stream is closed, too.
+                if cancelled_by_caller():
+                    raise
             else:
                 if message is not None:
                     return message
@@ -114,4 +127,7 @@ class Subscription(Generic[M]):
 
 
 def _can_resume(error: UptakeError) -> bool:
-    return error.code is grpc.StatusCode.UNAVAILABLE or error.reason == "SUBSCRIBER_TOO_SLOW"
+    if error.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return error.reason == "SUBSCRIBER_TOO_SLOW" or error.retry_after_seconds is not None
+    # CANCELLED: a server that is stopping, or a proxy, has cut the stream off.
+    return error.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)

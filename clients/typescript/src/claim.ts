@@ -117,7 +117,7 @@ export class Claim implements AsyncDisposable {
     const request = {
       ...this.#claim(),
       note,
-      fixTime: timestamp(options.fixTime),
+      fixTime: timestamp("fixTime", options.fixTime),
       corrections: options.corrections ?? [],
       etag: options.etag ?? "",
       requestId: requestIdOrNew(options.requestId),

@@ -2,6 +2,7 @@
 
 import type { ConnectionOptions } from "node:tls";
 import { createClient, type Client as Stub } from "@connectrpc/connect";
+import { refuseUnexpected } from "./arguments.js";
 import { type CollectManyOptions, collectMany, type FeedbackItems } from "./batches.js";
 import { openChannel } from "./channel.js";
 import { CorrectionCalls } from "./corrections.js";
@@ -19,15 +20,32 @@ export interface ClientOptions {
   apiKey?: string | undefined;
   /** true for TLS by the system's trust, or what to trust and who to be (`ca`, `cert`, `key`); else plain text. */
   tls?: boolean | ConnectionOptions | undefined;
-  /** Deadline of every call that does not bring its own, retries included, by default 10 seconds. Streams have none. */
+  /**
+   * Deadline of every call that does not bring its own, with all its waiting and retries, by default 20 seconds. Streams
+   * have none.
+   */
   timeoutMilliseconds?: number | undefined;
+  /**
+   * How long a call waits for a service that answers, such as one that is restarted, by default 15 seconds. Then it fails
+   * with UNAVAILABLE; where its deadline is shorter, with DEADLINE_EXCEEDED. Streams wait for as long as it takes.
+   */
+  connectTimeoutMilliseconds?: number | undefined;
 }
+
+const OPTIONS = Object.keys({
+  project: true,
+  apiKey: true,
+  tls: true,
+  timeoutMilliseconds: true,
+  connectTimeoutMilliseconds: true,
+} satisfies Record<keyof ClientOptions, true>);
 
 /**
  * A client of one project, to be made once and shared.
  *
- * Calls that fail with UNAVAILABLE or overload are retried within their deadline, as often as the service allows.
- * That is safe because every call that changes something carries a request id, made once for the logical call.
+ * Where no service answers, as while it is restarted, calls wait for it. Those that it answers with UNAVAILABLE or
+ * overload are retried within their deadline, as often as it allows. That is safe because every call that changes
+ * something carries a request id, made once for the logical call.
  */
 export class Client implements Disposable {
   /** Reading, amending, retracting, erasing. */
@@ -47,14 +65,17 @@ export class Client implements Disposable {
    * Connects with the first call.
    *
    * @param target - "host:port".
-   * @throws TypeError if the target has another form.
+   * @throws TypeError if the target has another form or there is no such option, RangeError if `connectTimeoutMilliseconds` is not above 0.
    */
-  constructor(
-    target = "localhost:50051",
-    { project = "default", apiKey, tls = false, timeoutMilliseconds = 10_000 }: ClientOptions = {},
-  ) {
+  constructor(target = "localhost:50051", options: ClientOptions = {}) {
+    refuseUnexpected("Client", options, OPTIONS);
+    const { project = "default", apiKey, tls = false } = options;
+    const { timeoutMilliseconds = 20_000, connectTimeoutMilliseconds = 15_000 } = options;
+    if (!(connectTimeoutMilliseconds > 0)) {
+      throw new RangeError(`connectTimeoutMilliseconds must be above 0, not ${connectTimeoutMilliseconds}`);
+    }
     const channel = openChannel(target, apiKey, tls);
-    this.#transport = new Transport(channel, project, timeoutMilliseconds);
+    this.#transport = new Transport(channel, project, timeoutMilliseconds, connectTimeoutMilliseconds);
     this.#stub = createClient(FeedbackService, channel.calls);
     this.feedback = new FeedbackCalls(this.#transport);
     this.reviews = new ReviewCalls(this.#transport);

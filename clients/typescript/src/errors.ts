@@ -31,6 +31,8 @@ export class UptakeError extends Error {
    * itself: no connection, a proxy, a deadline that passed on the way.
    */
   readonly reason: string;
+  /** What is wrong and what to do, for people; `message` has the code and the fields with it. */
+  readonly text: string;
   /** Every wrong field of an INVALID_ARGUMENT. */
   readonly fieldViolations: readonly FieldViolation[];
   /** How long the service asks callers to wait; undefined if it does not say. */
@@ -40,6 +42,7 @@ export class UptakeError extends Error {
   constructor(code: Code, text: string, details: ErrorDetails = {}) {
     super(described(code, text, details), "cause" in details ? { cause: details.cause } : {});
     this.code = code;
+    this.text = text;
     this.reason = details.reason ?? "";
     this.fieldViolations = details.fieldViolations ?? [];
     this.retryAfterMilliseconds = details.retryAfterMilliseconds;

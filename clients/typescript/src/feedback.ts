@@ -109,6 +109,20 @@ export class FeedbackCalls {
   }
 
   /**
+   * Removes one piece of feedback, an anonymous one too, its share of every number and its words in what was made of it,
+   * for good. A call that ends early does not end it; the same call again waits for the rest.
+   *
+   * @throws UptakeError NOT_FOUND (FEEDBACK_NOT_FOUND).
+   */
+  async delete(id: string, options: ChangeOptions = {}): Promise<void> {
+    const request = { project: this.#transport.project, id, requestId: requestIdOrNew(options.requestId) };
+    await this.#transport.call((attempt) => this.#stub.deleteFeedback(request, attempt), {
+      timeoutMilliseconds: ERASING_MILLISECONDS,
+      ...options,
+    });
+  }
+
+  /**
    * Removes all feedback of one user, its share of every number and its words in what was made of it, for good. A call
    * that ends early does not end it; the same call again waits for the rest. Without a timeout it takes five minutes.
    *

@@ -4,7 +4,9 @@ export { Code } from "@connectrpc/connect";
 export type { CollectManyOptions, FeedbackItem, FeedbackItems } from "./batches.js";
 export {
   type About,
+  type CommentOptions,
   type CorrectionOptions,
+  comment,
   correction,
   type RatingOptions,
   rating,

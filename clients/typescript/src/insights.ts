@@ -33,6 +33,8 @@ export interface MetricsOptions extends WindowOptions {
   interval?: MetricInterval | undefined;
   /** What to split by; one series when not given. All series have up to 20,000 points. */
   group?: MetricGroup | undefined;
+  /** The score that is counted, empty for the overall one; those of the project's policy when not given. */
+  score?: string | undefined;
 }
 
 export interface SubscribeOptions extends SubscriptionOptions {
@@ -57,8 +59,8 @@ export class InsightCalls {
   async get(options: InsightsOptions = {}): Promise<Insights> {
     const request = {
       project: this.#transport.project,
-      startTime: timestamp(options.start),
-      endTime: timestamp(options.end),
+      startTime: timestamp("start", options.start),
+      endTime: timestamp("end", options.end),
       refreshIssues: options.refreshIssues ?? false,
     };
     const response = await this.#transport.call((attempt) => this.#stub.getInsights(request, attempt), options);
@@ -69,10 +71,11 @@ export class InsightCalls {
   async metrics(options: MetricsOptions = {}): Promise<MetricSeries[]> {
     const request = {
       project: this.#transport.project,
-      startTime: timestamp(options.start),
-      endTime: timestamp(options.end),
+      startTime: timestamp("start", options.start),
+      endTime: timestamp("end", options.end),
       interval: options.interval ?? MetricInterval.UNSPECIFIED,
       group: options.group ?? MetricGroup.UNSPECIFIED,
+      ...(options.score !== undefined && { score: options.score }),
     };
     const response = await this.#transport.call((attempt) => this.#stub.queryMetrics(request, attempt), options);
     return response.metricSeries;

@@ -66,8 +66,8 @@ export class IssueCalls {
     const request = {
       project: this.#transport.project,
       filter: options.filter,
-      startTime: timestamp(options.start),
-      endTime: timestamp(options.end),
+      startTime: timestamp("start", options.start),
+      endTime: timestamp("end", options.end),
       pageSize: options.pageSize ?? 0,
     };
     return new Listing(

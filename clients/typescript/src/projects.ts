@@ -82,8 +82,8 @@ export class ProjectCalls {
   auditEvents(options: ListAuditEventsOptions = {}): Listing<ListAuditEventsResponse, AuditEvent> {
     const request = {
       project: this.#transport.project,
-      startTime: timestamp(options.start),
-      endTime: timestamp(options.end),
+      startTime: timestamp("start", options.start),
+      endTime: timestamp("end", options.end),
       pageSize: options.pageSize ?? 0,
     };
     return new Listing(

@@ -25,9 +25,10 @@ export interface SubscriptionOptions {
  * The messages of a stream, without gaps and without repetitions: a snapshot, metrics, events, reviews and
  * checkpoints; never a StreamEnd.
  *
- * When the stream ends (UNAVAILABLE, a StreamEnd, or a subscriber that was too slow), it connects again with the
- * newest resume token, for as long as it takes. Any other status is thrown as UptakeError, RESUME_TOKEN_EXPIRED
- * among them. Leaving the loop ends the stream on the server; another loop goes on after the last message.
+ * When the stream ends (UNAVAILABLE, CANCELED, overload, a StreamEnd, or a subscriber that was too slow), it connects
+ * again with the newest resume token, for as long as it takes. Any other status is thrown as UptakeError,
+ * RESUME_TOKEN_EXPIRED among them. Leaving the loop ends the stream on the server; another loop goes on after the last
+ * message.
  */
 export class Subscription<M extends Update> implements AsyncIterable<M> {
   readonly #transport: Transport;
@@ -63,6 +64,7 @@ export class Subscription<M extends Update> implements AsyncIterable<M> {
           }
         } catch (thrown) {
           const error = this.#transport.failure(thrown, this.#signal);
+          this.#transport.throwIfClosed();
           if (!canResume(error)) {
             throw error;
           }
@@ -97,5 +99,8 @@ export class Subscription<M extends Update> implements AsyncIterable<M> {
 }
 
 function canResume(error: UptakeError): boolean {
-  return error.code === Code.Unavailable || error.reason === "SUBSCRIBER_TOO_SLOW";
+  if (error.code === Code.ResourceExhausted) {
+    return error.reason === "SUBSCRIBER_TOO_SLOW" || error.retryAfterMilliseconds !== undefined;
+  }
+  return error.code === Code.Unavailable || error.code === Code.Canceled;
 }

@@ -58,17 +58,23 @@ test("numbers and time series are those of the window", async () => {
 test("issues are found, renamed, split, merged and resolved", async () => {
   using client = clientOf("issues");
   const complaints = {
-    parcel: ["my parcel came late", "the parcel arrived a week late", "parcel late again", "late parcel, two weeks"],
-    login: ["the login page is broken", "cannot log in", "login fails every time", "log in does not work"],
+    parcel: [
+      ...["my parcel came late", "the parcel arrived a week late", "parcel late again", "late parcel, two weeks"],
+      ...["why is my parcel late", "so late, this parcel", "parcel not here yet, late", "late once more, the parcel"],
+    ],
+    login: [
+      ...["the login page is broken", "cannot log in", "login fails every time", "log in does not work"],
+      ...["the login is broken", "no login today", "login broken since noon", "I cannot log in, login fails"],
+    ],
   };
   const items = Object.entries(complaints).flatMap(([topic, comments]) =>
     Array.from({ length: 12 }, (_, number) =>
-      thumbsDown(`${topic}-${number}`, { query: topic, comment: comments[number % 4], userId: `user-${number}` }),
+      thumbsDown(`${topic}-${number}`, { query: topic, comment: comments[number % 8], userId: `user-${number}` }),
     ),
   );
   await all(client.collectMany(items));
 
-  await client.insights.get({ refreshIssues: true, timeoutMilliseconds: 60_000 });
+  await client.insights.get({ refreshIssues: true, timeoutMilliseconds: 120_000 });
 
   const [issue] = await all(client.insights.issues.list());
   assert.ok(issue && issue.frequency >= 4n);

@@ -10,6 +10,7 @@ import {
   ReviewOrder,
   ReviewPriority,
   ReviewState,
+  TriggerRule,
   thumbsDown,
   type WatchReviewsResponse,
 } from "uptake-client";
@@ -68,6 +69,9 @@ test("a review is claimed and resolved with a correction that is found by meanin
 
 test("reviews are listed by filter and order, over all pages", async () => {
   using client = clientOf("listed");
+  // By the rate alone, as all of this project is bad and nothing stands out.
+  const reviewPolicy = { triggerRule: TriggerRule.RATE };
+  await client.projects.update({ reviewPolicy }, ["review_policy.trigger_rule"]);
   const reviews = [];
   for (const query of ["How do I reset my password?", "Where is my parcel?", "Can I get an invoice?"]) {
     reviews.push(await opened(client, query));
@@ -100,7 +104,7 @@ test("a claim is given back at the end of its block, and when the block fails", 
 test("a claim is renewed while it is held, and dismissed", async () => {
   using client = clientOf("renewed");
   const { id } = await opened(client, "Where is my parcel?");
-  await using claim = await client.reviews.claim(id, "ann", { leaseMilliseconds: 1500 });
+  await using claim = await client.reviews.claim(id, "ann", { leaseMilliseconds: 3000 });
   const renewals = async () => (await actions(client, id)).filter((action) => action === ReviewAction.RENEWED).length;
   await eventually(async () => (await renewals()) >= 4, "four renewals");
   assert.equal(claim.lost.aborted, false);
@@ -121,7 +125,7 @@ test("a claim that runs out is lost", async () => {
 test("a lost claim tells its holder, and is refused from then on", async () => {
   using client = clientOf("taken");
   const { id } = await opened(client, "Where is my parcel?");
-  await using claim = await client.reviews.claim(id, "ann", { leaseMilliseconds: 1500 });
+  await using claim = await client.reviews.claim(id, "ann", { leaseMilliseconds: 3000 });
   await client.reviews.held(id, claim.token).release("needed elsewhere");
   await eventually(() => claim.lost.aborted, "the loss");
   await assert.rejects(claim.renew(), { reason: "CLAIM_LOST", message: /claim it again/ });

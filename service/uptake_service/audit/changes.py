@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
-from uptake_service.model import Model
+from uptake_service.domain.model import Model
 
 _BOOKKEEPING = frozenset(
-    {"revision", "people_revision", "update_time", "create_time", "writer", "vector", "vote", "requests"}
+    {
+        *("revision", "people_revision", "update_time", "create_time", "writer", "vector", "embedder", "vote"),
+        *("seconds", "requests", "statements", "said_time", "complaints_gone", "key_id"),
+    }
 )
 
 _UNSET: tuple[object, ...] = (None, "", b"", (), {}, frozenset())

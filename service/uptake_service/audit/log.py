@@ -5,15 +5,19 @@ The service only ever adds to it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from uptake_service.audit.changes import FieldChange
-from uptake_service.auth.caller import Caller, caller
-from uptake_service.clock import Clock
-from uptake_service.ids import new_id
-from uptake_service.mongo.client import Document, Mongo, Session
-from uptake_service.mongo.paging import after
+from uptake_service.domain.caller import Caller, caller
+from uptake_service.domain.clock import Clock
+from uptake_service.domain.ids import new_id
+from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.documents import Document, since
+from uptake_service.mongo.indexes import Index
+from uptake_service.mongo.paging import Listing, read_keys, read_whole, within
+from uptake_service.mongo.session import Session
+from uptake_service.mongo.texts import Holds, Store, texts
 
 _NEWEST_FIRST = [("time", -1), ("_id", -1)]
 EVERY_PROJECT = ""
@@ -34,13 +38,16 @@ class AuditEvent:
     changes: tuple[FieldChange, ...]
 
 
-class AuditLog:
+class AuditLog(Store):
+    TEXTS = (
+        # Of words a change tells that they changed, and no more.
+        texts("audit", Holds.NONE, "_id", "project", "key_id", "actor", "peer", "method", "resource_id", "changes.*"),
+    )
+    INDEXES = (Index("audit", (("project", 1), *_NEWEST_FIRST)),)
+
     def __init__(self, mongo: Mongo, clock: Clock) -> None:
         self._events = mongo.collection("audit")
         self._clock = clock
-
-    async def open(self) -> None:
-        await self._events.create_index([("project", 1), *_NEWEST_FIRST])
 
     async def add(
         self,
@@ -82,20 +89,23 @@ class AuditLog:
 
     async def page(
         self, project: str, start: datetime | None, end: datetime | None, last: Sequence[Any] | None, limit: int
-    ) -> list[AuditEvent]:
-        """What changed in a project and in all of them, newest first, from the first after `last` (time, id)."""
-        most = end - timedelta(milliseconds=1) if end else None
-        rest: Document = {}
-        if last is not None:
-            most = min(most, last[0]) if most else last[0]
-            rest = after(_NEWEST_FIRST, last)
-        found: list[AuditEvent] = []
+    ) -> tuple[list[AuditEvent], list[Any] | None]:
+        """What changed in a project and in all of them, newest first, from the first after `last`; and the sort values
+        to go on after, None at the end."""
+        bounds = (since(start) if start else {}) | ({"$lt": end} if end else {})
+        rows: list[Document] = []
+        ends: list[list[Any]] = []
         for one in (project, EVERY_PROJECT):
-            documents = await self._events.find_newest(
-                {"project": one}, "time", rest=rest, least=start, most=most, near=self._clock.now(), limit=limit
-            )
-            found += [_event(document) for document in documents]
-        return sorted(found, key=lambda event: (event.time, event.id), reverse=True)[:limit]
+            listing = Listing({"project": one}, _NEWEST_FIRST, bounds)
+            found, place = await read_keys(self._events, listing, last, limit)
+            rows += found
+            ends += [place] if place is not None else []
+        rows.sort(key=listing.values, reverse=True)
+        # Where the one list was cut, what the other has from before is not next.
+        kept = within([row for row in rows if not ends or listing.values(row) >= max(ends)][:limit])
+        more = bool(ends) or len(kept) < len(rows)
+        documents = await read_whole(self._events, kept)
+        return [_event(document) for document in documents], listing.values(kept[-1]) if more else None
 
 
 def _event(document: Document) -> AuditEvent:

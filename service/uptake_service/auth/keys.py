@@ -1,26 +1,33 @@
-"""The collection `keys`: API keys by id, with the hashes of their secrets."""
+"""The collection `keys`: API keys by id, with the hashes of their secrets. They expire by the database's clock."""
 
 import hashlib
 import hmac
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from cachetools import LRUCache
 
 from uptake_service.audit.changes import changes
 from uptake_service.audit.log import EVERY_PROJECT, AuditLog
-from uptake_service.auth.model import Key, Role
-from uptake_service.clock import Clock
-from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.domain.access import Key, Role
+from uptake_service.domain.clock import Clock
+from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.documents import Document
+from uptake_service.mongo.session import Session
+from uptake_service.mongo.texts import Holds, Store, texts
 from uptake_service.mongo.transactions import transaction
-from uptake_service.recently import Recently
 
+_ID_BYTES = 8
 _SECRET_BYTES = 32
 _CACHE_SECONDS = 5.0
 _MOST_CACHED = 10_000
 _NO_HASH = hashlib.sha256(b"").hexdigest()
 
 
-class KeyStore:
+class KeyStore(Store):
     """{_id, hash, name, role, projects, calls_per_second, create_time, expire_time, revoke_time}."""
+
+    TEXTS = (texts("keys", Holds.NONE, "_id", "hash", "name", "role", "projects"),)
 
     def __init__(self, mongo: Mongo, clock: Clock) -> None:
         self._mongo = mongo
@@ -28,7 +35,7 @@ class KeyStore:
         self._clock = clock
         self._audit = AuditLog(mongo, clock)
         # Ids that there are none of are kept too: guessing must not reach the database each time.
-        self._cache = Recently[str, tuple[datetime, Document | None]](_MOST_CACHED)
+        self._cache: LRUCache[str, tuple[datetime, _Known]] = LRUCache(_MOST_CACHED)
 
     async def create(
         self,
@@ -36,23 +43,24 @@ class KeyStore:
         role: Role,
         projects: tuple[str, ...] = (),
         *,
-        expire_time: datetime | None = None,
+        lifetime: timedelta | None = None,
         calls_per_second: float = 0.0,
     ) -> tuple[Key, str]:
-        """Makes a key.
+        """Makes a key, which holds for so long; None for as long as it is not revoked.
 
         Returns:
             The key, and the text that shows it, `id.secret`: it is stored nowhere and cannot be told again.
         """
-        id, secret = secrets.token_hex(8), secrets.token_urlsafe(_SECRET_BYTES)
+        id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
+        now = await self._mongo.now()
         key = Key(
             id=id,
             name=name,
             role=role,
             projects=projects,
             calls_per_second=calls_per_second,
-            create_time=self._clock.now(),
-            expire_time=expire_time,
+            create_time=now,
+            expire_time=None if lifetime is None else now + lifetime,
         )
         document = {"_id": id, "hash": _hash(secret), **key.model_dump(exclude={"id"}, mode="python")}
 
@@ -77,7 +85,7 @@ class KeyStore:
             if document is None:
                 return False
             key = _key(document)
-            revoked = key.model_copy(update={"revoke_time": self._clock.now()})
+            revoked = key.model_copy(update={"revoke_time": await self._mongo.now()})
             await self._keys.update({"_id": id}, {"$set": {"revoke_time": revoked.revoke_time}}, session=session)
             await self._note(key, revoked, session)
             return True
@@ -87,31 +95,37 @@ class KeyStore:
     async def find(self, text: str) -> Key | None:
         """The key that a text shows, if it holds; what is wrong with one that does not is nobody's business."""
         id, _, secret = text.partition(".")
-        document = await self._document(id)
+        # What is no id is not remembered, be it as long as it likes.
+        known = await self._known(id) if len(id) == 2 * _ID_BYTES else _Known(None)
         # Compared in any case, so that the time tells nothing either.
-        right = hmac.compare_digest(document["hash"] if document else _NO_HASH, _hash(secret))
-        if document is None or not right:
-            return None
-        key = _key(document)
-        return key if key.holds(self._clock.now()) else None
+        right = hmac.compare_digest(known.document["hash"] if known.document else _NO_HASH, _hash(secret))
+        return known.key if right and known.is_valid else None
 
-    async def holds(self, id: str) -> bool:
+    async def is_valid(self, id: str) -> bool:
         """Whether a key that was found before holds still, as of at most five seconds ago."""
-        document = await self._document(id)
-        return document is not None and _key(document).holds(self._clock.now())
+        return (await self._known(id)).is_valid
 
     async def _note(self, before: Key | None, after: Key, session: Session) -> None:
         for project in after.projects or (EVERY_PROJECT,):
             await self._audit.add(project, after.id, changes(before, after), session)
 
-    async def _document(self, id: str) -> Document | None:
+    async def _known(self, id: str) -> "_Known":
         now = self._clock.now()
         cached = self._cache.get(id)
         if cached is not None and abs((now - cached[0]).total_seconds()) < _CACHE_SECONDS:
             return cached[1]
-        document = await self._keys.get({"_id": id})
-        self._cache[id] = (now, document)
-        return document
+        known = _Known(next(iter(await self._keys.find_with_now({"_id": id})), None))
+        self._cache[id] = (now, known)
+        return known
+
+
+class _Known:
+    """What is known of an id: the key's document as it was a moment ago, and whether the key held then."""
+
+    def __init__(self, document: Document | None) -> None:
+        self.document = document
+        self.key = None if document is None else _key(document)
+        self.is_valid = self.key is not None and document is not None and self.key.is_valid(document["now"])
 
 
 def _hash(secret: str) -> str:

@@ -1,17 +1,26 @@
-"""How many votes there are on patterns between two times.
+"""How many votes there are on patterns between two times, with each voter's bounded to a share of those that count.
 
-Full hours come from rollups, so that a pattern with a million votes costs no more than one with a hundred.
+Full hours come from rollups, so that a pattern with a million votes costs no more than one with some thousand.
 """
 
+from collections import Counter
 from collections.abc import Collection
+from contextlib import aclosing
 from datetime import datetime
 
-from uptake_service.clock import hour_of
 from uptake_service.corrections.model import Votes
-from uptake_service.feedback.model import VOTES
-from uptake_service.feedback.store import FeedbackStore, vote_of
-from uptake_service.insights.rollups import Counts, RollupStore
-from uptake_service.mongo.client import Session
+from uptake_service.corrections.verdict import LOOKS
+from uptake_service.domain.clock import hour_of
+from uptake_service.domain.voters import most_of_one
+from uptake_service.feedback.evidence import vote_of
+from uptake_service.feedback.store import FeedbackStore
+from uptake_service.mongo.session import Session
+from uptake_service.projections.rollups import RollupStore
+from uptake_service.projections.vote_counts import VotesByBucket
+
+_MOST_READ = 2_000
+"""The votes of a pattern that has no more are read one by one, so that each voter is bounded by themselves: among few
+votes a bucket has much room for one voter beside what others in it have."""
 
 
 class VoteCounts:
@@ -20,32 +29,73 @@ class VoteCounts:
         self._rollups = rollups
 
     async def of_pattern(
-        self, project: str, pattern_id: str, start: datetime, end: datetime, without: Collection[str], session: Session
+        self,
+        project: str,
+        pattern_id: str,
+        start: datetime,
+        end: datetime,
+        without: Collection[str],
+        share: float,
+        session: Session,
     ) -> Votes:
-        """The votes on a pattern from `start`, a full hour, to before `end`, but for those of `without`, by id."""
+        """The votes on a pattern from `start`, a full hour, to before `end`, but for those of `without`, by id.
+
+        Of each voter the first count, as many as of the later votes of a verdict.
+        """
         hour = hour_of(end)
-        counted = _votes(await self._rollups.of_pattern(pattern_id, start, hour, session))
-        votes, negative = await self._feedback.votes_between(pattern_id, hour, end, session=session)
-        votes, negative = votes + counted.votes, negative + counted.negative
+        votes = VotesByBucket.of(await self._rollups.of_pattern(project, pattern_id, start, hour, session))
+        newest = await self._feedback.evidence.votes_between(pattern_id, hour, end, session=session)
+        for (bucket, negative), number in newest.items():
+            votes.add(VotesByBucket.of_bucket(bucket, number, negative=negative))
+        if share < 1 and votes.votes <= _MOST_READ:
+            return await self._of_voters(pattern_id, start, end, without, most_of_one(share, LOOKS[0]), session)
         for feedback in await self._feedback.by_ids(project, sorted(without), session=session):
             vote = vote_of(feedback)
             if vote and feedback.pattern_id == pattern_id and start <= vote.occur_time < end:
-                votes, negative = votes - 1, negative - vote.negative
-        return Votes(votes=votes, negative=negative)
+                votes.add(VotesByBucket.of_one(feedback), -1)
+        return _counted(votes, share)
+
+    async def _of_voters(
+        self,
+        pattern_id: str,
+        start: datetime,
+        end: datetime,
+        without: Collection[str],
+        most: int,
+        session: Session,
+    ) -> Votes:
+        of_voter: Counter[str] = Counter()
+        counted = negative = left_out = 0
+        reading = self._feedback.evidence.votes_since(pattern_id, start, end, session=session)
+        async with aclosing(reading):
+            async for votes in reading:
+                for vote in votes:
+                    if vote.id in without:
+                        continue
+                    if of_voter[vote.voter] >= most:
+                        left_out += 1
+                        continue
+                    of_voter[vote.voter] += 1
+                    counted += 1
+                    negative += vote.negative
+        return Votes(votes=counted, negative=negative, left_out=left_out)
 
     async def of_others(
-        self, project: str, pattern_ids: Collection[str], start: datetime, end: datetime, session: Session
+        self,
+        project: str,
+        pattern_ids: Collection[str],
+        start: datetime,
+        end: datetime,
+        share: float,
+        session: Session,
     ) -> Votes:
         """The votes on a project's patterns but for these from `start` to before `end`, both full hours."""
-        total = _votes(await self._rollups.of_project(project, start, end, session))
-        votes, negative = total.votes, total.negative
+        votes = VotesByBucket.of(await self._rollups.of_project(project, start, end, session))
         for pattern_id in pattern_ids:
-            own = _votes(await self._rollups.of_pattern(pattern_id, start, end, session))
-            votes, negative = votes - own.votes, negative - own.negative
-        return Votes(votes=votes, negative=negative)
+            votes.add(VotesByBucket.of(await self._rollups.of_pattern(project, pattern_id, start, end, session)), -1)
+        return _counted(votes, share)
 
 
-def _votes(counts: Counts) -> Votes:
-    votes = sum(counts.get(type.value.lower(), 0) for type in VOTES)
-    # Only votes are negative.
-    return Votes(votes=votes, negative=counts.get("negative", 0))
+def _counted(votes: VotesByBucket, share: float) -> Votes:
+    counted = votes.counted(share)
+    return Votes(votes=counted.votes, negative=counted.negatives, left_out=counted.left_out)

@@ -5,18 +5,31 @@ Two collections. `instructions` holds what pollers ask for, small: {_id: "projec
 correction_id, create_time}; one that deleted the instructions has content null.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from uptake_service.corrections.model import Revision
-from uptake_service.errors import DomainError, Reason
-from uptake_service.mongo.client import Document, Mongo, Session
+from uptake_service.domain.errors import DomainError, Reason
+from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.documents import Document
+from uptake_service.mongo.indexes import Index
+from uptake_service.mongo.paging import Listing, read_page
+from uptake_service.mongo.session import Session
+from uptake_service.mongo.texts import Holds, Store, texts
 
 
-class InstructionStore:
+class InstructionStore(Store):
+    TEXTS = (
+        # Each revision's is a correction's; CorrectionStore takes it out.
+        texts("instruction_revisions", Holds.WRITTEN, "content"),
+        texts("instruction_revisions", Holds.NONE, "_id", "project", "name", "correction_id"),
+        texts("instructions", Holds.NONE, "_id", "project", "name"),
+    )
+    INDEXES = (Index("instruction_revisions", (("project", 1), ("name", 1), ("revision", 1)), unique=True),)
+
     def __init__(self, mongo: Mongo) -> None:
         self._heads = mongo.collection("instructions")
         self._revisions = mongo.collection("instruction_revisions")
-
-    async def open(self) -> None:
-        await self._revisions.create_index([("project", 1), ("name", 1), ("revision", 1)], unique=True)
 
     async def get(self, project: str, name: str, revision: int, known_revision: int) -> Revision | None:
         """Instructions at a revision, 0 for the newest; None if that is `known_revision`.
@@ -41,22 +54,14 @@ class InstructionStore:
             )
         return None if revision == known_revision else found
 
-    async def page(self, project: str, name: str, below: int | None, limit: int) -> list[Revision]:
-        """Revisions of instructions, newest first, from the first below a revision; deletions are left out."""
-        if below is None:
-            head = await self._heads.get({"_id": _id(project, name)})
-            below = head["revision"] + 1 if head else 1
-        page: list[Revision] = []
-        # Revisions are numbered without a gap, so a range of them needs no sorting of all that there are.
-        while len(page) < limit and below > 1:
-            above = max(below - 1 - (limit - len(page)), 0)
-            documents = await self._revisions.find(
-                {"project": project, "name": name, "revision": {"$gt": above, "$lt": below}},
-                sort=[("revision", -1)],
-            )
-            page += [_revision(document) for document in documents if document["content"] is not None]
-            below = above + 1
-        return page
+    async def page(
+        self, project: str, name: str, last: Sequence[Any] | None, limit: int
+    ) -> tuple[list[Revision], list[Any] | None]:
+        """Revisions of instructions, newest first, from the first below the revision in `last`, and the revision to go
+        on below, None at the end; deletions are left out."""
+        listing = Listing({"project": project, "name": name}, [("revision", -1)])
+        page = await read_page(self._revisions, listing, last, limit)
+        return [_revision(document) for document in page.documents if document["content"] is not None], page.next
 
     async def head(self, project: str, name: str, session: Session | None = None) -> Revision | None:
         """The newest revision, which may be a deletion; None if there never was one."""

@@ -3,9 +3,9 @@
 from datetime import datetime
 from enum import StrEnum
 
-from uptake_service.feedback.model import CorrectionKind
-from uptake_service.model import Model
-from uptake_service.mongo.events import NewEvent
+from uptake_service.coordination.event_log import EventContent
+from uptake_service.domain.feedback import CorrectionKind
+from uptake_service.domain.model import Model
 from uptake_service.reviews.model import Fix
 
 
@@ -42,10 +42,11 @@ class Author(Model):
 
 
 class Votes(Model):
-    """Votes, and how many of them are negative."""
+    """Votes, how many of them are negative, and how many more do not count, as their voters had counted enough."""
 
     votes: int = 0
     negative: int = 0
+    left_out: int = 0
 
     @property
     def rate(self) -> float:
@@ -53,7 +54,7 @@ class Votes(Model):
         return self.negative / self.votes if self.votes else 0.0
 
 
-class Yardstick(Model):
+class MeasurementBasis(Model):
     """What the verdict measures a correction by, frozen when it is applied.
 
     Attributes:
@@ -62,6 +63,7 @@ class Yardstick(Model):
         start: From when those are.
         fix: What tells later answers apart.
         margin: What differs by no more than this counts as no change, 0 to 1.
+        voter_share: Largest share of the votes that count which one voter's may be, above 0 to 1.
     """
 
     pattern_id: str
@@ -69,6 +71,7 @@ class Yardstick(Model):
     start: datetime
     fix: Fix
     margin: float
+    voter_share: float = 1.0
 
 
 class ControlVotes(Model):
@@ -100,6 +103,7 @@ class Finding(Model):
         low: Lower end of the difference's interval.
         high: Upper end.
         drift: By how much the control's rate rose; None without a control.
+        control_left_out: How many votes of the control do not count.
     """
 
     later: Votes
@@ -107,6 +111,7 @@ class Finding(Model):
     low: float
     high: float
     drift: float | None
+    control_left_out: int = 0
 
 
 class Measured(Model):
@@ -163,7 +168,7 @@ class Correction(Model):
     Attributes:
         base_revision: The revision before; 0 when the target did not exist, or had been deleted.
         covers: The correction that was in force before; empty when none was.
-        yardstick: What the verdict goes by; once it is reverted that of the revert.
+        basis: What the verdict goes by; once it is reverted that of the revert.
         covered_time: When a later one covered it first: what comes then measures it no longer. None if none did.
         measured: What the verdict rests on; None before it was worked out.
         unmeasured: Whether it has to be worked out though no vote changed.
@@ -183,7 +188,7 @@ class Correction(Model):
     note: str
     state: CorrectionState
     covers: str
-    yardstick: Yardstick
+    basis: MeasurementBasis
     covered_time: datetime | None = None
     verdict: Verdict = Verdict.NOT_ENOUGH_DATA
     measured: Measured | None = None
@@ -192,17 +197,28 @@ class Correction(Model):
     revert: Revert | None = None
 
 
-def state_event(correction_id: str, state: CorrectionState, revision: int) -> NewEvent:
-    """The event that tells of the state that a correction came to when its target came to a revision."""
-    payload = {"correction_id": correction_id, "state": state.value, "revision": revision}
-    return NewEvent(kind="CORRECTION", severity="INFO", payload=payload)
+class CorrectionEvent(EventContent):
+    """A correction came to a state when its target came to a revision."""
+
+    KIND = "CORRECTION"
+
+    correction_id: str
+    state: CorrectionState
+    revision: int
 
 
-def verdict_event(correction_id: str, verdict: Verdict, later_votes: int) -> NewEvent:
-    """The event that tells of the verdict that a correction came to."""
-    payload = {"correction_id": correction_id, "verdict": verdict.value, "later_votes": later_votes}
-    severity = "CRITICAL" if verdict is Verdict.WORSE else "INFO"
-    return NewEvent(kind="VERDICT", severity=severity, payload=payload)
+class VerdictEvent(EventContent):
+    """A correction came to a verdict."""
+
+    KIND = "VERDICT"
+
+    correction_id: str
+    verdict: Verdict
+    later_votes: int
+
+    @property
+    def severity(self) -> str:
+        return "CRITICAL" if self.verdict is Verdict.WORSE else "INFO"
 
 
 class CorrectionFilter(Model):

@@ -11,15 +11,15 @@ from uptake_service.corrections.model import (
     Correction,
     CorrectionState,
     Draft,
+    MeasurementBasis,
     Revert,
     Revision,
     Verdict,
     Votes,
-    Yardstick,
 )
-from uptake_service.errors import DomainError, Reason, Violation
-from uptake_service.feedback.model import CorrectionKind
-from uptake_service.ids import new_id
+from uptake_service.domain.errors import DomainError, Reason, Violation
+from uptake_service.domain.feedback import CorrectionKind
+from uptake_service.domain.ids import new_id
 from uptake_service.reviews.model import Fix
 
 _Opcode = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
@@ -31,7 +31,7 @@ takes time with the square of their number."""
 
 
 def applied(
-    draft: Draft, head: Revision | None, project: str, author: Author, yardstick: Yardstick, now: datetime
+    draft: Draft, head: Revision | None, project: str, author: Author, basis: MeasurementBasis, now: datetime
 ) -> tuple[Correction, Revision]:
     """The correction that a draft makes of a target's head, and the head after it.
 
@@ -66,8 +66,8 @@ def applied(
         note=draft.note,
         state=CorrectionState.APPLIED,
         covers=head.correction_id if head else "",
-        yardstick=yardstick,
-        unmeasured=bool(yardstick.pattern_id),
+        basis=basis,
+        unmeasured=bool(basis.pattern_id),
         create_time=now,
     )
     return correction, _revision(correction, revision, now)
@@ -82,8 +82,7 @@ def reverted(
 
     Args:
         correction: The one to undo.
-        covered: The one that it covers; None if it made the target. The target is then deleted, as it is where the
-            content of the one that is covered was forgotten.
+        covered: The newest below it whose content was not forgotten; None if there is none: the target is then deleted.
         head: The target's head.
         author: Who undoes it.
         note: Why.
@@ -99,27 +98,29 @@ def reverted(
     if correction.state is CorrectionState.SUPERSEDED:
         raise DomainError(
             Reason.ERROR_REASON_CORRECTION_SUPERSEDED,
-            f"a later correction covers it; revert those first, newest first, from {head.correction_id}",
+            f"a later correction covers it; revert those first, newest first, from {head.correction_id}"
+            if head.correction_id
+            else "its target was deleted when the content of a later correction was erased; nothing is left to revert",
             subject=correction.id,
         )
     revision, now = head.revision + 1, fix.time
-    yardstick = {
+    basis = {
         "baseline": correction.measured.later if correction.measured else Votes(),
-        "start": correction.yardstick.fix.time,
+        "start": correction.basis.fix.time,
         "fix": fix,
     }
     undone = correction.model_copy(
         update={
             "state": CorrectionState.REVERTED,
             "revert": Revert(revision=revision, verdict=correction.verdict, author=author, note=note, time=now),
-            "yardstick": correction.yardstick.model_copy(update=yardstick),
+            "basis": correction.basis.model_copy(update=basis),
             "covered_time": None,
             "verdict": Verdict.NOT_ENOUGH_DATA,
             "measured": None,
-            "unmeasured": bool(correction.yardstick.pattern_id),
+            "unmeasured": bool(correction.basis.pattern_id),
         }
     )
-    if covered is None or not covered.content:
+    if covered is None:
         gone = Revision(
             project=head.project, target=head.target, revision=revision, content=None, correction_id="", time=now
         )
@@ -198,10 +199,17 @@ def _target_differences(corrections: list[Correction], head: Revision | None) ->
     shown = by_id.get(head.correction_id)
     if head.content != (shown.content if shown else None):
         yield "its content is not that of the correction in force"
-    below, id = set(), shown.covers if shown else ""
-    while id in by_id and id not in below:
-        below.add(id)
-        id = by_id[id].covers
+    # A revert lays bare no forgotten correction, but what lies below it, or nothing: it stays superseded.
+    forgotten = [
+        covered.id
+        for covered in (by_id.get(each.covers) for each in corrections if each.state is CorrectionState.REVERTED)
+        if covered and covered.state is CorrectionState.SUPERSEDED and not covered.content
+    ]
+    below: set[str] = set()
+    for id in (shown.covers if shown else "", *forgotten):
+        while id in by_id and id not in below and by_id[id] is not shown:
+            below.add(id)
+            id = by_id[id].covers
     for correction in corrections:
         superseded = correction.state is CorrectionState.SUPERSEDED
         if superseded != (correction.id in below):

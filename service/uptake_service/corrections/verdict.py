@@ -17,7 +17,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from uptake_service.corrections.model import ControlVotes, Finding, Look, Verdict, Votes, Yardstick
+from uptake_service.corrections.model import ControlVotes, Finding, Look, MeasurementBasis, Verdict, Votes
 
 LOOKS = (25, 50, 100, 200, 400)
 """How many later votes there are at each look."""
@@ -124,11 +124,11 @@ def enough_control(control: ControlVotes) -> bool:
     return min(control.before.votes, control.after.votes) >= LEAST_CONTROL
 
 
-def conclude(yardstick: Yardstick, looks: Sequence[Look]) -> tuple[Verdict, Finding | None]:
+def conclude(basis: MeasurementBasis, looks: Sequence[Look]) -> tuple[Verdict, Finding | None]:
     """The verdict of a correction: that of the newest look that tells, for it knows most.
 
     Args:
-        yardstick: What it is measured by.
+        basis: What it is measured by.
         looks: The looks that there are votes enough for, the first one first.
 
     Returns:
@@ -136,17 +136,18 @@ def conclude(yardstick: Yardstick, looks: Sequence[Look]) -> tuple[Verdict, Find
         with nothing before the fix to compare with.
     """
     finding: Finding | None = None
-    if not yardstick.baseline.votes:
+    if not basis.baseline.votes:
         return Verdict.NOT_ENOUGH_DATA, finding
     for look in reversed(looks):
-        comparison = compare(_group(yardstick.baseline), _group(look.later), _control(look.control))
-        verdict = told_by(comparison, yardstick.margin)
+        comparison = compare(_group(basis.baseline), _group(look.later), _control(look.control))
+        verdict = told_by(comparison, basis.margin)
         found = Finding(
             later=look.later,
             difference=float(comparison.difference),
             low=float(comparison.low),
             high=float(comparison.high),
             drift=float(comparison.drift) if look.control else None,
+            control_left_out=look.control.before.left_out + look.control.after.left_out if look.control else 0,
         )
         if verdict is not Verdict.NOT_ENOUGH_DATA:
             return verdict, found

@@ -1,100 +1,115 @@
-"""Where feedback is kept, in the collection `feedback`.
+"""The collection `feedback`.
 
-Maps are lists of {k, v} and custom values JSON text, so that no user's string is ever a key.
+What the trigger, verdicts, issues and erasing read of it stands in files of their own.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from uptake_service.clock import DAY, Clock
-from uptake_service.errors import Reason, not_found
-from uptake_service.feedback.model import (
+from uptake_service.domain.clock import Clock
+from uptake_service.domain.errors import Reason, not_found
+from uptake_service.domain.feedback import (
     EARLIEST,
-    VISIBLE_STATES,
-    VOTES,
-    Answer,
-    Content,
-    CorrectionValue,
-    Evidence,
+    OVERALL,
     FeedbackFilter,
     FeedbackState,
     FeedbackType,
-    Interaction,
-    Rating,
-    Sentiment,
     StoredFeedback,
-    complaint,
+    vote_slot,
 )
-from uptake_service.mongo.client import Document, Mongo, Session, since
-from uptake_service.mongo.paging import after
+from uptake_service.feedback.documents import NEWEST_FIRST, mapping, to_document, to_feedback
+from uptake_service.feedback.evidence import FeedbackEvidence
+from uptake_service.feedback.removal import FeedbackRemoval
+from uptake_service.feedback.words import FeedbackWords
+from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.documents import Document, since
+from uptake_service.mongo.indexes import Index
+from uptake_service.mongo.paging import (
+    MOST_EXAMINED,
+    Listing,
+    read_keys,
+    read_page,
+    read_sizes,
+    read_whole,
+    within,
+)
+from uptake_service.mongo.scans import TimeScans
+from uptake_service.mongo.session import Session
+from uptake_service.mongo.texts import Holds, Store, texts
 
+_BY_CHANGE = [("update_time", 1), ("_id", 1)]
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """The words of one piece of negative feedback: `text` is what issues are found by, `said` what is shown."""
+_LONGEST_COMMIT = timedelta(seconds=65)
+"""How much later than its `update_time` a change may show up: MongoDB ends transactions after 60 seconds."""
 
-    feedback_id: str
-    text: str
-    said: str
-    user_id: str
-    occur_time: datetime
-    pattern_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """What of a vote a correction is measured by."""
-
-    id: str
-    occur_time: datetime
-    answer: Answer
-    negative: bool
-
-    @property
-    def order(self) -> tuple[datetime, str]:
-        return self.occur_time, self.id
-
-
-NEWEST_FIRST = [("occur_time", -1), ("_id", -1)]
-
-_READ_AT_ONCE = 100
-
-_MILLISECOND = timedelta(milliseconds=1)
-_VOTES_AT_ONCE, _COMPLAINTS_AT_ONCE, _RECOUNTED_AT_ONCE, _REMOVED_AT_ONCE = 300, 300, 500, 200
+_KEYS_AT_ONCE, _RECOUNTED_AT_ONCE = 100, 500
 """About how many are read at once: more would hold up the event loop, or the database."""
 
-# Apart from pattern and time: with one more condition beside them the embedded database leaves the index.
-_VOTES: Document = {"state": FeedbackState.ACTIVE.value, "type": {"$in": [type.value for type in VOTES]}}
-_VOTE_FIELDS = {"occur_time": 1, "sentiment": 1, "interaction.versions": 1, "interaction.create_time": 1}
+_FILTERED = (
+    *("occur_time", "project", "state", "type", "sentiment", "pattern_id", "user_id", "source", "score", "labels"),
+    *("interaction.id", "interaction.model", "interaction.conversation_id", "interaction.trace_id"),
+)
+"""The fields that a filter may ask for."""
 
-_VISIBLE = [state.value for state in VISIBLE_STATES]
+_NOT_SHOWN = {"vector": 0, "statements": 0, "requests": 0}
+"""What is no part of feedback as callers see it."""
 
-_EVIDENCE_FIELDS = dict.fromkeys(("type", "sentiment", "occur_time", "create_time", "writer", "revision"), 1)
+_SIZE = {"$bsonSize": {name: f"${name}" for name in ("interaction", "comment", "correction", "custom", "labels")}}
+"""How many bytes of it they see."""
 
-_VERSIONS_FROM = 1000
-"""From how much of a pattern's newest feedback the versions before a fix are taken."""
+_ON_INTERACTION = 200
+"""Up to so much feedback on one interaction is read by that; with more, the newest of the project is looked through."""
+
+_MOST_OF_PATTERN = 300
+"""So much of a pattern's newest feedback is looked at for what is similar."""
+
+_ANY_SIZE = 2**62
 
 
-class FeedbackStore:
+@dataclass(frozen=True)
+class FeedbackPage:
+    """Some of a list of feedback, and the sort values to go on after; None at its end."""
+
+    feedback: list[StoredFeedback]
+    next: list[Any] | None
+
+
+class FeedbackStore(Store):
     """The collection `feedback`."""
 
-    def __init__(self, mongo: Mongo, clock: Clock) -> None:
-        self._feedback = mongo.collection("feedback")
-        self._clock = clock
+    TEXTS = (
+        texts("feedback", Holds.FEEDBACK, "interaction.*", "comment", "labels.k", "labels.v", "custom", "user_id"),
+        texts("feedback", Holds.FEEDBACK, "source", "score", "correction.original", "correction.corrected"),
+        texts("feedback", Holds.FEEDBACK, "model_bucket", "source_bucket", "score_bucket", "vote"),
+        texts("feedback", Holds.FEEDBACK, "statements.*"),
+        texts("feedback", Holds.NONE, "_id", "project", "type", "correction.kind", "sentiment", "pattern_id", "state"),
+        texts("feedback", Holds.NONE, "embedder", "requests", "held", "key_id"),
+    )
+    INDEXES = (
+        Index("feedback", (("project", 1), ("_id", 1))),
+        Index("feedback", (("project", 1), *NEWEST_FIRST)),
+        Index("feedback", (("pattern_id", 1), *NEWEST_FIRST)),
+        Index("feedback", (("project", 1), ("interaction.id", 1), ("user_id", 1), ("vote", 1)), unique=True),
+        Index("feedback", (("project", 1), ("user_id", 1), *NEWEST_FIRST)),
+        Index("feedback", (("project", 1), *_BY_CHANGE)),
+        Index(
+            "feedback",
+            (("project", 1), ("type", 1), *NEWEST_FIRST),
+            where={"type": FeedbackType.CORRECTION.value},
+        ),
+    )
 
-    async def open(self) -> None:
-        await self._feedback.create_index([("project", 1), *NEWEST_FIRST])
-        await self._feedback.create_index([("pattern_id", 1), *NEWEST_FIRST])
-        await self._feedback.create_index(
-            [("project", 1), ("interaction.id", 1), ("user_id", 1), ("vote", 1)], unique=True
-        )
-        await self._feedback.create_index([("project", 1), ("user_id", 1), *NEWEST_FIRST])
-        await self._feedback.create_index(
-            [("project", 1), ("type", 1), *NEWEST_FIRST], where={"type": FeedbackType.CORRECTION.value}
-        )
+    def __init__(self, mongo: Mongo, clock: Clock) -> None:
+        self._mongo = mongo
+        self._feedback = mongo.collection("feedback")
+        self._scans = TimeScans(self._feedback)
+        self._clock = clock
+        self.evidence = FeedbackEvidence(mongo, clock)
+        self.words = FeedbackWords(mongo, clock)
+        self.removal = FeedbackRemoval(mongo, clock)
 
     async def get(self, project: str, id: str) -> StoredFeedback:
         """Raises DomainError when the project has no such feedback."""
@@ -110,214 +125,102 @@ class FeedbackStore:
         documents = await self._feedback.find({"_id": {"$in": list(ids)}, "project": project}, session=session)
         return [to_feedback(document) for document in documents if document["state"] != FeedbackState.ERASED]
 
-    async def votes(self, project: str, interaction_ids: Sequence[str], *, session: Session) -> list[StoredFeedback]:
-        """The one votes of users on these interactions."""
-        # An interaction has few; asked for votes alone the embedded database leaves the index and reads the project.
-        documents = await self._feedback.find(
-            {"project": project, "interaction.id": {"$in": list(interaction_ids)}}, session=session
-        )
-        return [to_feedback(document) for document in documents if not document["vote"]]
-
-    async def page(
-        self, project: str, filter: FeedbackFilter, last: Sequence[Any] | None, limit: int
+    async def votes(
+        self, project: str, keys: Collection[tuple[str, str, str]], *, session: Session
     ) -> list[StoredFeedback]:
-        """Feedback that matches, newest first, from the first after `last` (occur_time, id)."""
-        equal: Document = {"project": project}
-        if filter.pattern_id:
-            equal = {"pattern_id": filter.pattern_id}
-        elif filter.user_id:
-            equal["user_id"] = filter.user_id
-        elif filter.types == (FeedbackType.CORRECTION,):
-            equal["type"] = FeedbackType.CORRECTION.value
-        rest = _conditions(project, filter)
-        most = filter.end_time - timedelta(milliseconds=1) if filter.end_time else None
-        if last is not None:
-            most = min(most, last[0]) if most else last[0]
-            rest = {"$and": [rest, after(NEWEST_FIRST, last)]}
-        documents = await self._feedback.find_newest(
-            equal,
-            "occur_time",
-            rest=rest,
-            least=filter.start_time,
-            most=most,
-            near=self._clock.now(),
-            projection={"vector": 0},
-            limit=limit,
-        )
-        return [to_feedback(document) for document in documents]
+        """The votes of these keys: interaction, user and score.
 
-    async def newest_of_patterns(
-        self, project: str, pattern_ids: Sequence[str], filter: FeedbackFilter, limit: int
-    ) -> list[StoredFeedback]:
-        """For each pattern its newest feedback that matches, at most `limit`."""
-        rest = _conditions(project, filter)
+        Each is looked up by its whole key, however much else there is on its interaction. The first condition says no
+        more than the second: it is for the embedded database, which finds nothing by an index where there is an $or.
+        """
+        wanted = [
+            {"project": project, "interaction.id": interaction, "user_id": user, "vote": vote_slot(score)}
+            for interaction, user, score in keys
+        ]
         found: list[StoredFeedback] = []
-        for pattern_id in pattern_ids:
-            documents = await self._feedback.find_newest(
-                {"pattern_id": pattern_id}, "occur_time", rest=rest, near=self._clock.now(), limit=limit
-            )
-            found += [to_feedback(document) for document in documents]
+        for start in range(0, len(wanted), _KEYS_AT_ONCE):
+            some = wanted[start : start + _KEYS_AT_ONCE]
+            interactions = sorted({key["interaction.id"] for key in some})
+            first = {"project": project, "interaction.id": {"$in": interactions}}
+            pipeline: list[Document] = [{"$match": first}, {"$match": {"$or": some}}]
+            found += [to_feedback(each) for each in await self._feedback.aggregate(pipeline, session=session)]
         return found
 
-    async def newest_of_pattern(
-        self, pattern_id: str, limit: int, *, width: timedelta, session: Session | None = None
-    ) -> list[Evidence]:
-        """The newest active feedback of a pattern, newest first.
+    async def page(
+        self,
+        project: str,
+        filter: FeedbackFilter,
+        last: Sequence[Any] | None,
+        limit: int,
+        *,
+        most_examined: int = MOST_EXAMINED,
+    ) -> FeedbackPage:
+        """Feedback that matches, newest first, from the first after `last`; with `filter.update_start_time` by when it
+        changed, oldest first."""
+        if filter.update_start_time is not None:
+            return await self._page(_changes(project, filter), last, limit, most_examined)
+        if filter.interaction_id:
+            equal: Document = {"project": project, "interaction.id": filter.interaction_id}
+            by_key = Listing(equal, [("user_id", 1), ("vote", 1)], fields=_FILTERED, size=_SIZE)
+            rows, more = await read_keys(self._feedback, by_key, None, _ON_INTERACTION, room=_ANY_SIZE)
+            if more is None:
+                return await self._page_of(rows, _newest(project, filter), last, limit)
+        return await self._page(_newest(project, filter), last, limit, most_examined)
 
-        Args:
-            pattern_id: The pattern.
-            limit: How much at most.
-            width: In how much of the newest time it is looked for first.
-            session: The transaction to read in.
-        """
-        documents = await self._feedback.find_newest(
-            {"pattern_id": pattern_id},
-            "occur_time",
-            rest={"state": FeedbackState.ACTIVE.value},
-            near=self._clock.now(),
-            width=width,
-            projection=_EVIDENCE_FIELDS,
-            limit=limit,
-            session=session,
-        )
-        return [_evidence(document) for document in documents]
+    async def first(self, project: str, filter: FeedbackFilter, number: int) -> list[StoredFeedback]:
+        """The newest feedback that matches, read until there is enough or no more."""
+        found: list[StoredFeedback] = []
+        page = await self.page(project, filter, None, number)
+        found += page.feedback
+        while len(found) < number and page.next is not None:
+            page = await self.page(project, filter, page.next, number - len(found))
+            found += page.feedback
+        return found
 
-    async def answers_since(
-        self, pattern_id: str, time: datetime, limit: int, *, session: Session | None = None
-    ) -> AsyncIterator[tuple[Evidence, Answer]]:
-        """The active feedback of a pattern that occurred at `time` or later, newest first, at most `limit`, and the
-        answers that it is about; read as it is asked for."""
-        rest: Document = {"state": FeedbackState.ACTIVE.value}
-        most: datetime | None = None
-        for read in range(0, limit, _READ_AT_ONCE):
-            number = min(_READ_AT_ONCE, limit - read)
-            documents = await self._feedback.find_newest(
-                {"pattern_id": pattern_id},
-                "occur_time",
-                rest=rest,
-                least=time,
-                most=most,
-                near=self._clock.now(),
-                projection=_EVIDENCE_FIELDS | {"interaction.versions": 1, "interaction.create_time": 1},
-                limit=number,
-                session=session,
-            )
-            for document in documents:
-                yield _evidence(document), _answer(document)
-            if len(documents) < number:
-                return
-            most = documents[-1]["occur_time"]
-            rest = {"state": FeedbackState.ACTIVE.value, **after(NEWEST_FIRST, [most, documents[-1]["_id"]])}
+    async def _page(self, listing: Listing, last: Sequence[Any] | None, limit: int, most_examined: int) -> FeedbackPage:
+        page = await read_page(self._feedback, listing, last, limit, most_examined=most_examined)
+        # What changed between its key and the whole of it may match no more.
+        return FeedbackPage([to_feedback(each) for each in page.documents if listing.keep(each)], page.next)
 
-    async def count_negative_since(self, pattern_id: str, time: datetime, *, session: Session | None = None) -> int:
-        """How much active negative feedback of a pattern was stored after `time`."""
-        return await self._feedback.count(
-            {
-                "pattern_id": pattern_id,
-                "state": FeedbackState.ACTIVE.value,
-                "sentiment": Sentiment.NEGATIVE.value,
-                "create_time": {"$gt": time},
-            },
-            session=session,
-        )
+    async def _page_of(
+        self, rows: list[Document], listing: Listing, last: Sequence[Any] | None, limit: int
+    ) -> FeedbackPage:
+        """The same of feedback whose keys are known."""
+        newest = sorted(filter(listing.keep, rows), key=listing.values, reverse=True)
+        wanted = [row for row in newest if last is None or listing.values(row) < list(last)]
+        kept = within(wanted[:limit])
+        documents = await read_whole(self._feedback, kept, listing.projection)
+        found = [to_feedback(each) for each in documents if listing.keep(each)]
+        return FeedbackPage(found, listing.values(kept[-1]) if len(kept) < len(wanted) else None)
 
-    async def versions_before(self, pattern_id: str, time: datetime) -> frozenset[tuple[str, str]]:
-        """The versions (name, value) on the newest feedback of a pattern that occurred before `time`."""
-        return frozenset().union(*await self.versions_between(pattern_id, None, time))
+    async def candidates(
+        self, project: str, pattern_ids: Sequence[str], filter: FeedbackFilter, number: int
+    ) -> list[Document]:
+        """Of the newest feedback of each pattern, at most `number` that match: _id, occur_time, embedder, vector and
+        bytes."""
+        found: list[Document] = []
+        for pattern_id in pattern_ids:
+            if filter.pattern_id in ("", pattern_id):
+                of_it = _newest(project, filter.model_copy(update={"pattern_id": pattern_id}))
+                listing = replace(of_it, fields=(*of_it.fields, "vector", "embedder"))
+                rows, _ = await read_keys(
+                    self._feedback, listing, None, number, room=_ANY_SIZE, most_examined=_MOST_OF_PATTERN
+                )
+                found += rows
+        return found
 
-    async def versions_between(
-        self, pattern_id: str, start: datetime | None, end: datetime
-    ) -> list[frozenset[tuple[str, str]]]:
-        """The versions of each of the newest of a pattern's feedback that occurred from `start` and before `end`."""
-        documents = await self._feedback.find_newest(
-            {"pattern_id": pattern_id},
-            "occur_time",
-            least=start,
-            most=end - _MILLISECOND,
-            near=end,
-            projection={"interaction.versions": 1},
-            limit=_VERSIONS_FROM,
-        )
-        return [_versions(document) for document in documents]
+    async def whole(self, rows: Sequence[Document]) -> list[StoredFeedback]:
+        """The feedback of some keys, in their order, as much as a page has room for; what is erased is left out."""
+        documents = await read_whole(self._feedback, within(rows), _NOT_SHOWN)
+        return [to_feedback(document) for document in documents if document["state"] != FeedbackState.ERASED]
 
-    async def votes_between(
-        self, pattern_id: str, start: datetime, end: datetime, *, session: Session
-    ) -> tuple[int, int]:
-        """How many active votes on a pattern occurred from `start` and before `end`, and how many are negative."""
-        groups = await self._feedback.aggregate(
-            [
-                {"$match": {"pattern_id": pattern_id, "occur_time": {**since(start), "$lt": end}}},
-                {"$match": _VOTES},
-                {"$group": {"_id": "$sentiment", "votes": {"$sum": 1}}},
-            ],
-            session=session,
-        )
-        votes = {group["_id"]: group["votes"] for group in groups}
-        return sum(votes.values()), votes.get(Sentiment.NEGATIVE.value, 0)
+    async def sizes(self, project: str, ids: Sequence[str]) -> list[Document]:
+        """_id and bytes of those of `ids` that the project has, in their order."""
+        return await read_sizes(self._feedback, ids, of={"project": project}, size=_SIZE)
 
-    async def votes_since(
-        self, pattern_id: str, start: datetime, end: datetime | None, *, session: Session
-    ) -> AsyncGenerator[list[Vote], None]:
-        """The active votes on a pattern that occurred from `start` and, with an `end`, before it, oldest first.
-
-        They come some hundreds at a time, so that it costs what is taken.
-        """
-        reading = self._feedback.oldest_first(
-            {"pattern_id": pattern_id},
-            "occur_time",
-            start,
-            end,
-            near=self._clock.now(),
-            rest=_VOTES,
-            projection=_VOTE_FIELDS,
-            number=_VOTES_AT_ONCE,
-            session=session,
-        )
-        async with aclosing(reading):
-            async for documents in reading:
-                yield [
-                    Vote(
-                        id=document["_id"],
-                        occur_time=document["occur_time"],
-                        answer=_answer(document),
-                        negative=document["sentiment"] == Sentiment.NEGATIVE.value,
-                    )
-                    for document in documents
-                ]
-
-    async def complaints(self, project: str, start: datetime, limit: int) -> list[Complaint]:
-        """The words of active negative feedback that occurred at `start` or later, oldest first, at most `limit`."""
-        found: list[Complaint] = []
-        reading = self._feedback.oldest_first(
-            {"project": project},
-            "occur_time",
-            start,
-            None,
-            near=self._clock.now(),
-            rest={"state": FeedbackState.ACTIVE.value, "sentiment": Sentiment.NEGATIVE.value},
-            projection={"comment": 1, "interaction.query": 1, "user_id": 1, "occur_time": 1, "pattern_id": 1},
-            number=_COMPLAINTS_AT_ONCE,
-            widest=DAY,
-        )
-        async with aclosing(reading):
-            async for documents in reading:
-                for document in documents:
-                    comment, query = document["comment"], document["interaction"]["query"]
-                    text = complaint(comment, query)
-                    if text:
-                        found.append(
-                            Complaint(
-                                feedback_id=document["_id"],
-                                text=text,
-                                said=comment or query,
-                                user_id=document["user_id"],
-                                occur_time=document["occur_time"],
-                                pattern_id=document["pattern_id"],
-                            )
-                        )
-                if len(found) >= limit:
-                    break
-        return found[:limit]
+    async def complete_until(self) -> datetime:
+        """No change with an earlier `update_time` will show up any more."""
+        return await self._mongo.now() - _LONGEST_COMMIT
 
     async def write(self, added: Sequence[StoredFeedback], changed: Sequence[StoredFeedback], session: Session) -> None:
         """Inserts what is new and writes over what changed.
@@ -332,9 +235,9 @@ class FeedbackStore:
         )
         await self._feedback.insert_many([to_document(feedback) for feedback in added], session=session)
 
-    async def everything(self, project: str, session: Session) -> AsyncIterator[StoredFeedback]:
+    async def scan(self, project: str, session: Session) -> AsyncIterator[StoredFeedback]:
         """All feedback of a project, oldest first, without the answers that it is about."""
-        reading = self._feedback.oldest_first(
+        reading = self._scans.oldest_first(
             {"project": project},
             "occur_time",
             EARLIEST,
@@ -350,210 +253,73 @@ class FeedbackStore:
                 for document in documents:
                     yield to_feedback(document)
 
-    async def newest_text_of_others(self, pattern_id: str, user_id: str) -> str:
-        """The text of the newest active feedback of a pattern that is not this user's; empty without any."""
-        documents = await self._feedback.find_newest(
-            {"pattern_id": pattern_id},
-            "occur_time",
-            rest={"state": FeedbackState.ACTIVE.value, "user_id": {"$ne": user_id}},
-            near=self._clock.now(),
-            limit=1,
-        )
-        return to_feedback(documents[0]).text if documents else ""
-
-    async def to_erase(self, project: str, user_id: str, before: datetime, limit: int) -> list[str]:
-        """The ids of a user's feedback that was stored by a time and is not erased yet, at most `limit`."""
-        documents = await self._feedback.find(
-            {"project": project, "user_id": user_id, "create_time": {"$lte": before}, "state": {"$in": _VISIBLE}},
-            projection={"_id": 1},
-            limit=limit,
-        )
-        return [document["_id"] for document in documents]
-
-    async def older_than(self, project: str, time: datetime) -> AsyncIterator[list[str]]:
-        """The ids of all feedback that occurred before a time, erased or not, oldest first and some at a time."""
-        reading = self._feedback.oldest_first(
-            {"project": project},
-            "occur_time",
-            EARLIEST,
-            time,
-            near=self._clock.now(),
-            rest={},
-            projection={"occur_time": 1},
-            number=_REMOVED_AT_ONCE,
-        )
-        async with aclosing(reading):
-            async for documents in reading:
-                yield [document["_id"] for document in documents]
-
-    async def erased(self, project: str, user_id: str) -> AsyncIterator[StoredFeedback]:
-        """A user's feedback that is erased and not deleted yet."""
-        condition = {"project": project, "user_id": user_id, "state": FeedbackState.ERASED.value}
-        async for document in self._feedback.stream(condition, projection={"interaction.response": 0}):
-            yield to_feedback(document)
-
-    async def delete_erased(self, ids: Sequence[str], session: Session) -> int:
-        """Deletes those of this feedback that are erased; tells how many those were."""
-        return await self._feedback.delete_many(
-            {"_id": {"$in": list(ids)}, "state": FeedbackState.ERASED.value}, session=session
-        )
-
     async def count(self, session: Session) -> int:
         """How much feedback there is in all projects."""
         return await self._feedback.count({}, session=session)
-
-
-def pairs(mapping: Mapping[str, str]) -> list[Document]:
-    """A map as it is stored."""
-    return [{"k": key, "v": value} for key, value in mapping.items()]
-
-
-def mapping(stored: Sequence[Document]) -> dict[str, str]:
-    """A map as it was stored by `pairs`."""
-    return {pair["k"]: pair["v"] for pair in stored}
-
-
-def to_document(feedback: StoredFeedback) -> Document:
-    interaction, content = feedback.interaction, feedback.content
-    document: Document = {
-        "_id": feedback.id,
-        "project": feedback.project,
-        "interaction": {
-            "id": interaction.id,
-            "query": interaction.query,
-            "response": interaction.response,
-            "model": interaction.model,
-            "versions": pairs(interaction.versions),
-            "create_time": interaction.create_time,
-        },
-        "type": content.type.value,
-        "rating": None,
-        "correction": None,
-        "custom": content.custom_json,
-        "comment": content.comment,
-        "labels": pairs(content.labels),
-        "user_id": feedback.user_id,
-        "source": feedback.source,
-        "occur_time": feedback.occur_time,
-        "sentiment": feedback.sentiment.value,
-        "pattern_id": feedback.pattern_id,
-        "create_time": feedback.create_time,
-        "update_time": feedback.update_time,
-        "state": feedback.state.value,
-        "vector": feedback.vector,
-        "model_bucket": feedback.model_bucket,
-        "source_bucket": feedback.source_bucket,
-        "vote": feedback.vote,
-        "writer": feedback.writer,
-        "revision": feedback.revision,
-        "requests": list(feedback.requests),
-    }
-    if content.rating is not None:
-        document["rating"] = {
-            "score": content.rating.score,
-            "min": content.rating.min,
-            "max": content.rating.max,
-        }
-    if content.correction is not None:
-        document["correction"] = {
-            "original": content.correction.original,
-            "corrected": content.correction.corrected,
-            "kind": content.correction.kind.value,
-        }
-    return document
-
-
-def to_feedback(document: Document) -> StoredFeedback:
-    interaction = document["interaction"]
-    return StoredFeedback(
-        id=document["_id"],
-        project=document["project"],
-        interaction=Interaction(
-            id=interaction["id"],
-            query=interaction["query"],
-            response=interaction.get("response", ""),
-            model=interaction["model"],
-            versions=mapping(interaction["versions"]),
-            create_time=interaction["create_time"],
-        ),
-        content=Content(
-            type=FeedbackType(document["type"]),
-            rating=Rating(**document["rating"]) if document["rating"] else None,
-            correction=CorrectionValue(**document["correction"]) if document["correction"] else None,
-            custom_json=document["custom"],
-            comment=document["comment"],
-            labels=mapping(document["labels"]),
-        ),
-        user_id=document["user_id"],
-        source=document["source"],
-        occur_time=document["occur_time"],
-        sentiment=Sentiment(document["sentiment"]),
-        pattern_id=document["pattern_id"],
-        create_time=document["create_time"],
-        update_time=document["update_time"],
-        state=FeedbackState(document["state"]),
-        vector=document.get("vector", b""),
-        model_bucket=document["model_bucket"],
-        source_bucket=document["source_bucket"],
-        vote=document["vote"],
-        writer=document["writer"],
-        revision=document["revision"],
-        requests=tuple(document.get("requests", ())),
-    )
-
-
-def vote_of(feedback: StoredFeedback) -> Vote | None:
-    """A piece of feedback as `votes_since` gives it; None if it is no active vote."""
-    if feedback.state is not FeedbackState.ACTIVE or feedback.content.type not in VOTES:
-        return None
-    return Vote(
-        id=feedback.id,
-        occur_time=feedback.occur_time,
-        answer=feedback.answer,
-        negative=feedback.sentiment is Sentiment.NEGATIVE,
-    )
-
-
-def _evidence(document: Document) -> Evidence:
-    return Evidence(
-        id=document["_id"],
-        type=FeedbackType(document["type"]),
-        sentiment=Sentiment(document["sentiment"]),
-        occur_time=document["occur_time"],
-        create_time=document["create_time"],
-        writer=document["writer"],
-        revision=document["revision"],
-    )
-
-
-def _answer(document: Document) -> Answer:
-    return Answer(document["interaction"]["create_time"] or document["occur_time"], _versions(document))
-
-
-def _versions(document: Document) -> frozenset[tuple[str, str]]:
-    return frozenset((pair["k"], pair["v"]) for pair in document["interaction"]["versions"])
 
 
 def _without_id(document: Document) -> Document:
     return {name: value for name, value in document.items() if name != "_id"}
 
 
-def _conditions(project: str, filter: FeedbackFilter) -> Document:
-    """All that a filter asks for but its times."""
-    query: Document = {"project": project, "state": {"$in": [state.value for state in filter.states]}}
-    if filter.types:
-        query["type"] = {"$in": [type.value for type in filter.types]}
-    if filter.sentiments:
-        query["sentiment"] = {"$in": [sentiment.value for sentiment in filter.sentiments]}
-    for name, value in (
-        ("pattern_id", filter.pattern_id),
-        ("interaction.id", filter.interaction_id),
-        ("user_id", filter.user_id),
-        ("source", filter.source),
-        ("interaction.model", filter.model),
-    ):
-        if value:
-            query[name] = value
-    if filter.labels:
-        query["labels"] = {"$all": [{"$elemMatch": pair} for pair in pairs(filter.labels)]}
-    return query
+def _newest(project: str, filter: FeedbackFilter) -> Listing:
+    """Feedback that matches, newest first, by the index that leaves least to look at."""
+    equal: Document = {"project": project}
+    if filter.pattern_id:
+        # A pattern is of one project.
+        equal = {"pattern_id": filter.pattern_id}
+    elif filter.user_id:
+        equal["user_id"] = filter.user_id
+    elif filter.types == (FeedbackType.CORRECTION,):
+        equal["type"] = FeedbackType.CORRECTION.value
+    bounds = since(filter.start_time) if filter.start_time else {}
+    bounds |= {"$lt": filter.end_time} if filter.end_time else {}
+    return Listing(equal, NEWEST_FIRST, bounds, _matching(project, filter), _FILTERED, _NOT_SHOWN, _SIZE)
+
+
+def _changes(project: str, filter: FeedbackFilter) -> Listing:
+    """Feedback that matches and changed from `filter.update_start_time`, oldest change first."""
+    assert filter.update_start_time is not None  # noqa: S101  Whoever asks for changes says since when.
+    bounds = since(max(filter.update_start_time, EARLIEST))
+    bounds |= {"$lt": filter.update_end_time} if filter.update_end_time else {}
+    return Listing({"project": project}, _BY_CHANGE, bounds, _matching(project, filter), _FILTERED, _NOT_SHOWN, _SIZE)
+
+
+def _matching(project: str, filter: FeedbackFilter) -> Callable[[Document], bool]:
+    """Whether feedback is the project's and all that a filter asks for, but for the times of changes."""
+    wanted: list[tuple[tuple[str, ...], Collection[str]]] = [
+        (tuple(path.split(".")), frozenset(values))
+        for path, values in (
+            ("project", (project,)),
+            ("state", filter.states),
+            ("type", filter.types),
+            ("sentiment", filter.sentiments),
+            ("pattern_id", (filter.pattern_id,)),
+            ("interaction.id", (filter.interaction_id,)),
+            ("user_id", (filter.user_id,)),
+            ("source", (filter.source,)),
+            ("interaction.model", (filter.model,)),
+            ("interaction.conversation_id", (filter.conversation_id,)),
+            ("interaction.trace_id", (filter.trace_id,)),
+        )
+        if any(values)
+    ]
+    scores, labels = frozenset(filter.scores), filter.labels.items()
+    start, end = filter.start_time, filter.end_time
+
+    def matches(document: Document) -> bool:
+        time = document["occur_time"]
+        if (start is not None and time < start) or (end is not None and time >= end):
+            return False
+        for path, values in wanted:
+            found: Any = document
+            for step in path:
+                found = found.get(step, "")
+            if found not in values:
+                return False
+        # The first edition's has no score.
+        if scores and document.get("score", OVERALL) not in scores:
+            return False
+        return labels <= mapping(document["labels"]).items() if labels else True
+
+    return matches

@@ -5,18 +5,23 @@ subscriber that comes back with it misses none and gets none twice.
 """
 
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from uptake_service.insights.model import Insights, Metrics
-from uptake_service.insights.store import InsightStore
-from uptake_service.live.feeds import Feeds, Follower
-from uptake_service.live.serving import serve
+from uptake_service.coordination.event_log import Event
+from uptake_service.coordination.leases import Writers
+from uptake_service.domain.errors import DatabaseUnavailable
+from uptake_service.domain.tokens import Sign
+from uptake_service.insights.model import Metrics
+from uptake_service.insights.numbers import Numbers
+from uptake_service.live.broadcaster import EventBroadcaster, Subscriber
+from uptake_service.live.delivery import serve
 from uptake_service.live.token import ResumeToken
-from uptake_service.mongo.events import Event
-from uptake_service.mongo.leases import Writers
+
+_log = logging.getLogger(__name__)
 
 SEVERITIES = ("INFO", "WARNING", "CRITICAL")
 
@@ -30,9 +35,10 @@ class Subscription:
     minimum_severity: str = "INFO"
     checkpoint_interval: timedelta = timedelta(seconds=10)
 
-    @property
-    def token(self) -> ResumeToken:
-        return ResumeToken("SubscribeInsights", self.project, self.minimum_severity, *sorted(self.kinds))
+    def token(self, sign: Sign) -> ResumeToken:
+        """What makes and reads the resume tokens of all that want the same."""
+        kinds = sorted(set(self.kinds))
+        return ResumeToken(sign, "SubscribeInsights", self.project, self.minimum_severity, *kinds)
 
     def wants(self, event: Event) -> bool:
         severe = SEVERITIES.index(event.severity) >= SEVERITIES.index(self.minimum_severity)
@@ -41,16 +47,23 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Update:
-    """One thing to tell a subscriber; nothing but `seq` is a checkpoint. `ending` says why the stream ends."""
+    """One thing to tell a subscriber; nothing but `seq` is a checkpoint. `ending` says why the stream ends.
+
+    Attributes:
+        snapshot: A SubscribeInsightsResponse with the snapshot alone.
+    """
 
     seq: int
-    snapshot: Insights | None = None
+    snapshot: bytes = b""
     metrics: Metrics | None = None
     event: Event | None = None
     ending: str = ""
 
 
 Tell = Callable[[Update], Awaitable[None]]
+
+Snapshot = Callable[[str, datetime, datetime], Awaitable[bytes]]
+"""Gives a project's insights over a window of full hours, as `Update.snapshot` has them."""
 
 
 @dataclass(eq=False)
@@ -59,16 +72,21 @@ class _Watched:
 
     metrics: Metrics | None = None
     seen: Any = None
-    followers: set[Follower] = field(default_factory=set)
+    failed: bool = False
+    subscribers: set[Subscriber] = field(default_factory=set)
 
 
 class Live:
     """Serves subscriptions to insights."""
 
-    def __init__(self, insights: InsightStore, feeds: Feeds, writers: Writers) -> None:
-        self._insights = insights
-        self._feeds = feeds
+    def __init__(
+        self, numbers: Numbers, snapshot: Snapshot, broadcaster: EventBroadcaster, writers: Writers, sign: Sign
+    ) -> None:
+        self._numbers = numbers
+        self._snapshot = snapshot
+        self._broadcaster = broadcaster
         self._writers = writers
+        self._sign = sign
         self._watched: dict[str, _Watched] = {}
 
     async def subscribe(self, subscription: Subscription, resume_token: str, tell: Tell) -> None:
@@ -78,72 +96,82 @@ class Live:
             DomainError: The token is wrong or too old, the subscriber is too slow, or the process stops.
         """
         project = subscription.project
-        after = subscription.token.read(resume_token)[0] if resume_token else None
-        async with self._feeds.follow(project, after) as follower:
-            with self._watching(project, follower) as watched:
-                audience = _Subscriber(subscription, follower, watched, tell)
+        after = subscription.token(self._sign).read(resume_token)[0] if resume_token else None
+        async with self._broadcaster.follow(project, after) as subscriber:
+            with self._watching(project, subscriber) as watched:
+                sink = _InsightSink(subscription, subscriber, watched, tell)
                 if after is None:
                     # An event that comes while this is read is told again after it: harmless, since it is older.
-                    await audience.snapshot(await self._insights.insights(project, *self._insights.window()))
-                await serve(follower, audience, subscription.checkpoint_interval.total_seconds())
+                    await sink.snapshot(await self._snapshot(project, *self._numbers.window()))
+                await serve(subscriber, sink, subscription.checkpoint_interval.total_seconds())
 
     async def refresh(self) -> None:
         """Reads the metrics of the projects that have subscribers here, if anything was written since."""
         if not self._watched:
             return
-        seen = (self._insights.window(), await self._writers.revisions())
+        seen = (self._numbers.window(), await self._writers.revisions())
         for project, watched in list(self._watched.items()):
             if watched.seen == seen:
                 continue
-            watched.metrics, watched.seen = await self._insights.metrics(project, *seen[0]), seen
-            for follower in watched.followers:
-                follower.wake()
+            try:
+                watched.metrics = await self._numbers.metrics(project, *seen[0])
+                watched.failed = False
+            except DatabaseUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001  The other projects' subscribers have to be told of theirs.
+                if not watched.failed:
+                    _log.warning("the metrics of project %s cannot be read: %s", project, error, exc_info=error)
+                watched.failed = True
+            # What failed would fail again, until something is written.
+            watched.seen = seen
+            for subscriber in watched.subscribers:
+                subscriber.wake()
 
     @contextlib.contextmanager
-    def _watching(self, project: str, follower: Follower) -> Iterator[_Watched]:
+    def _watching(self, project: str, subscriber: Subscriber) -> Iterator[_Watched]:
         watched = self._watched.setdefault(project, _Watched())
-        watched.followers.add(follower)
+        watched.subscribers.add(subscriber)
         try:
             yield watched
         finally:
-            watched.followers.discard(follower)
-            if not watched.followers:
+            watched.subscribers.discard(subscriber)
+            if not watched.subscribers:
                 self._watched.pop(project, None)
 
 
-class _Subscriber:
+class _InsightSink:
     """Tells one subscriber what it wants to know."""
 
-    def __init__(self, subscription: Subscription, follower: Follower, watched: _Watched, tell: Tell) -> None:
+    def __init__(self, subscription: Subscription, subscriber: Subscriber, watched: _Watched, tell: Tell) -> None:
         self._subscription = subscription
-        self._follower = follower
+        self._subscriber = subscriber
         self._watched = watched
         self._tell = tell
         self._told: Metrics | None = None
 
-    async def snapshot(self, insights: Insights) -> None:
-        await self._say(Update(self._follower.seq, snapshot=insights))
+    async def snapshot(self, snapshot: bytes) -> None:
+        await self._say(Update(self._subscriber.seq, snapshot=snapshot))
 
     async def events(self, events: Sequence[Event]) -> bool:
         told = False
         for event in events:
-            self._follower.seq = event.seq
+            self._subscriber.seq = event.seq
             if self._subscription.wants(event):
                 await self._say(Update(event.seq, event=event))
                 told = True
         metrics = self._watched.metrics
         if metrics is not None and metrics != self._told:
             self._told = metrics
-            await self._say(Update(self._follower.seq, metrics=metrics))
+            await self._say(Update(self._subscriber.seq, metrics=metrics))
             told = True
         return told
 
     async def checkpoint(self) -> None:
-        await self._say(Update(self._follower.seq))
+        await self._say(Update(self._subscriber.seq))
 
     async def end(self, reason: str) -> None:
-        await self._tell(Update(self._follower.seq, ending=reason))
+        await self._tell(Update(self._subscriber.seq, ending=reason))
 
     async def _say(self, update: Update) -> None:
-        async with self._follower.patiently():
+        async with self._subscriber.patiently():
             await self._tell(update)

@@ -3,11 +3,20 @@
 from datetime import datetime
 
 from uptake_service.corrections.model import Correction
-from uptake_service.feedback.model import POSITION_SCALE, CorrectionValue, FeedbackType
-from uptake_service.insights.confidence import wilson_interval
-from uptake_service.insights.issues.view import SeenIssue
-from uptake_service.insights.rollups import Counts
-from uptake_service.model import Model
+from uptake_service.domain.confidence import wilson_interval
+from uptake_service.domain.feedback import POSITION_SCALE, CorrectionValue, FeedbackType
+from uptake_service.domain.model import Model
+from uptake_service.issues.view import SeenIssue
+from uptake_service.projections.rollup_deltas import Counts
+
+SHOWN_BYTES = 1500
+"""So much of a text, in UTF-8, is shown in insights: a sample, that callers have snapshots of by the hundred."""
+
+
+def shown(text: str) -> str:
+    """A text as insights show it, cut to SHOWN_BYTES."""
+    encoded = text.encode()
+    return text if len(encoded) <= SHOWN_BYTES else encoded[:SHOWN_BYTES].decode(errors="ignore")
 
 
 class Metrics(Model):
@@ -30,20 +39,25 @@ class Metrics(Model):
         return self.counts.get("negative", 0)
 
     @property
+    def rated(self) -> int:
+        """What rates are of: all but comments, which say nothing of the answer."""
+        return self.total - self.of_type(FeedbackType.COMMENT)
+
+    @property
     def positive_rate(self) -> float:
-        return self.positive / self.total if self.total else 0.0
+        return self.positive / self.rated if self.rated else 0.0
 
     @property
     def negative_rate(self) -> float:
-        return self.negative / self.total if self.total else 0.0
+        return self.negative / self.rated if self.rated else 0.0
 
     @property
     def positive_rate_interval(self) -> tuple[float, float]:
-        return wilson_interval(self.positive, self.total)
+        return wilson_interval(self.positive, self.rated)
 
     @property
     def negative_rate_interval(self) -> tuple[float, float]:
-        return wilson_interval(self.negative, self.total)
+        return wilson_interval(self.negative, self.rated)
 
     @property
     def average_rating(self) -> float:

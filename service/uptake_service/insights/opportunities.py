@@ -8,14 +8,15 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from uptake_service.feedback.model import FeedbackFilter, Sentiment
+from uptake_service.domain.feedback import FeedbackFilter, Sentiment
 from uptake_service.feedback.store import FeedbackStore
-from uptake_service.insights.issues.model import IssueState
-from uptake_service.insights.issues.view import SeenIssue
-from uptake_service.insights.model import Metrics, Opportunity
-from uptake_service.insights.rollups import Counts
+from uptake_service.insights.model import Metrics, Opportunity, shown
 from uptake_service.insights.totals import PatternTotals
-from uptake_service.patterns.store import Pattern, Patterns
+from uptake_service.issues.model import IssueState
+from uptake_service.issues.view import SeenIssue
+from uptake_service.patterns.patterns import Patterns
+from uptake_service.patterns.store import Pattern
+from uptake_service.projections.rollup_deltas import Counts
 from uptake_service.reviews.model import UPDATE_INSTRUCTIONS, UPDATE_KNOWLEDGE
 from uptake_service.reviews.store import ReviewStore
 
@@ -96,21 +97,24 @@ class Opportunities:
         self._patterns = patterns
         self._reviews = reviews
 
-    async def of(self, project: str, metrics: Metrics, issues: Sequence[SeenIssue]) -> list[Opportunity]:
-        """The opportunities of the window that `metrics` and `issues` are of, at most MOST, the worst first."""
+    async def of(
+        self, project: str, scores: tuple[str, ...], metrics: Metrics, issues: Sequence[SeenIssue]
+    ) -> list[Opportunity]:
+        """The opportunities of the window that `metrics`, of these scores, and `issues` are of, at most MOST, the worst
+        first."""
         if not metrics.negative:
             return []
-        by_pattern = await self._totals.of(project, metrics.start_time, metrics.end_time)
+        by_pattern = await self._totals.of(project, scores, metrics.start_time, metrics.end_time)
         worst = rank(by_pattern, issues)[:MOST]
         ids = sorted({id for candidate in worst for id in candidate.pattern_ids})
         patterns, reviews = await asyncio.gather(self._patterns.get_many(ids), self._reviews.active_of_patterns(ids))
-        evidence = await asyncio.gather(*(self._evidence(project, metrics, candidate) for candidate in worst))
+        evidence = await asyncio.gather(*(self._evidence(project, scores, metrics, candidate) for candidate in worst))
         opportunities = []
         for candidate, feedback_ids in zip(worst, evidence, strict=True):
             corrected = any(by_pattern.get(id, {}).get("correction") for id in candidate.pattern_ids)
             opportunities.append(
                 Opportunity(
-                    title=_title(candidate, patterns),
+                    title=shown(_title(candidate, patterns)),
                     pattern_id=candidate.pattern_id,
                     issue_id=_issue_id(candidate),
                     negative=candidate.negative,
@@ -124,20 +128,22 @@ class Opportunities:
             )
         return opportunities
 
-    async def _evidence(self, project: str, metrics: Metrics, candidate: Candidate) -> tuple[str, ...]:
+    async def _evidence(
+        self, project: str, scores: tuple[str, ...], metrics: Metrics, candidate: Candidate
+    ) -> tuple[str, ...]:
         if candidate.issue is not None:
             issue = candidate.issue.issue
             shown = ([issue.representative] if issue.representative else []) + list(issue.samples)
             return tuple(dict.fromkeys(comment.feedback_id for comment in shown))[:EVIDENCE]
-        newest = await self._feedback.page(
+        newest = await self._feedback.first(
             project,
             FeedbackFilter(
                 pattern_id=candidate.pattern_id,
                 sentiments=(Sentiment.NEGATIVE,),
                 start_time=metrics.start_time,
                 end_time=metrics.end_time,
+                scores=scores,
             ),
-            None,
             EVIDENCE,
         )
         return tuple(feedback.id for feedback in newest)

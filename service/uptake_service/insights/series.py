@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from uptake_service.clock import DAY, HOUR, day_of, hour_of
-from uptake_service.errors import InvalidRequest, Violation
+from uptake_service.domain.clock import DAY, HOUR, day_of, hour_of
+from uptake_service.domain.errors import InvalidRequest, Violation
+from uptake_service.domain.model import Model
 from uptake_service.insights.model import Metrics
-from uptake_service.insights.rollups import Counts, add, by_type
-from uptake_service.model import Model
+from uptake_service.projections.rollup_deltas import Counts, add, by_type
 from uptake_service.projects.store import BREAKDOWN_VALUES, OTHER
 
 WEEK = timedelta(weeks=1)
@@ -47,6 +47,7 @@ class MetricGroup(StrEnum):
     MODEL = "MODEL"
     SOURCE = "SOURCE"
     PATTERN = "PATTERN"
+    SCORE = "SCORE"
 
 
 class Series(Model):

@@ -1,7 +1,7 @@
 """Counts by pattern over a window, with the sums of its days remembered.
 
 There may be thousands of patterns, each with a rollup a day, of which little changes but today's, and that only when
-what the journal holds is folded in. A rollup counts how often it was written; as long as that of the whole project's
+what the delta log holds is folded in. A rollup counts how often it was written; as long as that of the whole project's
 rollups of a day stays the same, so do its patterns'.
 """
 
@@ -10,18 +10,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from uptake_service.clock import DAY, day_of
-from uptake_service.insights.rollups import Counts, RollupStore, add
+from cachetools import LRUCache
+
+from uptake_service.domain.clock import DAY, day_of
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.transactions import snapshot
-from uptake_service.recently import Recently
+from uptake_service.projections.rollup_deltas import Counts, add, of_score
+from uptake_service.projections.rollups import RollupStore
 
 _PROJECTS = 20
 """Of how many projects sums are remembered."""
 
 Totals = defaultdict[str, Counts]
-Written = frozenset[tuple[int, int]]
-"""How often each writer wrote a day's rollup of a whole project."""
+Written = frozenset[tuple[str, int, int]]
+"""How often each writer wrote a day's rollup of a whole project, by score."""
 
 
 Span = tuple[datetime, datetime]
@@ -48,33 +50,40 @@ class PatternTotals:
     def __init__(self, mongo: Mongo, rollups: RollupStore) -> None:
         self._mongo = mongo
         self._rollups = rollups
-        self._known = Recently[str, _Known](_PROJECTS)
+        self._known: LRUCache[tuple[str, tuple[str, ...]], _Known] = LRUCache(_PROJECTS)
 
-    async def of(self, project: str, start: datetime, end: datetime) -> dict[str, Counts]:
-        """The counts of each pattern from `start` to before `end`, both full hours; all is read at one moment."""
-        known = self._known.get(project) or _Known({}, {})
+    async def of(self, project: str, scores: tuple[str, ...], start: datetime, end: datetime) -> dict[str, Counts]:
+        """The counts of each pattern, the scores added up, from `start` to before `end`, both full hours; all is read
+        at one moment."""
+        known = self._known.get((project, scores)) or _Known({}, {})
+        dimensions = [of_score("pattern", score) for score in scores]
         spans: dict[Span, _Sum] = {}
         async with snapshot(self._mongo) as session:
-            written = await self._rollups.written(project, day_of(start), end, session)
+            written = await self._rollups.written(project, scores, day_of(start), end, session)
             for day, times in sorted(written.items()):
                 span = max(day, start), min(day + DAY, end)
                 same = known.spans.get(span)
                 if same is None or same.written != times:
                     read: Totals = defaultdict(dict)
-                    _add_all(read, await self._rollups.stored(project, "pattern", *span, session))
+                    for dimension in dimensions:
+                        _add_all(read, await self._rollups.stored(project, dimension, *span, session))
                     same = _Sum(times, read)
                 spans[span] = same
-            journalled = await self._rollups.journalled(project, "pattern", start, end, session)
+            logged = [
+                each
+                for dimension in dimensions
+                for each in await self._rollups.logged(project, dimension, start, end, session)
+            ]
         whole, whole_days = _whole(spans), known.whole_days
         if whole != _whole(known.spans):
             whole_days = defaultdict(dict)
             for each in whole.values():
                 _add_all(whole_days, each.totals.items())
-        self._known[project] = _Known(spans, whole_days)
+        self._known[project, scores] = _Known(spans, whole_days)
         totals: Totals = defaultdict(dict, {value: dict(counts) for value, counts in whole_days.items()})
         for span in spans.keys() - whole.keys():
             _add_all(totals, spans[span].totals.items())
-        _add_all(totals, journalled)
+        _add_all(totals, logged)
         return totals
 
 

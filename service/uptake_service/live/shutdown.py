@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from uptake_service.errors import DomainError, Reason
+from uptake_service.domain.errors import DomainError, Reason
 
 
 class Shutdown:

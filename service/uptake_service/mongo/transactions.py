@@ -9,8 +9,10 @@ from typing import TypeVar
 
 from pymongo.errors import ConnectionFailure, PyMongoError
 
-from uptake_service.errors import Conflict, DatabaseUnavailable
-from uptake_service.mongo.client import Mongo, Session, Transient, translated
+from uptake_service.domain.errors import Conflict, DatabaseUnavailable
+from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.failures import Transient, translated
+from uptake_service.mongo.session import Session
 
 T = TypeVar("T")
 
@@ -48,7 +50,7 @@ async def transaction(mongo: Mongo, body: Callable[[Session], Awaitable[T]]) -> 
             except Transient as error:
                 await _abort(session)
                 if loop.time() + pause >= deadline:
-                    if isinstance(error.__cause__, ConnectionFailure):
+                    if isinstance(error.__context__, ConnectionFailure):
                         raise DatabaseUnavailable from error
                     raise Conflict from error
             except BaseException:
@@ -56,7 +58,8 @@ async def transaction(mongo: Mongo, body: Callable[[Session], Awaitable[T]]) -> 
                 raise
             else:
                 return result
-            _log.debug("%s: %s, another changed the same documents", RUN_AGAIN, body.__qualname__)
+            name = getattr(body, "func", body).__qualname__
+            _log.debug("%s: %s, another changed the same documents", RUN_AGAIN, name)
             # Full jitter, so that two writers in each other's way do not meet again.
             await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -1,118 +1,94 @@
-"""The recount of the trigger: its marks, and whether a pattern should have a review that it has not."""
+"""The recount of reviews: what the trigger should have done, what reviews say, and their histories."""
 
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections import Counter, defaultdict
 
-from uptake_service.feedback.model import Answer, Evidence, FeedbackState, Sentiment, StoredFeedback
-from uptake_service.projects.model import Project
-from uptake_service.reviews.marks import Mark
-from uptake_service.reviews.model import Review, ReviewState
-from uptake_service.reviews.rules import LOOKED_THROUGH, examine, is_quiet
-
-
-class TriggerRecount:
-    """Looks at one pattern's feedback as it goes by, oldest first, and keeps no more of it than the trigger examines.
-
-    Args:
-        pattern_id: The pattern.
-        project: The pattern's project.
-        reviews: All reviews of the pattern.
-        marks: The pattern's marks.
-        revisions: The revision of each writer's slot.
-    """
-
-    def __init__(
-        self,
-        pattern_id: str,
-        project: Project,
-        reviews: Sequence[Review],
-        marks: Sequence[Mark],
-        revisions: Mapping[int, int],
-    ) -> None:
-        self._pattern_id = pattern_id
-        self._project = project
-        self._policy = project.settings.review_policy
-        self._marks = [_MarkRecount(mark, revisions.get(mark.writer, 0)) for mark in marks]
-        self._review = max(reviews, key=lambda review: (review.active, review.create_time), default=None)
-        self._fix = self._review.fix if self._review else None
-        self._end = self._review.resolution.end_time if self._review and self._review.resolution else None
-        self._newest: deque[tuple[Evidence, Answer]] = deque(
-            maxlen=LOOKED_THROUGH if self._fix else self._policy.window_size
-        )
-        self._negatives_since_end = 0
-        self._last_change: datetime | None = None
-        self._last_due: datetime | None = None
-
-    def count(self, feedback: StoredFeedback) -> None:
-        for mark in self._marks:
-            mark.count(feedback)
-        negative = feedback.state is FeedbackState.ACTIVE and feedback.sentiment is Sentiment.NEGATIVE
-        self._last_change = _later(self._last_change, feedback.update_time)
-        if negative or feedback.update_time > feedback.create_time:
-            self._last_due = _later(self._last_due, feedback.update_time)
-        if feedback.state is not FeedbackState.ACTIVE:
-            return
-        if negative and self._end is not None and feedback.create_time > self._end:
-            self._negatives_since_end += 1
-        fix = self._fix
-        # As the trigger reads it: what occurred before the fix is not looked at, whatever its versions.
-        if fix is None or feedback.occur_time >= fix.time:
-            self._newest.append((Evidence.of(feedback), feedback.answer))
-
-    def differences(self) -> Iterator[str]:
-        """Names what is wrong, once all feedback of the pattern went by."""
-        for mark in self._marks:
-            yield from mark.differences()
-        if not self._marks and self._is_due():
-            yield f"pattern {self._pattern_id}: is due for a review and has none"
-
-    def _is_due(self) -> bool:
-        """Whether the trigger, when it judged the pattern last, should have opened or reopened a review."""
-        review = self._review
-        # Until there is enough after a fix the trigger judges at whatever comes in.
-        judged = self._last_change if review is not None and not review.fix_sampled else self._last_due
-        if judged is None or (self._project.update_time and self._project.update_time >= judged):
-            # Under a new policy a pattern is judged when something comes in, not before.
-            return False
-        if review is not None:
-            if review.active or (self._end is not None and self._end >= judged):
-                return False
-            quiet = is_quiet(review, self._policy, self._negatives_since_end, judged)
-            if review.state is ReviewState.DISMISSED and quiet:
-                return False
-        fix = self._fix
-        seen = [evidence for evidence, answer in reversed(self._newest) if fix is None or fix.is_before(answer)]
-        return examine(seen, self._policy) is not None
+from uptake_service.coordination.idempotency import RequestRecords
+from uptake_service.coordination.leases import Writers
+from uptake_service.coordination.recount import Recount
+from uptake_service.domain.feedback import FeedbackState, StoredFeedback
+from uptake_service.domain.project import Project
+from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.session import Session
+from uptake_service.patterns.store import PatternStore
+from uptake_service.reviews.baseline import VotesByHour
+from uptake_service.reviews.history import ReviewHistory
+from uptake_service.reviews.model import Review
+from uptake_service.reviews.outbox import OutboxEntry, TriggerOutbox
+from uptake_service.reviews.store import ReviewStore
+from uptake_service.reviews.trigger_recount import RelatedRecount, TriggerRecount, count_vote
 
 
-class _MarkRecount:
-    def __init__(self, mark: Mark, revision: int) -> None:
-        self._mark = mark
-        self._missing = set(mark.feedback_ids)
-        self._found: list[str] = []
-        if mark.revision > revision:
-            self._found.append(f"is of revision {mark.revision}, but its writer made only {revision}")
+class ReviewRecount(Recount):
+    def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
+        self._requests = RequestRecords(mongo, 1)
+        self._store = ReviewStore(mongo)
+        self._reviews: dict[str, Review] = {}
+        self._of_pattern: defaultdict[str, list[Review]] = defaultdict(list)
+        self._named_by_pattern: dict[str, str] = {}
+        self._marks: defaultdict[str, list[OutboxEntry]] = defaultdict(list)
+        self._revisions: dict[int, int] = {}
+        self._votes: defaultdict[str, VotesByHour] = defaultdict(VotesByHour)
+        self._triggers: dict[str, TriggerRecount] = {}
+        self._related = RelatedRecount((), ())
 
-    def count(self, feedback: StoredFeedback) -> None:
-        mark, id = self._mark, feedback.id
-        if id in self._missing:
-            self._missing.remove(id)
-            if feedback.writer == mark.writer and feedback.revision < mark.revision:
-                self._found.append(f"names feedback {id}, which was written before it")
-        elif (
-            feedback.state is FeedbackState.ACTIVE
-            and feedback.sentiment is Sentiment.NEGATIVE
-            and (feedback.writer, feedback.revision) == (mark.writer, mark.revision)
-        ):
-            self._found.append(f"does not name feedback {id}, which it should")
+    async def read(self, session: Session) -> set[str]:
+        for mark in await TriggerOutbox(self._mongo).scan(session):
+            self._marks[mark.pattern_id].append(mark)
+        for review in await self._store.scan(session):
+            self._reviews[review.id] = review
+            for id in review.covers:
+                self._of_pattern[id].append(review)
+        self._named_by_pattern = await PatternStore(self._mongo).reviews(session)
+        self._revisions = await Writers(self._mongo).revisions(session)
+        self._related = RelatedRecount(self._reviews.values(), self._marks)
+        return {review.project for review in self._reviews.values()}
 
-    def differences(self) -> Iterator[str]:
-        for id in sorted(self._missing):
-            self._found.append(f"names feedback {id}, which its pattern does not have")
-        for problem in self._found:
-            yield f"trigger mark {self._mark.name}: {problem}"
+    def count(self, feedback: StoredFeedback, project: Project) -> None:
+        self._related.count(feedback)
+        votes = self._votes[project.id]
+        if feedback.state is FeedbackState.ACTIVE and feedback.score in project.settings.review_policy.scores:
+            count_vote(votes, feedback)
+        id = feedback.pattern_id
+        if id not in self._triggers:
+            reviews, marks = self._of_pattern.get(id, []), self._marks.get(id, [])
+            self._triggers[id] = TriggerRecount(id, project, votes, reviews, marks, self._revisions)
+        self._triggers[id].count(feedback)
 
+    async def differences(self, session: Session) -> list[str]:
+        found = [line for id in sorted(self._triggers) for line in self._triggers[id].differences()]
+        found += self._related.differences()
+        for id, marks in self._marks.items():
+            if id not in self._triggers:
+                found += [f"trigger mark {mark.name}: its pattern {id} has no feedback" for mark in marks]
+        for id, reviews in self._of_pattern.items():
+            if sum(review.active for review in reviews) > 1:
+                found.append(f"pattern {id}: has more than one active review")
+        for id, review_id in self._named_by_pattern.items():
+            if all(review.id != review_id for review in self._of_pattern.get(id, [])):
+                found.append(f"review {review_id} of pattern {id}: is gone")
+        return [*found, *await self._of_records(session), *await self._of_histories(session)]
 
-def _later(known: datetime | None, time: datetime) -> datetime:
-    return time if known is None else max(known, time)
+    async def _of_records(self, session: Session) -> list[str]:
+        found = []
+        async for record in self._requests.scan(session):
+            if record.method.endswith("Review"):
+                id = record.resource.split(":")[0]
+                if id not in self._reviews or self._reviews[id].project != record.project:
+                    found.append(f"request record {record.id}: its review {id} is not there")
+        return found
+
+    async def _of_histories(self, session: Session) -> list[str]:
+        """What reviews' histories lack of their lines, or have too many."""
+        lines: Counter[str] = Counter()
+        last: Counter[str] = Counter()
+        async for review_id, number in ReviewHistory(self._mongo).scan(session):
+            lines[review_id] += 1
+            last[review_id] = max(last[review_id], number)
+        expected = {review.id: review.people_revision for review in self._reviews.values()}
+        return [
+            f"review {id}: its history has {lines[id]} lines up to number {last[id]}, "
+            f"it should have {expected.get(id, 0)}"
+            for id in sorted({*expected, *lines})
+            if (lines[id], last[id]) != (expected.get(id, 0),) * 2
+        ]

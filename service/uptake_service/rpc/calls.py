@@ -1,6 +1,12 @@
-"""What every call passes: one interceptor that names the call, turns errors into statuses, and logs.
+"""What every call passes: one interceptor that names the call, lets it in, reads its message, turns errors into
+statuses, and logs.
 
 It wraps the handlers of all four call kinds, so that no servicer has to think of any of this.
+
+gRPC knows a call by its headers before it reads anything of its message. A method's one message it then reads by
+itself before it calls the handler; a stream's handler it calls at once. So to gRPC every method is a stream, and its
+message is asked for here, when the key is known to be good and there is room: of who may not call, no more is taken in
+than what was sent unasked, of which HTTP/2's flow control lets through 64 KiB a call.
 """
 
 import asyncio
@@ -8,16 +14,19 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from uptake_service.auth.caller import Caller, caller, set_caller
-from uptake_service.auth.gate import Gate
-from uptake_service.errors import DomainError, Reason
+from uptake_service.auth.authenticator import Authenticator
+from uptake_service.domain.caller import Caller, caller, set_caller
+from uptake_service.domain.errors import DomainError, Reason
+from uptake_service.rpc.acceptor import reset_call
+from uptake_service.rpc.arrival import Arrivals
+from uptake_service.rpc.call import Call, ensure_project
 from uptake_service.rpc.errors import CODES, abort, reason_name, undecodable
+from uptake_service.rpc.inflight import BytesInFlight, Holder, Reservation
 from uptake_service.telemetry.metrics import Metrics
 from uptake_service.telemetry.tracing import Tracing
 
@@ -27,6 +36,12 @@ _Code = grpc.StatusCode
 _STATUS_SECONDS = 5.0
 _KEY_SECONDS = 1.0
 """How often the key of a stream is looked at; what is known of it may be five seconds old."""
+_LEAVING_SECONDS = 0.1
+
+_OURS = "/uptake."
+_OF_MUCH = frozenset({"BatchCollectFeedback", "ApplyCorrections"})
+_USUAL_BYTES = 2 * 1024 * 1024
+"""The largest message of all methods but those two: the largest feedback has some 1.2 MiB."""
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -34,10 +49,10 @@ else:
     Context = grpc.aio.ServicerContext
 
 
-def deadline_of(context: Context) -> float | None:
-    """The loop time at which the caller stops waiting; None if it never does."""
+def _call_of(context: Context) -> Call:
     remaining = context.time_remaining()
-    return None if remaining is None else asyncio.get_running_loop().time() + remaining
+    deadline = None if remaining is None else asyncio.get_running_loop().time() + remaining
+    return Call(caller(), deadline, context.write)
 
 
 class RunningCalls:
@@ -96,12 +111,150 @@ class _Call:
             self.end(_Code.CANCELLED if left is None or left > 0 else _Code.DEADLINE_EXCEEDED)
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every handler of the service's own methods."""
+Request = Callable[[Context, Reservation], Awaitable[Any]]
+"""Reads what a handler is given: a message, or `Messages`."""
 
-    def __init__(self, running: RunningCalls, gate: Gate, metrics: Metrics, tracing: Tracing) -> None:
+
+class Admission:
+    """What lies between a caller and a handler: who may come in, and with how much."""
+
+    def __init__(self, gate: Authenticator, in_flight: BytesInFlight, arrivals: Arrivals, largest: int) -> None:
+        """`largest`: bytes of the largest message that gRPC takes in."""
+        self._in_flight = in_flight
+        self._arrivals = arrivals
+        self._authenticator = gate
+        self._largest = largest
+
+    async def enter(self, method: str, context: Context) -> Reservation:
+        """Names the call, lets it in, and holds what any call takes.
+
+        Raises:
+            DomainError: It may not be made, or there is no room for it.
+            grpc.aio.AbortError: So, and the caller is told.
+        """
+        # The id is for the log: it need not be hard to guess.
+        call_id, peer = f"{random.getrandbits(64):016x}", context.peer()
+        set_caller(Caller(call_id, method[1:], peer))
+        try:
+            key = None
+            if method.startswith(_OURS):
+                key = await self._authenticator.authenticate(method, context.invocation_metadata() or ())
+            if key is None:
+                return Reservation(self._in_flight, Holder(peer, False))
+            set_caller(Caller(call_id, method[1:], peer, key))
+            return Reservation(self._in_flight, Holder(key.id, True))
+        except DomainError as error:
+            await self._arrivals.discard(context, error)
+            raise
+
+    async def stay(self) -> None:
+        """Lets a call go on.
+
+        Raises:
+            DomainError: Its key holds no longer.
+        """
+        await self._authenticator.ensure_holds(caller().key)
+
+    def one_message(self, method: str, deserialise: Callable[[bytes], Any]) -> Request:
+        """Reads the one message of a call.
+
+        Raises:
+            DomainError: There is none, it cannot be decoded or is too large, or there is no room for it.
+            grpc.aio.AbortError: It did not arrive, and the caller is told.
+        """
+        most = self._most(method)
+
+        async def request(context: Context, holding: Reservation) -> Any:
+            content = await self._arrivals.receive(context, holding.holder)
+            if content is grpc.aio.EOF:
+                # Who left is known to have left in a moment, and this task is cancelled.
+                await asyncio.sleep(_LEAVING_SECONDS)
+                raise DomainError(Reason.ERROR_REASON_INVALID_FIELD, "the call has no message")
+            _ensure_size(content, most)
+            holding.take(len(content))
+            try:
+                message = deserialise(content)
+            except DecodeError:
+                raise undecodable() from None
+            if method.startswith(_OURS):
+                ensure_project(caller(), message)
+            return message
+
+        return request
+
+    def all_messages(self, method: str, deserialise: Callable[[bytes], Any]) -> Request:
+        """Makes what reads the messages of a stream."""
+        most = self._most(method)
+
+        async def request(context: Context, holding: Reservation) -> Messages:
+            async def receive() -> Any:
+                content = await self._arrivals.receive(context, holding.holder, of_stream=True)
+                if content is not grpc.aio.EOF:
+                    _ensure_size(content, most)
+                    # Not read on while there is no room: gRPC holds the caller back.
+                    await holding.wait_and_take(len(content))
+                return content
+
+            return Messages(receive, deserialise, holding, of_projects=method.startswith(_OURS))
+
+        return request
+
+    def _most(self, method: str) -> int:
+        """Bytes of the largest message of a method."""
+        return self._largest if method.rpartition("/")[2] in _OF_MUCH else min(self._largest, _USUAL_BYTES)
+
+
+def _ensure_size(content: bytes, most: int) -> None:
+    if len(content) > most:
+        raise DomainError(
+            Reason.ERROR_REASON_INVALID_FIELD,
+            f"the message has {len(content):,} bytes; this method takes {most:,} at most",
+        )
+
+
+class Messages:
+    """The messages of a stream. One that cannot be decoded raises DecodeError, and the next can be asked for.
+
+    Attributes:
+        size: Bytes of the last; they are held until they are given back, or the stream ends.
+    """
+
+    def __init__(
+        self,
+        receive: Callable[[], Awaitable[Any]],
+        deserialise: Callable[[bytes], Any],
+        holding: Reservation,
+        *,
+        of_projects: bool,
+    ) -> None:
+        """`of_projects`: whether each names a project, or that of those before."""
+        self.size = 0
+        self._of_projects = of_projects
+        self._project = ""
+        self.give_back = holding.give_back
+        self._receive = receive
+        self._deserialise = deserialise
+
+    def __aiter__(self) -> "Messages":
+        return self
+
+    async def __anext__(self) -> Any:
+        content = await self._receive()
+        if content is grpc.aio.EOF:
+            raise StopAsyncIteration
+        self.size = len(content)
+        message = self._deserialise(content)
+        if self._of_projects:
+            self._project = ensure_project(caller(), message, self._project)
+        return message
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps every handler."""
+
+    def __init__(self, running: RunningCalls, door: Admission, metrics: Metrics, tracing: Tracing) -> None:
         self._running = running
-        self._gate = gate
+        self._door = door
         self._metrics = metrics
         self._tracing = tracing
         self._wrapped: dict[str, Any] = {}
@@ -111,83 +264,67 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]",
         details: grpc.HandlerCallDetails,
     ) -> Any:
-        handler: Any = await continuation(details)
         method: str = details.method
-        if handler is None:
-            self._metrics.calls(method).refuse(_Code.UNIMPLEMENTED.name)
-        if handler is None or not method.startswith("/uptake."):
-            return handler
         wrapped = self._wrapped.get(method)
         if wrapped is None:
+            handler: Any = await continuation(details)
+            if handler is None:
+                self._metrics.calls(method).refuse(_Code.UNIMPLEMENTED.name)
+                return None
             wrapped = self._wrapped[method] = self._wrap(method, handler)
         return wrapped
 
     def _wrap(self, method: str, handler: Any) -> Any:
-        # Left to gRPC, a request that cannot be decoded would be a fault of ours. A stream reads by itself.
-        read = handler.request_deserializer if handler.request_streaming else None
-        # The four kinds differ in which of the handler's functions is set and in what makes a handler of it.
-        if handler.response_streaming:
-            behaviour = handler.stream_stream or _reading(handler.unary_stream, handler.request_deserializer)
-            answer: Any = _streaming(method, behaviour, self._begin, self._enter, self._stay)
-            made = ("unary", "stream")[handler.request_streaming] + "_stream"
-        else:
-            behaviour = handler.stream_unary or _reading(handler.unary_unary, handler.request_deserializer)
-            answer = _unary(method, behaviour, self._begin, self._enter)
-            made = ("unary", "stream")[handler.request_streaming] + "_unary"
-        make = getattr(grpc, f"{made}_rpc_method_handler")
-        return make(answer, read, handler.response_serializer)
+        begin = self._begin if method.startswith(_OURS) else _Uncounted
+        # gRPC's own services want what gRPC gives them.
+        as_call: AsCall = _call_of if method.startswith(_OURS) else lambda context: context
+        behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+        reads = self._door.all_messages if handler.request_streaming else self._door.one_message
+        request = reads(method, handler.request_deserializer)
+        make = (
+            grpc.stream_stream_rpc_method_handler
+            if handler.response_streaming
+            else grpc.stream_unary_rpc_method_handler
+        )
+        answer = _streaming if handler.response_streaming else _unary
+        # What gRPC reads of a request is its bytes: one that it could not decode would be a fault of ours.
+        return make(answer(method, behaviour, begin, self._door, request, as_call), None, handler.response_serializer)
 
-    def _begin(self, method: str, context: Context) -> _Call:
+    def _begin(self, method: str, context: Context) -> "_Call":
+        self._running.note(method)
         return _Call(method, self._metrics, self._tracing, context)
 
-    async def _enter(self, method: str, context: Context) -> None:
-        """Names the call, and lets it in.
 
-        Raises:
-            DomainError: It may not be made.
-        """
-        self._running.note(method)
-        # The id is for the log: it need not be hard to guess.
-        unknown = Caller(f"{random.getrandbits(64):016x}", method[1:], context.peer())
-        set_caller(unknown)
-        key = await self._gate.admit(method, context.invocation_metadata() or ())
-        if key is not None:
-            set_caller(replace(unknown, key=key))
+class _Uncounted:
+    """A call of gRPC's own services, which anybody may ask how we are: not counted among ours."""
 
-    async def _stay(self) -> None:
-        """Lets a call go on.
+    def __init__(self, method: str, context: Context) -> None:
+        self.method = method
 
-        Raises:
-            DomainError: Its key holds no longer.
-        """
-        await self._gate.ensure_holds(caller().key)
+    def end(self, code: grpc.StatusCode, reason: str = "") -> None:
+        """Is noted nowhere."""
 
 
-Begin = Callable[[str, Context], _Call]
-Enter = Callable[[str, Context], Awaitable[None]]
-
-
-def _reading(behaviour: Callable[[Any, Context], Any], deserialise: Callable[[bytes], Any]) -> Callable[..., Any]:
-    """The behaviour, of a request that is not decoded yet."""
-
-    def read(content: bytes, context: Context) -> Any:
-        try:
-            request = deserialise(content)
-        except DecodeError:
-            raise undecodable() from None
-        return behaviour(request, context)
-
-    return read
+Begin = Callable[[str, Context], _Call | _Uncounted]
+AsCall = Callable[[Context], Any]
 
 
 def _unary(
-    method: str, behaviour: Callable[[Any, Context], Awaitable[Any]], begin: Begin, enter: Enter
+    method: str,
+    behaviour: Callable[[Any, Any], Awaitable[Any]],
+    begin: Begin,
+    door: Admission,
+    request: Request,
+    as_call: AsCall,
 ) -> Callable[[Any, Context], Awaitable[Any]]:
-    async def answer(request: Any, context: Context) -> Any:
+    async def answer(_: Any, context: Context) -> Any:
         call = begin(method, context)
         try:
-            await enter(method, context)
-            response = await behaviour(request, context)
+            holding = await door.enter(method, context)
+            try:
+                response = await behaviour(await request(context, holding), as_call(context))
+            finally:
+                holding.release()
         except Exception as error:  # noqa: BLE001  Nothing internal may reach the caller.
             await _fail(call, context, error)
         call.end(_Code.OK)
@@ -198,23 +335,26 @@ def _unary(
 
 def _streaming(
     method: str,
-    behaviour: Callable[[Any, Context], AsyncIterator[Any] | Awaitable[Any]],
+    behaviour: Callable[[Any, Any], AsyncIterator[Any] | Awaitable[Any]],
     begin: Begin,
-    enter: Enter,
-    stay: Callable[[], Awaitable[None]],
+    door: Admission,
+    request: Request,
+    as_call: AsCall,
 ) -> Callable[[Any, Context], AsyncIterator[Any]]:
-    async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
+    async def answer(_: Any, context: Context) -> AsyncIterator[Any]:
         call = begin(method, context)
         try:
-            await enter(method, context)
-            responses = behaviour(request, context)
+            holding = await door.enter(method, context)
+            # Cancelled while gRPC writes an answer, this would not be gone on with, and no block in it be left.
+            context.add_done_callback(lambda _: holding.release())  # type: ignore[arg-type]
+            responses = behaviour(await request(context, holding), as_call(context))
             if isinstance(responses, Awaitable):
-                await _while_it_may(responses, stay)
+                await _while_it_may(responses, door.stay)
             else:
                 checked = time.monotonic()
                 async for response in responses:
                     if time.monotonic() > checked + _KEY_SECONDS:
-                        await stay()
+                        await door.stay()
                         checked = time.monotonic()
                     yield response
         except Exception as error:  # noqa: BLE001  Nothing internal may reach the caller.
@@ -241,9 +381,10 @@ async def _while_it_may(work: Awaitable[None], stay: Callable[[], Awaitable[None
     task.result()
 
 
-async def _fail(call: _Call, context: Context, error: Exception, *, seconds: float | None = None) -> None:
+async def _fail(call: _Call | _Uncounted, context: Context, error: Exception, *, seconds: float | None = None) -> None:
     """Ends the call with what an error means to the caller, and nothing internal; waits for so long at most."""
     if isinstance(error, grpc.aio.AbortError):
+        call.end(context.code())
         raise error
     if isinstance(error, grpc.aio.InternalError):
         # gRPC could not write: the caller has left, and our own cancellation is on its way.
@@ -256,9 +397,16 @@ async def _fail(call: _Call, context: Context, error: Exception, *, seconds: flo
             f"a fault in the service; its log has the details under id {call_id}",
         )
     call.end(CODES[error.reason], reason_name(error.reason))
+    # They keep the message, which may be large, and telling the caller may take long.
+    error.__traceback__ = error.__context__ = error.__cause__ = None
     try:
         async with asyncio.timeout(seconds):
             await abort(context, error)
-    except (TimeoutError, grpc.aio.InternalError):
-        # The caller reads nothing, or has left. gRPC keeps the status until the connection closes; we need not wait.
+    except (grpc.aio.InternalError, grpc.aio.UsageError):
+        # The caller has left, or was told before.
+        raise asyncio.CancelledError from None
+    except TimeoutError:
+        # The caller reads nothing. What went wrong holds, by its frames, the call that is to go.
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+        reset_call()
         raise asyncio.CancelledError from None

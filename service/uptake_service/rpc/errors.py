@@ -9,10 +9,20 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 from uptake.v1 import error_pb2
 
-from uptake_service.errors import DomainError, Reason
+from uptake_service.domain.errors import DomainError, Reason
 
 DOMAIN = "uptake"
 PUSHBACK = "grpc-retry-pushback-ms"
+
+_MESSAGE_BYTES, _DETAIL_BYTES = 1_000, 4_500
+"""Of a message as it is sent, and of the details before they are: with what gRPC adds they stay below the 8 KiB of
+metadata that its clients take. With more they would be told of RESOURCE_EXHAUSTED, and not of what is wrong."""
+
+VIOLATIONS_LEFT_OUT = "violations_left_out"
+"""In ErrorInfo's metadata: how many wrong fields there are beside those that are named."""
+
+_OTHER_BYTES = 700
+"""For the types' names, when to retry, and what stands in the way."""
 
 _Code = grpc.StatusCode
 
@@ -30,6 +40,7 @@ CODES: dict[error_pb2.ErrorReason, grpc.StatusCode] = {
     Reason.ERROR_REASON_INSTRUCTIONS_NOT_FOUND: _Code.NOT_FOUND,
     Reason.ERROR_REASON_FEEDBACK_RETRACTED: _Code.FAILED_PRECONDITION,
     Reason.ERROR_REASON_FEEDBACK_ERASED: _Code.FAILED_PRECONDITION,
+    Reason.ERROR_REASON_FEEDBACK_EXPIRED: _Code.FAILED_PRECONDITION,
     Reason.ERROR_REASON_REVIEW_CLAIMED: _Code.FAILED_PRECONDITION,
     Reason.ERROR_REASON_CLAIM_LOST: _Code.FAILED_PRECONDITION,
     Reason.ERROR_REASON_REVIEW_FINISHED: _Code.FAILED_PRECONDITION,
@@ -67,7 +78,7 @@ async def abort(context: "grpc.aio.ServicerContext[object, object]", error: Doma
     A status that is set and returned with, instead, would come after an empty answer, and gRPC's clients make a call
     again only if nothing came before its status.
     """
-    await context.abort(CODES[error.reason], error.message, trailing_metadata=trailing(error))
+    await context.abort(CODES[error.reason], _cut(error.message), trailing_metadata=trailing(error))
     raise AssertionError("abort returns never")
 
 
@@ -100,7 +111,7 @@ Trailing = tuple[tuple[str, str | bytes], ...]
 
 def trailing(error: DomainError) -> Trailing:
     """What comes after the status of a call that ends with an error: its details, and when to retry."""
-    if error.violations or error.subject:
+    if error.violations or error.subject or error.metadata:
         return _made(error)
     return _remembered(error.reason, error.message, error.retry_after_seconds)
 
@@ -133,23 +144,40 @@ def _details(error: DomainError) -> status_pb2.Status:
         packed.Pack(message)  # type: ignore[arg-type]
         details.append(packed)
 
-    attach(error_details_pb2.ErrorInfo(reason=name, domain=DOMAIN))
-    if error.violations:
-        attach(
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-                    for v in error.violations
-                ]
-            )
-        )
+    message = _cut(error.message)
+    info = error_details_pb2.ErrorInfo(
+        reason=name, domain=DOMAIN, metadata={each: _cut(value) for each, value in error.metadata.items()}
+    )
+    bad = error_details_pb2.BadRequest()
+    left_out = error.violations_left_out
+    for place, violation in enumerate(error.violations):
+        bad.field_violations.add(field=violation.field, description=violation.description)
+        if bad.ByteSize() > _DETAIL_BYTES - info.ByteSize() - 2 * len(message) - _OTHER_BYTES:
+            del bad.field_violations[place]
+            left_out += len(error.violations) - place
+            break
+    if left_out:
+        info.metadata[VIOLATIONS_LEFT_OUT] = str(left_out)
+    attach(info)
+    if bad.field_violations:
+        attach(bad)
     if error.retry_after_seconds is not None:
         delay = duration_pb2.Duration()
         delay.FromMilliseconds(_milliseconds(error.retry_after_seconds))
         attach(error_details_pb2.RetryInfo(retry_delay=delay))
     if code is _Code.FAILED_PRECONDITION:
         violation = error_details_pb2.PreconditionFailure.Violation(
-            type=name, subject=error.subject, description=error.message
+            type=name, subject=_cut(error.subject), description=message
         )
         attach(error_details_pb2.PreconditionFailure(violations=[violation]))
-    return status_pb2.Status(code=code.value[0], message=error.message, details=details)
+    return status_pb2.Status(code=code.value[0], message=message, details=details)
+
+
+def _cut(text: str) -> str:
+    """As much of a text as fits, as gRPC writes it: each byte that is not printable ASCII takes three."""
+    size = 0
+    for place, character in enumerate(text):
+        size += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode(errors="replace"))
+        if size > _MESSAGE_BYTES:
+            return f"{text[:place]}..."
+    return text

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable
 from http import HTTPStatus
@@ -10,9 +9,7 @@ from http import HTTPStatus
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from uptake_service.errors import StartupError
-
-_log = logging.getLogger(__name__)
+from uptake_service.ports import cannot_listen
 
 _PATIENCE_SECONDS = 5.0
 _LONGEST_REQUEST = 16 * 1024
@@ -28,10 +25,15 @@ class Endpoint:
         port: The port that it listens on.
     """
 
-    def __init__(self, registry: CollectorRegistry, ready: Callable[[], bool]) -> None:
+    def __init__(self, registry: CollectorRegistry, ready: Callable[[], bool], trouble: Callable[[], str]) -> None:
+        """`ready` tells whether calls can be answered; `trouble` why what the process runs itself is down, or nothing.
+
+        A database elsewhere is no trouble of the process: starting it again would not help.
+        """
         self.port = 0
         self._registry = registry
         self._ready = ready
+        self._trouble = trouble
         self._server: asyncio.Server | None = None
         self._answering: set[asyncio.Task[None]] = set()
 
@@ -44,12 +46,8 @@ class Endpoint:
         try:
             self._server = await asyncio.start_server(self._serve, host, port, limit=_LONGEST_REQUEST)
         except OSError:
-            raise StartupError(
-                f"cannot listen on {host}:{port}: the port is taken, or the address is not this machine's; "
-                "set UPTAKE_METRICS_PORT or UPTAKE_METRICS_HOST"
-            ) from None
+            raise cannot_listen(host, port, "UPTAKE_METRICS") from None
         self.port = self._server.sockets[0].getsockname()[1]
-        _log.info("metrics at http://%s:%d/metrics", host, self.port)
 
     async def stop(self) -> None:
         if self._server is None:
@@ -92,9 +90,16 @@ class Endpoint:
                 encode, content_type = choose_encoder(accepted)
                 return HTTPStatus.OK, content_type, await asyncio.to_thread(encode, self._registry)
             case "/healthz":
+                trouble = self._trouble()
+                if trouble:
+                    return HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, f"{trouble}\n".encode()
                 return HTTPStatus.OK, _PLAIN, b"ok\n"
             case "/readyz":
                 if self._ready():
                     return HTTPStatus.OK, _PLAIN, b"ok\n"
-                return HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, b"the database does not answer, or the process stops\n"
+                return (
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    _PLAIN,
+                    b"the database does not answer, or the process starts or stops\n",
+                )
         return HTTPStatus.NOT_FOUND, _PLAIN, b"there are /metrics, /healthz and /readyz\n"

@@ -7,7 +7,7 @@ import os
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from uptake_service.errors import StartupError
+from uptake_service.domain.errors import StartupError
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

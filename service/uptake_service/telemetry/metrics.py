@@ -1,6 +1,7 @@
 """The metrics of a process, for Prometheus. No label is a user's word or an id."""
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
@@ -57,13 +58,32 @@ class Metrics:
             {"version": version("uptake-service"), "python": platform.python_version()}
         )
 
+        self._measure_calls()
+        self._measure_intake()
+        self._measure_subscribers()
+        self._measure_jobs()
+
+    def _measure_calls(self) -> None:
         self._in_progress = self._gauge("uptake_calls_in_progress", "Calls that are being answered.", ("method",))
         self._ended = self._count("uptake_calls", "Calls answered, by method and status code.", ("method", "code"))
         self._seconds = self._histogram(
             "uptake_call_seconds", "Time to answer a call, without streams.", _SECONDS, ("method",)
         )
         self._calls: dict[str, MethodCalls] = {}
+        self._known_jobs: set[str] = set()
 
+        self.reads_running = self._gauge("uptake_reads_running", "Reads that have begun, also of callers that left.")
+        self.reads_waiting = self._gauge("uptake_reads_waiting", "Reads that wait for others to end.")
+        self.streams_open = self._gauge("uptake_streams_open", "Subscriptions and streams of feedback that are open.")
+        self._limited = self._count(
+            "uptake_limited", "Calls, and items of batches and streams, refused by a limit, by the limit.", ("limit",)
+        )
+        self.bytes_in_flight = self._gauge("uptake_bytes_in_flight", "Bytes that calls in progress hold.")
+        self.messages_awaited = self._gauge(
+            "uptake_messages_awaited", "Calls and streams whose next message has not arrived."
+        )
+
+    def _measure_intake(self) -> None:
         self.intake_waiting = self._gauge(
             "uptake_intake_waiting", "Pieces of feedback, amendments and retractions that wait for a commit."
         )
@@ -80,6 +100,14 @@ class Metrics:
             "Age of the oldest pattern that waits for the trigger; 0 where another process has the lease to look.",
         )
 
+        self.delta_log_changes = self._gauge(
+            "uptake_delta_log_changes", "Changes of numbers that this process committed and has not compacted yet."
+        )
+        self.delta_log_age_seconds = self._gauge(
+            "uptake_delta_log_age_seconds", "For how long the oldest of them has been waiting; a few seconds is usual."
+        )
+
+    def _measure_subscribers(self) -> None:
         self.subscribers = self._gauge("uptake_subscribers", "Subscribers of this process.")
         self.change_stream_silent_seconds = self._gauge(
             "uptake_change_stream_silent_seconds",
@@ -93,8 +121,15 @@ class Metrics:
         self.events_filled = self._count(
             "uptake_events_filled", "Events read from the log because the change stream did not bring them."
         )
-        self._followers_ended = self._count("uptake_subscribers_ended", "Subscribers gone, by the reason.", ("reason",))
+        self._subscribers_ended = self._count(
+            "uptake_subscribers_ended", "Subscribers gone, by the reason.", ("reason",)
+        )
 
+    def _measure_jobs(self) -> None:
+        self.retention_overdue_seconds = self._gauge(
+            "uptake_retention_overdue_seconds",
+            "For how long feedback past its retention has been waiting to be deleted; 0 where another process deletes.",
+        )
         self._clustering_seconds = self._histogram(
             "uptake_clustering_seconds", "Time of a run that looked for issues.", _CLUSTERING_SECONDS
         )
@@ -108,7 +143,19 @@ class Metrics:
         self.leases_held = self._gauge(
             "uptake_leases_held", "Leases of background jobs that this process holds.", ("job",)
         )
+        self._set_aside = self._gauge(
+            "uptake_jobs_set_aside",
+            "What background jobs failed at again and again and try rarely from then on; 0 where another process has "
+            "the lease to look.",
+            ("job",),
+        )
         self.database_up = self._gauge("uptake_database_up", "1 while the database answers, else 0.")
+
+    def tell_set_aside(self, counts: Mapping[str, int]) -> None:
+        """Sets how many items each job has set aside."""
+        for job in {*counts, *self._known_jobs}:
+            self._set_aside.labels(job).set(counts.get(job, 0))
+        self._known_jobs |= set(counts)
 
     def calls(self, path: str) -> MethodCalls:
         """The calls of a method, by its full name; those that the contract does not have are one."""
@@ -122,6 +169,9 @@ class Metrics:
             )
         return calls
 
+    def limited(self, limit: str) -> None:
+        self._limited.labels(limit).inc()
+
     def batch_committed(self, size: int, seconds: float) -> None:
         self._batches.labels("committed").inc()
         self._batch_size.observe(size)
@@ -130,8 +180,8 @@ class Metrics:
     def batch_failed(self, outcome: str) -> None:
         self._batches.labels(outcome).inc()
 
-    def follower_ended(self, reason: str) -> None:
-        self._followers_ended.labels(reason).inc()
+    def subscriber_ended(self, reason: str) -> None:
+        self._subscribers_ended.labels(reason).inc()
 
     def clustering_ended(self, outcome: str, seconds: float) -> None:
         self._clustering_runs.labels(outcome).inc()

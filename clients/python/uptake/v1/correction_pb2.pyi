@@ -105,7 +105,7 @@ class Correction(_message.Message):
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[_feedback_pb2.CorrectionKind, str]] = ..., target: _Optional[str] = ..., revision: _Optional[int] = ..., base_revision: _Optional[int] = ..., content: _Optional[str] = ..., diff: _Optional[str] = ..., feedback_ids: _Optional[_Iterable[str]] = ..., review_id: _Optional[str] = ..., pattern_id: _Optional[str] = ..., reviewer: _Optional[str] = ..., note: _Optional[str] = ..., state: _Optional[_Union[CorrectionState, str]] = ..., verdict: _Optional[_Union[VerdictReport, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revert_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class VerdictReport(_message.Message):
-    __slots__ = ("verdict", "baseline_rate", "baseline_votes", "later_rate", "later_votes", "difference", "difference_low", "difference_high", "control_drift", "has_control", "summary", "update_time", "look_votes", "look_rate", "old_answer_votes", "old_answer_rate", "of_revert", "verdict_before_revert")
+    __slots__ = ("verdict", "baseline_rate", "baseline_votes", "later_rate", "later_votes", "difference", "difference_low", "difference_high", "control_drift", "has_control", "summary", "update_time", "look_votes", "look_rate", "old_answer_votes", "old_answer_rate", "of_revert", "verdict_before_revert", "baseline_left_out", "later_left_out", "control_left_out")
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     BASELINE_RATE_FIELD_NUMBER: _ClassVar[int]
     BASELINE_VOTES_FIELD_NUMBER: _ClassVar[int]
@@ -124,6 +124,9 @@ class VerdictReport(_message.Message):
     OLD_ANSWER_RATE_FIELD_NUMBER: _ClassVar[int]
     OF_REVERT_FIELD_NUMBER: _ClassVar[int]
     VERDICT_BEFORE_REVERT_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    LATER_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     verdict: Verdict
     baseline_rate: float
     baseline_votes: int
@@ -142,7 +145,10 @@ class VerdictReport(_message.Message):
     old_answer_rate: float
     of_revert: bool
     verdict_before_revert: Verdict
-    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., baseline_rate: _Optional[float] = ..., baseline_votes: _Optional[int] = ..., later_rate: _Optional[float] = ..., later_votes: _Optional[int] = ..., difference: _Optional[float] = ..., difference_low: _Optional[float] = ..., difference_high: _Optional[float] = ..., control_drift: _Optional[float] = ..., has_control: bool = ..., summary: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., look_votes: _Optional[int] = ..., look_rate: _Optional[float] = ..., old_answer_votes: _Optional[int] = ..., old_answer_rate: _Optional[float] = ..., of_revert: bool = ..., verdict_before_revert: _Optional[_Union[Verdict, str]] = ...) -> None: ...
+    baseline_left_out: int
+    later_left_out: int
+    control_left_out: int
+    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., baseline_rate: _Optional[float] = ..., baseline_votes: _Optional[int] = ..., later_rate: _Optional[float] = ..., later_votes: _Optional[int] = ..., difference: _Optional[float] = ..., difference_low: _Optional[float] = ..., difference_high: _Optional[float] = ..., control_drift: _Optional[float] = ..., has_control: bool = ..., summary: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., look_votes: _Optional[int] = ..., look_rate: _Optional[float] = ..., old_answer_votes: _Optional[int] = ..., old_answer_rate: _Optional[float] = ..., of_revert: bool = ..., verdict_before_revert: _Optional[_Union[Verdict, str]] = ..., baseline_left_out: _Optional[int] = ..., later_left_out: _Optional[int] = ..., control_left_out: _Optional[int] = ...) -> None: ...
 
 class ApplyCorrectionsRequest(_message.Message):
     __slots__ = ("project", "corrections", "reviewer", "dry_run", "request_id")

@@ -48,6 +48,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_CONFLICT: _ClassVar[ErrorReason]
     ERROR_REASON_ISSUE_MERGED: _ClassVar[ErrorReason]
     ERROR_REASON_ISSUE_RUN_FAILED: _ClassVar[ErrorReason]
+    ERROR_REASON_FEEDBACK_EXPIRED: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_FIELD: ErrorReason
 ERROR_REASON_INVALID_PAGE_TOKEN: ErrorReason
@@ -84,6 +85,7 @@ ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_CONFLICT: ErrorReason
 ERROR_REASON_ISSUE_MERGED: ErrorReason
 ERROR_REASON_ISSUE_RUN_FAILED: ErrorReason
+ERROR_REASON_FEEDBACK_EXPIRED: ErrorReason
 
 class FieldViolation(_message.Message):
     __slots__ = ("field", "description")

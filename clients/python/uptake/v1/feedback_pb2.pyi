@@ -21,6 +21,7 @@ class FeedbackType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FEEDBACK_TYPE_THUMBS_DOWN: _ClassVar[FeedbackType]
     FEEDBACK_TYPE_CORRECTION: _ClassVar[FeedbackType]
     FEEDBACK_TYPE_RATING: _ClassVar[FeedbackType]
+    FEEDBACK_TYPE_COMMENT: _ClassVar[FeedbackType]
 
 class Sentiment(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -35,6 +36,14 @@ class FeedbackState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FEEDBACK_STATE_ACTIVE: _ClassVar[FeedbackState]
     FEEDBACK_STATE_RETRACTED: _ClassVar[FeedbackState]
 
+class CollectOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COLLECT_OUTCOME_UNSPECIFIED: _ClassVar[CollectOutcome]
+    COLLECT_OUTCOME_CREATED: _ClassVar[CollectOutcome]
+    COLLECT_OUTCOME_AMENDED: _ClassVar[CollectOutcome]
+    COLLECT_OUTCOME_UNCHANGED: _ClassVar[CollectOutcome]
+    COLLECT_OUTCOME_REPEATED: _ClassVar[CollectOutcome]
+
 class CorrectionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CORRECTION_KIND_UNSPECIFIED: _ClassVar[CorrectionKind]
@@ -45,6 +54,7 @@ FEEDBACK_TYPE_THUMBS_UP: FeedbackType
 FEEDBACK_TYPE_THUMBS_DOWN: FeedbackType
 FEEDBACK_TYPE_CORRECTION: FeedbackType
 FEEDBACK_TYPE_RATING: FeedbackType
+FEEDBACK_TYPE_COMMENT: FeedbackType
 SENTIMENT_UNSPECIFIED: Sentiment
 SENTIMENT_POSITIVE: Sentiment
 SENTIMENT_NEGATIVE: Sentiment
@@ -52,12 +62,25 @@ SENTIMENT_NEUTRAL: Sentiment
 FEEDBACK_STATE_UNSPECIFIED: FeedbackState
 FEEDBACK_STATE_ACTIVE: FeedbackState
 FEEDBACK_STATE_RETRACTED: FeedbackState
+COLLECT_OUTCOME_UNSPECIFIED: CollectOutcome
+COLLECT_OUTCOME_CREATED: CollectOutcome
+COLLECT_OUTCOME_AMENDED: CollectOutcome
+COLLECT_OUTCOME_UNCHANGED: CollectOutcome
+COLLECT_OUTCOME_REPEATED: CollectOutcome
 CORRECTION_KIND_UNSPECIFIED: CorrectionKind
 CORRECTION_KIND_KNOWLEDGE: CorrectionKind
 CORRECTION_KIND_BEHAVIOR: CorrectionKind
 
+class ChatMessage(_message.Message):
+    __slots__ = ("role", "content")
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    role: str
+    content: str
+    def __init__(self, role: _Optional[str] = ..., content: _Optional[str] = ...) -> None: ...
+
 class Interaction(_message.Message):
-    __slots__ = ("id", "query", "response", "model", "versions", "create_time")
+    __slots__ = ("id", "query", "response", "model", "versions", "create_time", "history", "contexts", "conversation_id", "trace_id", "span_id")
     class VersionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -71,13 +94,23 @@ class Interaction(_message.Message):
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    CONTEXTS_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SPAN_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     query: str
     response: str
     model: str
     versions: _containers.ScalarMap[str, str]
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., query: _Optional[str] = ..., response: _Optional[str] = ..., model: _Optional[str] = ..., versions: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    history: _containers.RepeatedCompositeFieldContainer[ChatMessage]
+    contexts: _containers.RepeatedScalarFieldContainer[str]
+    conversation_id: str
+    trace_id: str
+    span_id: str
+    def __init__(self, id: _Optional[str] = ..., query: _Optional[str] = ..., response: _Optional[str] = ..., model: _Optional[str] = ..., versions: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., history: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., contexts: _Optional[_Iterable[str]] = ..., conversation_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ...) -> None: ...
 
 class Rating(_message.Message):
     __slots__ = ("score", "min", "max")
@@ -100,7 +133,7 @@ class CorrectionValue(_message.Message):
     def __init__(self, original: _Optional[str] = ..., corrected: _Optional[str] = ..., kind: _Optional[_Union[CorrectionKind, str]] = ...) -> None: ...
 
 class Feedback(_message.Message):
-    __slots__ = ("id", "interaction", "type", "rating", "correction", "custom", "comment", "user_id", "source", "labels", "occur_time", "sentiment", "pattern_id", "create_time", "update_time", "state")
+    __slots__ = ("id", "interaction", "type", "rating", "correction", "custom", "comment", "user_id", "source", "labels", "occur_time", "sentiment", "pattern_id", "create_time", "update_time", "state", "score")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -124,6 +157,7 @@ class Feedback(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
     id: str
     interaction: Interaction
     type: FeedbackType
@@ -140,7 +174,8 @@ class Feedback(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
     state: FeedbackState
-    def __init__(self, id: _Optional[str] = ..., interaction: _Optional[_Union[Interaction, _Mapping]] = ..., type: _Optional[_Union[FeedbackType, str]] = ..., rating: _Optional[_Union[Rating, _Mapping]] = ..., correction: _Optional[_Union[CorrectionValue, _Mapping]] = ..., custom: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., comment: _Optional[str] = ..., user_id: _Optional[str] = ..., source: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., occur_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sentiment: _Optional[_Union[Sentiment, str]] = ..., pattern_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[FeedbackState, str]] = ...) -> None: ...
+    score: str
+    def __init__(self, id: _Optional[str] = ..., interaction: _Optional[_Union[Interaction, _Mapping]] = ..., type: _Optional[_Union[FeedbackType, str]] = ..., rating: _Optional[_Union[Rating, _Mapping]] = ..., correction: _Optional[_Union[CorrectionValue, _Mapping]] = ..., custom: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., comment: _Optional[str] = ..., user_id: _Optional[str] = ..., source: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., occur_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sentiment: _Optional[_Union[Sentiment, str]] = ..., pattern_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[FeedbackState, str]] = ..., score: _Optional[str] = ...) -> None: ...
 
 class CollectFeedbackRequest(_message.Message):
     __slots__ = ("project", "feedback", "request_id")
@@ -153,10 +188,12 @@ class CollectFeedbackRequest(_message.Message):
     def __init__(self, project: _Optional[str] = ..., feedback: _Optional[_Union[Feedback, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CollectFeedbackResponse(_message.Message):
-    __slots__ = ("feedback",)
+    __slots__ = ("feedback", "outcome")
     FEEDBACK_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
     feedback: Feedback
-    def __init__(self, feedback: _Optional[_Union[Feedback, _Mapping]] = ...) -> None: ...
+    outcome: CollectOutcome
+    def __init__(self, feedback: _Optional[_Union[Feedback, _Mapping]] = ..., outcome: _Optional[_Union[CollectOutcome, str]] = ...) -> None: ...
 
 class BatchCollectFeedbackRequest(_message.Message):
     __slots__ = ("project", "requests")
@@ -173,12 +210,14 @@ class BatchCollectFeedbackResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[BatchCollectFeedbackResult, _Mapping]]] = ...) -> None: ...
 
 class BatchCollectFeedbackResult(_message.Message):
-    __slots__ = ("feedback", "error")
+    __slots__ = ("feedback", "error", "outcome")
     FEEDBACK_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
     feedback: Feedback
     error: _error_pb2.ItemError
-    def __init__(self, feedback: _Optional[_Union[Feedback, _Mapping]] = ..., error: _Optional[_Union[_error_pb2.ItemError, _Mapping]] = ...) -> None: ...
+    outcome: CollectOutcome
+    def __init__(self, feedback: _Optional[_Union[Feedback, _Mapping]] = ..., error: _Optional[_Union[_error_pb2.ItemError, _Mapping]] = ..., outcome: _Optional[_Union[CollectOutcome, str]] = ...) -> None: ...
 
 class StreamFeedbackRequest(_message.Message):
     __slots__ = ("project", "feedback", "request_id")
@@ -191,18 +230,20 @@ class StreamFeedbackRequest(_message.Message):
     def __init__(self, project: _Optional[str] = ..., feedback: _Optional[_Union[Feedback, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class StreamFeedbackResponse(_message.Message):
-    __slots__ = ("request_id", "feedback_id", "error", "end", "window")
+    __slots__ = ("request_id", "feedback_id", "error", "end", "window", "outcome")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     FEEDBACK_ID_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     feedback_id: str
     error: _error_pb2.ItemError
     end: _stream_pb2.StreamEnd
     window: int
-    def __init__(self, request_id: _Optional[str] = ..., feedback_id: _Optional[str] = ..., error: _Optional[_Union[_error_pb2.ItemError, _Mapping]] = ..., end: _Optional[_Union[_stream_pb2.StreamEnd, _Mapping]] = ..., window: _Optional[int] = ...) -> None: ...
+    outcome: CollectOutcome
+    def __init__(self, request_id: _Optional[str] = ..., feedback_id: _Optional[str] = ..., error: _Optional[_Union[_error_pb2.ItemError, _Mapping]] = ..., end: _Optional[_Union[_stream_pb2.StreamEnd, _Mapping]] = ..., window: _Optional[int] = ..., outcome: _Optional[_Union[CollectOutcome, str]] = ...) -> None: ...
 
 class GetFeedbackRequest(_message.Message):
     __slots__ = ("project", "id")
@@ -219,7 +260,7 @@ class GetFeedbackResponse(_message.Message):
     def __init__(self, feedback: _Optional[_Union[Feedback, _Mapping]] = ...) -> None: ...
 
 class FeedbackFilter(_message.Message):
-    __slots__ = ("types", "sentiments", "pattern_id", "interaction_id", "user_id", "source", "model", "labels", "start_time", "end_time", "states")
+    __slots__ = ("types", "sentiments", "pattern_id", "interaction_id", "user_id", "source", "model", "labels", "start_time", "end_time", "states", "update_start_time", "update_end_time", "score", "conversation_id", "trace_id")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -238,6 +279,11 @@ class FeedbackFilter(_message.Message):
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     STATES_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_START_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_END_TIME_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     types: _containers.RepeatedScalarFieldContainer[FeedbackType]
     sentiments: _containers.RepeatedScalarFieldContainer[Sentiment]
     pattern_id: str
@@ -249,7 +295,12 @@ class FeedbackFilter(_message.Message):
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
     states: _containers.RepeatedScalarFieldContainer[FeedbackState]
-    def __init__(self, types: _Optional[_Iterable[_Union[FeedbackType, str]]] = ..., sentiments: _Optional[_Iterable[_Union[Sentiment, str]]] = ..., pattern_id: _Optional[str] = ..., interaction_id: _Optional[str] = ..., user_id: _Optional[str] = ..., source: _Optional[str] = ..., model: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., states: _Optional[_Iterable[_Union[FeedbackState, str]]] = ...) -> None: ...
+    update_start_time: _timestamp_pb2.Timestamp
+    update_end_time: _timestamp_pb2.Timestamp
+    score: str
+    conversation_id: str
+    trace_id: str
+    def __init__(self, types: _Optional[_Iterable[_Union[FeedbackType, str]]] = ..., sentiments: _Optional[_Iterable[_Union[Sentiment, str]]] = ..., pattern_id: _Optional[str] = ..., interaction_id: _Optional[str] = ..., user_id: _Optional[str] = ..., source: _Optional[str] = ..., model: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., states: _Optional[_Iterable[_Union[FeedbackState, str]]] = ..., update_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., score: _Optional[str] = ..., conversation_id: _Optional[str] = ..., trace_id: _Optional[str] = ...) -> None: ...
 
 class ListFeedbackRequest(_message.Message):
     __slots__ = ("project", "filter", "page_size", "page_token")
@@ -264,12 +315,14 @@ class ListFeedbackRequest(_message.Message):
     def __init__(self, project: _Optional[str] = ..., filter: _Optional[_Union[FeedbackFilter, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListFeedbackResponse(_message.Message):
-    __slots__ = ("feedback", "next_page_token")
+    __slots__ = ("feedback", "next_page_token", "complete_until_time")
     FEEDBACK_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
     feedback: _containers.RepeatedCompositeFieldContainer[Feedback]
     next_page_token: str
-    def __init__(self, feedback: _Optional[_Iterable[_Union[Feedback, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    complete_until_time: _timestamp_pb2.Timestamp
+    def __init__(self, feedback: _Optional[_Iterable[_Union[Feedback, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., complete_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListSimilarFeedbackRequest(_message.Message):
     __slots__ = ("project", "feedback_id", "interaction_id", "query", "page_size", "filter")
@@ -336,6 +389,20 @@ class RetractFeedbackResponse(_message.Message):
     FEEDBACK_FIELD_NUMBER: _ClassVar[int]
     feedback: Feedback
     def __init__(self, feedback: _Optional[_Union[Feedback, _Mapping]] = ...) -> None: ...
+
+class DeleteFeedbackRequest(_message.Message):
+    __slots__ = ("project", "id", "request_id")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    id: str
+    request_id: str
+    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class DeleteFeedbackResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class EraseUserFeedbackRequest(_message.Message):
     __slots__ = ("project", "user_id", "request_id")

@@ -75,6 +75,11 @@ class FeedbackServiceStub(object):
                 request_serializer=uptake_dot_v1_dot_feedback__pb2.RetractFeedbackRequest.SerializeToString,
                 response_deserializer=uptake_dot_v1_dot_feedback__pb2.RetractFeedbackResponse.FromString,
                 _registered_method=True)
+        self.DeleteFeedback = channel.unary_unary(
+                '/uptake.v1.FeedbackService/DeleteFeedback',
+                request_serializer=uptake_dot_v1_dot_feedback__pb2.DeleteFeedbackRequest.SerializeToString,
+                response_deserializer=uptake_dot_v1_dot_feedback__pb2.DeleteFeedbackResponse.FromString,
+                _registered_method=True)
         self.EraseUserFeedback = channel.unary_unary(
                 '/uptake.v1.FeedbackService/EraseUserFeedback',
                 request_serializer=uptake_dot_v1_dot_feedback__pb2.EraseUserFeedbackRequest.SerializeToString,
@@ -88,9 +93,19 @@ class FeedbackServiceServicer(object):
 
     def CollectFeedback(self, request, context):
         """CollectFeedback stores one piece of feedback. It is answered when the feedback and every number derived from it
-        are committed to a majority of the database's nodes and journaled. A thumb or rating by a user who already voted on
-        the same interaction amends that vote (unless the project's policy keeps all); the answer is then the amended
-        feedback.
+        are committed to a majority of the database's nodes and journaled.
+
+        A second vote (a thumb or rating with the same `user_id`, interaction and `score`) amends the first, unless the
+        project's policy keeps all; the answer is then the amended feedback. What comes of it does not depend on the order
+        in which the votes arrive:
+        - The vote with the newest `occur_time` decides type, rating and sentiment. A time in the future counts as now.
+        - What a vote leaves empty is filled from the others: query, answer, ids, source.
+        - Comment, labels and custom stay until a newer vote brings its own, or says the opposite (a positive one of a
+        negative one, or the reverse; a neutral one keeps them).
+        - Another model, version (another value of the same name) or response makes it a vote on another answer: response,
+        contexts, history, model, versions, `create_time`, trace and span are then the newer vote's alone.
+        - What AmendFeedback changed or cleared stays so against every vote that occurred before the amendment.
+        Pattern, numbers, reviews and verdicts follow in the same commit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,7 +153,8 @@ class FeedbackServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def AmendFeedback(self, request, context):
-        """AmendFeedback changes what the user said: people change their minds. Every number follows in the same commit.
+        """AmendFeedback changes what the user said: people change their minds. What the mask names holds against
+        older votes, also where it changes nothing. Every number follows in the same commit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,6 +163,14 @@ class FeedbackServiceServicer(object):
     def RetractFeedback(self, request, context):
         """RetractFeedback takes feedback back. It stays readable with the state RETRACTED and counts nowhere. Retracting it
         again changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteFeedback(self, request, context):
+        """DeleteFeedback removes one piece of feedback, an anonymous one too, as EraseUserFeedback does all of a user: with its
+        share of every number, and its words in what was made of it. It cannot be undone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -203,6 +227,11 @@ def add_FeedbackServiceServicer_to_server(servicer, server):
                     servicer.RetractFeedback,
                     request_deserializer=uptake_dot_v1_dot_feedback__pb2.RetractFeedbackRequest.FromString,
                     response_serializer=uptake_dot_v1_dot_feedback__pb2.RetractFeedbackResponse.SerializeToString,
+            ),
+            'DeleteFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteFeedback,
+                    request_deserializer=uptake_dot_v1_dot_feedback__pb2.DeleteFeedbackRequest.FromString,
+                    response_serializer=uptake_dot_v1_dot_feedback__pb2.DeleteFeedbackResponse.SerializeToString,
             ),
             'EraseUserFeedback': grpc.unary_unary_rpc_method_handler(
                     servicer.EraseUserFeedback,
@@ -427,6 +456,33 @@ class FeedbackService(object):
             '/uptake.v1.FeedbackService/RetractFeedback',
             uptake_dot_v1_dot_feedback__pb2.RetractFeedbackRequest.SerializeToString,
             uptake_dot_v1_dot_feedback__pb2.RetractFeedbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/uptake.v1.FeedbackService/DeleteFeedback',
+            uptake_dot_v1_dot_feedback__pb2.DeleteFeedbackRequest.SerializeToString,
+            uptake_dot_v1_dot_feedback__pb2.DeleteFeedbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

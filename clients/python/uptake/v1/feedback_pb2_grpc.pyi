@@ -35,9 +35,19 @@ class FeedbackServiceStub:
     def __new__(cls, channel: _aio.Channel) -> FeedbackServiceAsyncStub: ...
     CollectFeedback: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.CollectFeedbackRequest, _feedback_pb2.CollectFeedbackResponse]
     """CollectFeedback stores one piece of feedback. It is answered when the feedback and every number derived from it
-    are committed to a majority of the database's nodes and journaled. A thumb or rating by a user who already voted on
-    the same interaction amends that vote (unless the project's policy keeps all); the answer is then the amended
-    feedback.
+    are committed to a majority of the database's nodes and journaled.
+
+    A second vote (a thumb or rating with the same `user_id`, interaction and `score`) amends the first, unless the
+    project's policy keeps all; the answer is then the amended feedback. What comes of it does not depend on the order
+    in which the votes arrive:
+    - The vote with the newest `occur_time` decides type, rating and sentiment. A time in the future counts as now.
+    - What a vote leaves empty is filled from the others: query, answer, ids, source.
+    - Comment, labels and custom stay until a newer vote brings its own, or says the opposite (a positive one of a
+      negative one, or the reverse; a neutral one keeps them).
+    - Another model, version (another value of the same name) or response makes it a vote on another answer: response,
+      contexts, history, model, versions, `create_time`, trace and span are then the newer vote's alone.
+    - What AmendFeedback changed or cleared stays so against every vote that occurred before the amendment.
+    Pattern, numbers, reviews and verdicts follow in the same commit.
     """
     BatchCollectFeedback: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.BatchCollectFeedbackRequest, _feedback_pb2.BatchCollectFeedbackResponse]
     """BatchCollectFeedback stores up to 1,000 pieces of feedback. Each stands alone: one that fails does not stop the rest."""
@@ -57,10 +67,16 @@ class FeedbackServiceStub:
     ListSimilarFeedback: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.ListSimilarFeedbackRequest, _feedback_pb2.ListSimilarFeedbackResponse]
     """ListSimilarFeedback lists feedback on queries that ask what a given one asks, most similar first."""
     AmendFeedback: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.AmendFeedbackRequest, _feedback_pb2.AmendFeedbackResponse]
-    """AmendFeedback changes what the user said: people change their minds. Every number follows in the same commit."""
+    """AmendFeedback changes what the user said: people change their minds. What the mask names holds against
+    older votes, also where it changes nothing. Every number follows in the same commit.
+    """
     RetractFeedback: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.RetractFeedbackRequest, _feedback_pb2.RetractFeedbackResponse]
     """RetractFeedback takes feedback back. It stays readable with the state RETRACTED and counts nowhere. Retracting it
     again changes nothing.
+    """
+    DeleteFeedback: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.DeleteFeedbackRequest, _feedback_pb2.DeleteFeedbackResponse]
+    """DeleteFeedback removes one piece of feedback, an anonymous one too, as EraseUserFeedback does all of a user: with its
+    share of every number, and its words in what was made of it. It cannot be undone.
     """
     EraseUserFeedback: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.EraseUserFeedbackRequest, _feedback_pb2.EraseUserFeedbackResponse]
     """EraseUserFeedback removes all feedback of one user, its share of every number, and its words from what was made of
@@ -75,9 +91,19 @@ class FeedbackServiceAsyncStub(FeedbackServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CollectFeedback: _aio.UnaryUnaryMultiCallable[_feedback_pb2.CollectFeedbackRequest, _feedback_pb2.CollectFeedbackResponse]  # type: ignore[assignment]
     """CollectFeedback stores one piece of feedback. It is answered when the feedback and every number derived from it
-    are committed to a majority of the database's nodes and journaled. A thumb or rating by a user who already voted on
-    the same interaction amends that vote (unless the project's policy keeps all); the answer is then the amended
-    feedback.
+    are committed to a majority of the database's nodes and journaled.
+
+    A second vote (a thumb or rating with the same `user_id`, interaction and `score`) amends the first, unless the
+    project's policy keeps all; the answer is then the amended feedback. What comes of it does not depend on the order
+    in which the votes arrive:
+    - The vote with the newest `occur_time` decides type, rating and sentiment. A time in the future counts as now.
+    - What a vote leaves empty is filled from the others: query, answer, ids, source.
+    - Comment, labels and custom stay until a newer vote brings its own, or says the opposite (a positive one of a
+      negative one, or the reverse; a neutral one keeps them).
+    - Another model, version (another value of the same name) or response makes it a vote on another answer: response,
+      contexts, history, model, versions, `create_time`, trace and span are then the newer vote's alone.
+    - What AmendFeedback changed or cleared stays so against every vote that occurred before the amendment.
+    Pattern, numbers, reviews and verdicts follow in the same commit.
     """
     BatchCollectFeedback: _aio.UnaryUnaryMultiCallable[_feedback_pb2.BatchCollectFeedbackRequest, _feedback_pb2.BatchCollectFeedbackResponse]  # type: ignore[assignment]
     """BatchCollectFeedback stores up to 1,000 pieces of feedback. Each stands alone: one that fails does not stop the rest."""
@@ -97,10 +123,16 @@ class FeedbackServiceAsyncStub(FeedbackServiceStub):
     ListSimilarFeedback: _aio.UnaryUnaryMultiCallable[_feedback_pb2.ListSimilarFeedbackRequest, _feedback_pb2.ListSimilarFeedbackResponse]  # type: ignore[assignment]
     """ListSimilarFeedback lists feedback on queries that ask what a given one asks, most similar first."""
     AmendFeedback: _aio.UnaryUnaryMultiCallable[_feedback_pb2.AmendFeedbackRequest, _feedback_pb2.AmendFeedbackResponse]  # type: ignore[assignment]
-    """AmendFeedback changes what the user said: people change their minds. Every number follows in the same commit."""
+    """AmendFeedback changes what the user said: people change their minds. What the mask names holds against
+    older votes, also where it changes nothing. Every number follows in the same commit.
+    """
     RetractFeedback: _aio.UnaryUnaryMultiCallable[_feedback_pb2.RetractFeedbackRequest, _feedback_pb2.RetractFeedbackResponse]  # type: ignore[assignment]
     """RetractFeedback takes feedback back. It stays readable with the state RETRACTED and counts nowhere. Retracting it
     again changes nothing.
+    """
+    DeleteFeedback: _aio.UnaryUnaryMultiCallable[_feedback_pb2.DeleteFeedbackRequest, _feedback_pb2.DeleteFeedbackResponse]  # type: ignore[assignment]
+    """DeleteFeedback removes one piece of feedback, an anonymous one too, as EraseUserFeedback does all of a user: with its
+    share of every number, and its words in what was made of it. It cannot be undone.
     """
     EraseUserFeedback: _aio.UnaryUnaryMultiCallable[_feedback_pb2.EraseUserFeedbackRequest, _feedback_pb2.EraseUserFeedbackResponse]  # type: ignore[assignment]
     """EraseUserFeedback removes all feedback of one user, its share of every number, and its words from what was made of
@@ -118,9 +150,19 @@ class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_feedback_pb2.CollectFeedbackResponse, _abc.Awaitable[_feedback_pb2.CollectFeedbackResponse]]:
         """CollectFeedback stores one piece of feedback. It is answered when the feedback and every number derived from it
-        are committed to a majority of the database's nodes and journaled. A thumb or rating by a user who already voted on
-        the same interaction amends that vote (unless the project's policy keeps all); the answer is then the amended
-        feedback.
+        are committed to a majority of the database's nodes and journaled.
+
+        A second vote (a thumb or rating with the same `user_id`, interaction and `score`) amends the first, unless the
+        project's policy keeps all; the answer is then the amended feedback. What comes of it does not depend on the order
+        in which the votes arrive:
+        - The vote with the newest `occur_time` decides type, rating and sentiment. A time in the future counts as now.
+        - What a vote leaves empty is filled from the others: query, answer, ids, source.
+        - Comment, labels and custom stay until a newer vote brings its own, or says the opposite (a positive one of a
+          negative one, or the reverse; a neutral one keeps them).
+        - Another model, version (another value of the same name) or response makes it a vote on another answer: response,
+          contexts, history, model, versions, `create_time`, trace and span are then the newer vote's alone.
+        - What AmendFeedback changed or cleared stays so against every vote that occurred before the amendment.
+        Pattern, numbers, reviews and verdicts follow in the same commit.
         """
 
     @_abc_1.abstractmethod
@@ -176,7 +218,9 @@ class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _feedback_pb2.AmendFeedbackRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_feedback_pb2.AmendFeedbackResponse, _abc.Awaitable[_feedback_pb2.AmendFeedbackResponse]]:
-        """AmendFeedback changes what the user said: people change their minds. Every number follows in the same commit."""
+        """AmendFeedback changes what the user said: people change their minds. What the mask names holds against
+        older votes, also where it changes nothing. Every number follows in the same commit.
+        """
 
     @_abc_1.abstractmethod
     def RetractFeedback(
@@ -186,6 +230,16 @@ class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_feedback_pb2.RetractFeedbackResponse, _abc.Awaitable[_feedback_pb2.RetractFeedbackResponse]]:
         """RetractFeedback takes feedback back. It stays readable with the state RETRACTED and counts nowhere. Retracting it
         again changes nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteFeedback(
+        self,
+        request: _feedback_pb2.DeleteFeedbackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feedback_pb2.DeleteFeedbackResponse, _abc.Awaitable[_feedback_pb2.DeleteFeedbackResponse]]:
+        """DeleteFeedback removes one piece of feedback, an anonymous one too, as EraseUserFeedback does all of a user: with its
+        share of every number, and its words in what was made of it. It cannot be undone.
         """
 
     @_abc_1.abstractmethod

@@ -31,6 +31,7 @@ class MetricGroup(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     METRIC_GROUP_MODEL: _ClassVar[MetricGroup]
     METRIC_GROUP_SOURCE: _ClassVar[MetricGroup]
     METRIC_GROUP_PATTERN: _ClassVar[MetricGroup]
+    METRIC_GROUP_SCORE: _ClassVar[MetricGroup]
 METRIC_INTERVAL_UNSPECIFIED: MetricInterval
 METRIC_INTERVAL_HOUR: MetricInterval
 METRIC_INTERVAL_DAY: MetricInterval
@@ -40,6 +41,7 @@ METRIC_GROUP_TYPE: MetricGroup
 METRIC_GROUP_MODEL: MetricGroup
 METRIC_GROUP_SOURCE: MetricGroup
 METRIC_GROUP_PATTERN: MetricGroup
+METRIC_GROUP_SCORE: MetricGroup
 
 class TypeCount(_message.Message):
     __slots__ = ("type", "count")
@@ -282,18 +284,20 @@ class SplitIssueResponse(_message.Message):
     def __init__(self, issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ..., new_issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ...) -> None: ...
 
 class QueryMetricsRequest(_message.Message):
-    __slots__ = ("project", "start_time", "end_time", "interval", "group")
+    __slots__ = ("project", "start_time", "end_time", "interval", "group", "score")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
     project: str
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
     interval: MetricInterval
     group: MetricGroup
-    def __init__(self, project: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., interval: _Optional[_Union[MetricInterval, str]] = ..., group: _Optional[_Union[MetricGroup, str]] = ...) -> None: ...
+    score: str
+    def __init__(self, project: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., interval: _Optional[_Union[MetricInterval, str]] = ..., group: _Optional[_Union[MetricGroup, str]] = ..., score: _Optional[str] = ...) -> None: ...
 
 class QueryMetricsResponse(_message.Message):
     __slots__ = ("metric_series",)

@@ -27,45 +27,47 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17uptake/v1/project.proto\x12\tuptake.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x03\n\x0cReviewPolicy\x12\x18\n\x0bwindow_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0eminimum_sample\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12$\n\x17negative_rate_threshold\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12 \n\x13high_priority_above\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x39\n\x16\x64ismissal_quiet_period\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x0bvote_policy\x18\x06 \x01(\x0e\x32\x15.uptake.v1.VotePolicy\x12\x1d\n\x10no_change_margin\x18\x07 \x01(\x01H\x04\x88\x01\x01\x12/\n\x0cissue_window\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\n\x0c_window_sizeB\x11\n\x0f_minimum_sampleB\x1a\n\x18_negative_rate_thresholdB\x16\n\x14_high_priority_aboveB\x13\n\x11_no_change_margin\"<\n\tRetention\x12/\n\x0c\x66\x65\x65\x64\x62\x61\x63k_age\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\":\n\tRedaction\x12\x10\n\x08\x64isabled\x18\x01 \x01(\x08\x12\x1b\n\x13include_corrections\x18\x02 \x01(\x08\"\x93\x01\n\x0fProjectSettings\x12.\n\rreview_policy\x18\x01 \x01(\x0b\x32\x17.uptake.v1.ReviewPolicy\x12\'\n\tretention\x18\x02 \x01(\x0b\x32\x14.uptake.v1.Retention\x12\'\n\tredaction\x18\x03 \x01(\x0b\x32\x14.uptake.v1.Redaction\"\xb3\x01\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12,\n\x08settings\x18\x02 \x01(\x0b\x32\x1a.uptake.v1.ProjectSettings\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"$\n\x11GetProjectRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\"9\n\x12GetProjectResponse\x12#\n\x07project\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Project\"\xa8\x01\n\x14UpdateProjectRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12,\n\x08settings\x18\x02 \x01(\x0b\x32\x1a.uptake.v1.ProjectSettings\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"<\n\x15UpdateProjectResponse\x12#\n\x07project\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Project\"<\n\x13ListProjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x14ListProjectsResponse\x12$\n\x08projects\x18\x01 \x03(\x0b\x32\x12.uptake.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbd\x01\n\nAuditEvent\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0c\n\x04peer\x18\x05 \x01(\t\x12\x0e\n\x06method\x18\x06 \x01(\t\x12\x13\n\x0bresource_id\x18\x07 \x01(\t\x12\'\n\x07\x63hanges\x18\x08 \x03(\x0b\x32\x16.uptake.v1.AuditChange\"B\n\x0b\x41uditChange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x11\n\told_value\x18\x02 \x01(\t\x12\x11\n\tnew_value\x18\x03 \x01(\t\"\xae\x01\n\x16ListAuditEventsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"_\n\x17ListAuditEventsResponse\x12+\n\x0c\x61udit_events\x18\x01 \x03(\x0b\x32\x15.uptake.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*Z\n\nVotePolicy\x12\x1b\n\x17VOTE_POLICY_UNSPECIFIED\x10\x00\x12\x15\n\x11VOTE_POLICY_AMEND\x10\x01\x12\x18\n\x14VOTE_POLICY_KEEP_ALL\x10\x02\x32\xda\x02\n\x0eProjectService\x12I\n\nGetProject\x12\x1c.uptake.v1.GetProjectRequest\x1a\x1d.uptake.v1.GetProjectResponse\x12R\n\rUpdateProject\x12\x1f.uptake.v1.UpdateProjectRequest\x1a .uptake.v1.UpdateProjectResponse\x12O\n\x0cListProjects\x12\x1e.uptake.v1.ListProjectsRequest\x1a\x1f.uptake.v1.ListProjectsResponse\x12X\n\x0fListAuditEvents\x12!.uptake.v1.ListAuditEventsRequest\x1a\".uptake.v1.ListAuditEventsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17uptake/v1/project.proto\x12\tuptake.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x06\n\x0cReviewPolicy\x12\x18\n\x0bwindow_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0eminimum_sample\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12$\n\x17negative_rate_threshold\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12 \n\x13high_priority_above\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x39\n\x16\x64ismissal_quiet_period\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x0bvote_policy\x18\x06 \x01(\x0e\x32\x15.uptake.v1.VotePolicy\x12\x1d\n\x10no_change_margin\x18\x07 \x01(\x01H\x04\x88\x01\x01\x12/\n\x0cissue_window\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\x0ctrigger_rule\x18\t \x01(\x0e\x32\x16.uptake.v1.TriggerRule\x12!\n\x14\x65vidence_window_size\x18\n \x01(\x05H\x05\x88\x01\x01\x12\x1f\n\x12significance_level\x18\x0b \x01(\x01H\x06\x88\x01\x01\x12!\n\x14\x62\x61seline_prior_votes\x18\x0c \x01(\x01H\x07\x88\x01\x01\x12\x1b\n\x0e\x62\x61seline_floor\x18\r \x01(\x01H\x08\x88\x01\x01\x12/\n\x0c\x65vidence_age\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06scores\x18\x0f \x03(\t\x12\x1b\n\x0e\x62\x61seline_votes\x18\x10 \x01(\x05H\t\x88\x01\x01\x12\x18\n\x0bvoter_share\x18\x11 \x01(\x01H\n\x88\x01\x01\x42\x0e\n\x0c_window_sizeB\x11\n\x0f_minimum_sampleB\x1a\n\x18_negative_rate_thresholdB\x16\n\x14_high_priority_aboveB\x13\n\x11_no_change_marginB\x17\n\x15_evidence_window_sizeB\x15\n\x13_significance_levelB\x17\n\x15_baseline_prior_votesB\x11\n\x0f_baseline_floorB\x11\n\x0f_baseline_votesB\x0e\n\x0c_voter_share\"<\n\tRetention\x12/\n\x0c\x66\x65\x65\x64\x62\x61\x63k_age\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"Q\n\tRedaction\x12\x10\n\x08\x64isabled\x18\x01 \x01(\x08\x12\x1b\n\x13include_corrections\x18\x02 \x01(\x08\x12\x15\n\rphone_regions\x18\x03 \x03(\t\"\x93\x01\n\x0fProjectSettings\x12.\n\rreview_policy\x18\x01 \x01(\x0b\x32\x17.uptake.v1.ReviewPolicy\x12\'\n\tretention\x18\x02 \x01(\x0b\x32\x14.uptake.v1.Retention\x12\'\n\tredaction\x18\x03 \x01(\x0b\x32\x14.uptake.v1.Redaction\"\xb3\x01\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12,\n\x08settings\x18\x02 \x01(\x0b\x32\x1a.uptake.v1.ProjectSettings\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"$\n\x11GetProjectRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\"9\n\x12GetProjectResponse\x12#\n\x07project\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Project\"\xa8\x01\n\x14UpdateProjectRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12,\n\x08settings\x18\x02 \x01(\x0b\x32\x1a.uptake.v1.ProjectSettings\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"<\n\x15UpdateProjectResponse\x12#\n\x07project\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Project\"<\n\x13ListProjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x14ListProjectsResponse\x12$\n\x08projects\x18\x01 \x03(\x0b\x32\x12.uptake.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbd\x01\n\nAuditEvent\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0c\n\x04peer\x18\x05 \x01(\t\x12\x0e\n\x06method\x18\x06 \x01(\t\x12\x13\n\x0bresource_id\x18\x07 \x01(\t\x12\'\n\x07\x63hanges\x18\x08 \x03(\x0b\x32\x16.uptake.v1.AuditChange\"B\n\x0b\x41uditChange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x11\n\told_value\x18\x02 \x01(\t\x12\x11\n\tnew_value\x18\x03 \x01(\t\"\xae\x01\n\x16ListAuditEventsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"_\n\x17ListAuditEventsResponse\x12+\n\x0c\x61udit_events\x18\x01 \x03(\x0b\x32\x15.uptake.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*Z\n\nVotePolicy\x12\x1b\n\x17VOTE_POLICY_UNSPECIFIED\x10\x00\x12\x15\n\x11VOTE_POLICY_AMEND\x10\x01\x12\x18\n\x14VOTE_POLICY_KEEP_ALL\x10\x02*]\n\x0bTriggerRule\x12\x1c\n\x18TRIGGER_RULE_UNSPECIFIED\x10\x00\x12\x19\n\x15TRIGGER_RULE_EVIDENCE\x10\x01\x12\x15\n\x11TRIGGER_RULE_RATE\x10\x02\x32\xda\x02\n\x0eProjectService\x12I\n\nGetProject\x12\x1c.uptake.v1.GetProjectRequest\x1a\x1d.uptake.v1.GetProjectResponse\x12R\n\rUpdateProject\x12\x1f.uptake.v1.UpdateProjectRequest\x1a .uptake.v1.UpdateProjectResponse\x12O\n\x0cListProjects\x12\x1e.uptake.v1.ListProjectsRequest\x1a\x1f.uptake.v1.ListProjectsResponse\x12X\n\x0fListAuditEvents\x12!.uptake.v1.ListAuditEventsRequest\x1a\".uptake.v1.ListAuditEventsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'uptake.v1.project_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VOTEPOLICY']._serialized_start=2039
-  _globals['_VOTEPOLICY']._serialized_end=2129
+  _globals['_VOTEPOLICY']._serialized_start=2487
+  _globals['_VOTEPOLICY']._serialized_end=2577
+  _globals['_TRIGGERRULE']._serialized_start=2579
+  _globals['_TRIGGERRULE']._serialized_end=2672
   _globals['_REVIEWPOLICY']._serialized_start=138
-  _globals['_REVIEWPOLICY']._serialized_end=570
-  _globals['_RETENTION']._serialized_start=572
-  _globals['_RETENTION']._serialized_end=632
-  _globals['_REDACTION']._serialized_start=634
-  _globals['_REDACTION']._serialized_end=692
-  _globals['_PROJECTSETTINGS']._serialized_start=695
-  _globals['_PROJECTSETTINGS']._serialized_end=842
-  _globals['_PROJECT']._serialized_start=845
-  _globals['_PROJECT']._serialized_end=1024
-  _globals['_GETPROJECTREQUEST']._serialized_start=1026
-  _globals['_GETPROJECTREQUEST']._serialized_end=1062
-  _globals['_GETPROJECTRESPONSE']._serialized_start=1064
-  _globals['_GETPROJECTRESPONSE']._serialized_end=1121
-  _globals['_UPDATEPROJECTREQUEST']._serialized_start=1124
-  _globals['_UPDATEPROJECTREQUEST']._serialized_end=1292
-  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=1294
-  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=1354
-  _globals['_LISTPROJECTSREQUEST']._serialized_start=1356
-  _globals['_LISTPROJECTSREQUEST']._serialized_end=1416
-  _globals['_LISTPROJECTSRESPONSE']._serialized_start=1418
-  _globals['_LISTPROJECTSRESPONSE']._serialized_end=1503
-  _globals['_AUDITEVENT']._serialized_start=1506
-  _globals['_AUDITEVENT']._serialized_end=1695
-  _globals['_AUDITCHANGE']._serialized_start=1697
-  _globals['_AUDITCHANGE']._serialized_end=1763
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=1766
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=1940
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=1942
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=2037
-  _globals['_PROJECTSERVICE']._serialized_start=2132
-  _globals['_PROJECTSERVICE']._serialized_end=2478
+  _globals['_REVIEWPOLICY']._serialized_end=995
+  _globals['_RETENTION']._serialized_start=997
+  _globals['_RETENTION']._serialized_end=1057
+  _globals['_REDACTION']._serialized_start=1059
+  _globals['_REDACTION']._serialized_end=1140
+  _globals['_PROJECTSETTINGS']._serialized_start=1143
+  _globals['_PROJECTSETTINGS']._serialized_end=1290
+  _globals['_PROJECT']._serialized_start=1293
+  _globals['_PROJECT']._serialized_end=1472
+  _globals['_GETPROJECTREQUEST']._serialized_start=1474
+  _globals['_GETPROJECTREQUEST']._serialized_end=1510
+  _globals['_GETPROJECTRESPONSE']._serialized_start=1512
+  _globals['_GETPROJECTRESPONSE']._serialized_end=1569
+  _globals['_UPDATEPROJECTREQUEST']._serialized_start=1572
+  _globals['_UPDATEPROJECTREQUEST']._serialized_end=1740
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=1742
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=1802
+  _globals['_LISTPROJECTSREQUEST']._serialized_start=1804
+  _globals['_LISTPROJECTSREQUEST']._serialized_end=1864
+  _globals['_LISTPROJECTSRESPONSE']._serialized_start=1866
+  _globals['_LISTPROJECTSRESPONSE']._serialized_end=1951
+  _globals['_AUDITEVENT']._serialized_start=1954
+  _globals['_AUDITEVENT']._serialized_end=2143
+  _globals['_AUDITCHANGE']._serialized_start=2145
+  _globals['_AUDITCHANGE']._serialized_end=2211
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=2214
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=2388
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=2390
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=2485
+  _globals['_PROJECTSERVICE']._serialized_start=2675
+  _globals['_PROJECTSERVICE']._serialized_end=3021
 # @@protoc_insertion_point(module_scope)

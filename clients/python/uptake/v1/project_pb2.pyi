@@ -17,12 +17,21 @@ class VotePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VOTE_POLICY_UNSPECIFIED: _ClassVar[VotePolicy]
     VOTE_POLICY_AMEND: _ClassVar[VotePolicy]
     VOTE_POLICY_KEEP_ALL: _ClassVar[VotePolicy]
+
+class TriggerRule(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRIGGER_RULE_UNSPECIFIED: _ClassVar[TriggerRule]
+    TRIGGER_RULE_EVIDENCE: _ClassVar[TriggerRule]
+    TRIGGER_RULE_RATE: _ClassVar[TriggerRule]
 VOTE_POLICY_UNSPECIFIED: VotePolicy
 VOTE_POLICY_AMEND: VotePolicy
 VOTE_POLICY_KEEP_ALL: VotePolicy
+TRIGGER_RULE_UNSPECIFIED: TriggerRule
+TRIGGER_RULE_EVIDENCE: TriggerRule
+TRIGGER_RULE_RATE: TriggerRule
 
 class ReviewPolicy(_message.Message):
-    __slots__ = ("window_size", "minimum_sample", "negative_rate_threshold", "high_priority_above", "dismissal_quiet_period", "vote_policy", "no_change_margin", "issue_window")
+    __slots__ = ("window_size", "minimum_sample", "negative_rate_threshold", "high_priority_above", "dismissal_quiet_period", "vote_policy", "no_change_margin", "issue_window", "trigger_rule", "evidence_window_size", "significance_level", "baseline_prior_votes", "baseline_floor", "evidence_age", "scores", "baseline_votes", "voter_share")
     WINDOW_SIZE_FIELD_NUMBER: _ClassVar[int]
     MINIMUM_SAMPLE_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_RATE_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +40,15 @@ class ReviewPolicy(_message.Message):
     VOTE_POLICY_FIELD_NUMBER: _ClassVar[int]
     NO_CHANGE_MARGIN_FIELD_NUMBER: _ClassVar[int]
     ISSUE_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    TRIGGER_RULE_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_WINDOW_SIZE_FIELD_NUMBER: _ClassVar[int]
+    SIGNIFICANCE_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_PRIOR_VOTES_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_FLOOR_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_AGE_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_VOTES_FIELD_NUMBER: _ClassVar[int]
+    VOTER_SHARE_FIELD_NUMBER: _ClassVar[int]
     window_size: int
     minimum_sample: int
     negative_rate_threshold: float
@@ -39,7 +57,16 @@ class ReviewPolicy(_message.Message):
     vote_policy: VotePolicy
     no_change_margin: float
     issue_window: _duration_pb2.Duration
-    def __init__(self, window_size: _Optional[int] = ..., minimum_sample: _Optional[int] = ..., negative_rate_threshold: _Optional[float] = ..., high_priority_above: _Optional[int] = ..., dismissal_quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., vote_policy: _Optional[_Union[VotePolicy, str]] = ..., no_change_margin: _Optional[float] = ..., issue_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    trigger_rule: TriggerRule
+    evidence_window_size: int
+    significance_level: float
+    baseline_prior_votes: float
+    baseline_floor: float
+    evidence_age: _duration_pb2.Duration
+    scores: _containers.RepeatedScalarFieldContainer[str]
+    baseline_votes: int
+    voter_share: float
+    def __init__(self, window_size: _Optional[int] = ..., minimum_sample: _Optional[int] = ..., negative_rate_threshold: _Optional[float] = ..., high_priority_above: _Optional[int] = ..., dismissal_quiet_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., vote_policy: _Optional[_Union[VotePolicy, str]] = ..., no_change_margin: _Optional[float] = ..., issue_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., trigger_rule: _Optional[_Union[TriggerRule, str]] = ..., evidence_window_size: _Optional[int] = ..., significance_level: _Optional[float] = ..., baseline_prior_votes: _Optional[float] = ..., baseline_floor: _Optional[float] = ..., evidence_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scores: _Optional[_Iterable[str]] = ..., baseline_votes: _Optional[int] = ..., voter_share: _Optional[float] = ...) -> None: ...
 
 class Retention(_message.Message):
     __slots__ = ("feedback_age",)
@@ -48,12 +75,14 @@ class Retention(_message.Message):
     def __init__(self, feedback_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Redaction(_message.Message):
-    __slots__ = ("disabled", "include_corrections")
+    __slots__ = ("disabled", "include_corrections", "phone_regions")
     DISABLED_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
+    PHONE_REGIONS_FIELD_NUMBER: _ClassVar[int]
     disabled: bool
     include_corrections: bool
-    def __init__(self, disabled: bool = ..., include_corrections: bool = ...) -> None: ...
+    phone_regions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, disabled: bool = ..., include_corrections: bool = ..., phone_regions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ProjectSettings(_message.Message):
     __slots__ = ("review_policy", "retention", "redaction")

@@ -21,6 +21,7 @@ class ReviewState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REVIEW_STATE_CLAIMED: _ClassVar[ReviewState]
     REVIEW_STATE_RESOLVED: _ClassVar[ReviewState]
     REVIEW_STATE_DISMISSED: _ClassVar[ReviewState]
+    REVIEW_STATE_CLOSED: _ClassVar[ReviewState]
 
 class ReviewPriority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -41,6 +42,7 @@ class ReviewAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REVIEW_ACTION_DISMISSED: _ClassVar[ReviewAction]
     REVIEW_ACTION_REOPENED: _ClassVar[ReviewAction]
     REVIEW_ACTION_MERGED: _ClassVar[ReviewAction]
+    REVIEW_ACTION_CLOSED: _ClassVar[ReviewAction]
 
 class ReviewOrder(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -52,6 +54,7 @@ REVIEW_STATE_OPEN: ReviewState
 REVIEW_STATE_CLAIMED: ReviewState
 REVIEW_STATE_RESOLVED: ReviewState
 REVIEW_STATE_DISMISSED: ReviewState
+REVIEW_STATE_CLOSED: ReviewState
 REVIEW_PRIORITY_UNSPECIFIED: ReviewPriority
 REVIEW_PRIORITY_MEDIUM: ReviewPriority
 REVIEW_PRIORITY_HIGH: ReviewPriority
@@ -66,6 +69,7 @@ REVIEW_ACTION_RESOLVED: ReviewAction
 REVIEW_ACTION_DISMISSED: ReviewAction
 REVIEW_ACTION_REOPENED: ReviewAction
 REVIEW_ACTION_MERGED: ReviewAction
+REVIEW_ACTION_CLOSED: ReviewAction
 REVIEW_ORDER_UNSPECIFIED: ReviewOrder
 REVIEW_ORDER_NEWEST: ReviewOrder
 REVIEW_ORDER_MOST_URGENT: ReviewOrder
@@ -85,16 +89,18 @@ class Pattern(_message.Message):
     def __init__(self, id: _Optional[str] = ..., representative_query: _Optional[str] = ..., feedback_count: _Optional[int] = ..., negative_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RelatedFeedback(_message.Message):
-    __slots__ = ("feedback_id", "type", "sentiment", "occur_time")
+    __slots__ = ("feedback_id", "type", "sentiment", "occur_time", "score")
     FEEDBACK_ID_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     SENTIMENT_FIELD_NUMBER: _ClassVar[int]
     OCCUR_TIME_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
     feedback_id: str
     type: _feedback_pb2.FeedbackType
     sentiment: _feedback_pb2.Sentiment
     occur_time: _timestamp_pb2.Timestamp
-    def __init__(self, feedback_id: _Optional[str] = ..., type: _Optional[_Union[_feedback_pb2.FeedbackType, str]] = ..., sentiment: _Optional[_Union[_feedback_pb2.Sentiment, str]] = ..., occur_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    score: str
+    def __init__(self, feedback_id: _Optional[str] = ..., type: _Optional[_Union[_feedback_pb2.FeedbackType, str]] = ..., sentiment: _Optional[_Union[_feedback_pb2.Sentiment, str]] = ..., occur_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., score: _Optional[str] = ...) -> None: ...
 
 class Resolution(_message.Message):
     __slots__ = ("note", "reviewer", "end_time", "fix_time", "correction_ids", "merged_into_review_id")
@@ -127,7 +133,7 @@ class ReviewChange(_message.Message):
     def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., action: _Optional[_Union[ReviewAction, str]] = ..., actor: _Optional[str] = ..., note: _Optional[str] = ..., key_id: _Optional[str] = ...) -> None: ...
 
 class Review(_message.Message):
-    __slots__ = ("id", "state", "priority", "suggested_action", "pattern", "trigger_feedback_id", "related_feedback", "negative_rate", "sample_size", "assignee", "claim_expire_time", "resolution", "reopen_count", "etag", "create_time", "update_time")
+    __slots__ = ("id", "state", "priority", "suggested_action", "pattern", "trigger_feedback_id", "related_feedback", "negative_rate", "sample_size", "assignee", "claim_expire_time", "resolution", "reopen_count", "etag", "create_time", "update_time", "covered_pattern_ids", "evidence_votes", "evidence_negatives", "baseline_rate", "evidence_left_out", "baseline_left_out")
     ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
@@ -144,6 +150,12 @@ class Review(_message.Message):
     ETAG_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    COVERED_PATTERN_IDS_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_VOTES_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_NEGATIVES_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_RATE_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     id: str
     state: ReviewState
     priority: ReviewPriority
@@ -160,7 +172,13 @@ class Review(_message.Message):
     etag: str
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., state: _Optional[_Union[ReviewState, str]] = ..., priority: _Optional[_Union[ReviewPriority, str]] = ..., suggested_action: _Optional[str] = ..., pattern: _Optional[_Union[Pattern, _Mapping]] = ..., trigger_feedback_id: _Optional[str] = ..., related_feedback: _Optional[_Iterable[_Union[RelatedFeedback, _Mapping]]] = ..., negative_rate: _Optional[float] = ..., sample_size: _Optional[int] = ..., assignee: _Optional[str] = ..., claim_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolution: _Optional[_Union[Resolution, _Mapping]] = ..., reopen_count: _Optional[int] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    covered_pattern_ids: _containers.RepeatedScalarFieldContainer[str]
+    evidence_votes: int
+    evidence_negatives: int
+    baseline_rate: float
+    evidence_left_out: int
+    baseline_left_out: int
+    def __init__(self, id: _Optional[str] = ..., state: _Optional[_Union[ReviewState, str]] = ..., priority: _Optional[_Union[ReviewPriority, str]] = ..., suggested_action: _Optional[str] = ..., pattern: _Optional[_Union[Pattern, _Mapping]] = ..., trigger_feedback_id: _Optional[str] = ..., related_feedback: _Optional[_Iterable[_Union[RelatedFeedback, _Mapping]]] = ..., negative_rate: _Optional[float] = ..., sample_size: _Optional[int] = ..., assignee: _Optional[str] = ..., claim_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolution: _Optional[_Union[Resolution, _Mapping]] = ..., reopen_count: _Optional[int] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., covered_pattern_ids: _Optional[_Iterable[str]] = ..., evidence_votes: _Optional[int] = ..., evidence_negatives: _Optional[int] = ..., baseline_rate: _Optional[float] = ..., evidence_left_out: _Optional[int] = ..., baseline_left_out: _Optional[int] = ...) -> None: ...
 
 class ReviewFilter(_message.Message):
     __slots__ = ("states", "priorities", "assignee", "pattern_id")

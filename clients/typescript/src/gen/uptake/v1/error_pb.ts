@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file uptake/v1/error.proto.
  */
 export const file_uptake_v1_error: GenFile = /*@__PURE__*/
-  fileDesc("ChV1cHRha2UvdjEvZXJyb3IucHJvdG8SCXVwdGFrZS52MSI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSK3AQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSJgoGcmVhc29uGAIgASgOMhYudXB0YWtlLnYxLkVycm9yUmVhc29uEg8KB21lc3NhZ2UYAyABKAkSMwoQZmllbGRfdmlvbGF0aW9ucxgEIAMoCzIZLnVwdGFrZS52MS5GaWVsZFZpb2xhdGlvbhIuCgtyZXRyeV9kZWxheRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbir0CQoLRXJyb3JSZWFzb24SHAoYRVJST1JfUkVBU09OX1VOU1BFQ0lGSUVEEAASHgoaRVJST1JfUkVBU09OX0lOVkFMSURfRklFTEQQARIjCh9FUlJPUl9SRUFTT05fSU5WQUxJRF9QQUdFX1RPS0VOEAISJQohRVJST1JfUkVBU09OX0lOVkFMSURfUkVTVU1FX1RPS0VOEAMSJQohRVJST1JfUkVBU09OX1JFU1VNRV9UT0tFTl9FWFBJUkVEEAQSIgoeRVJST1JfUkVBU09OX1JFUVVFU1RfSURfUkVVU0VEEAUSIwofRVJST1JfUkVBU09OX0ZFRURCQUNLX05PVF9GT1VORBAGEiEKHUVSUk9SX1JFQVNPTl9SRVZJRVdfTk9UX0ZPVU5EEAcSIAocRVJST1JfUkVBU09OX0lTU1VFX05PVF9GT1VORBAIEiUKIUVSUk9SX1JFQVNPTl9DT1JSRUNUSU9OX05PVF9GT1VORBAJEicKI0VSUk9SX1JFQVNPTl9JTlNUUlVDVElPTlNfTk9UX0ZPVU5EEAoSIwofRVJST1JfUkVBU09OX0ZFRURCQUNLX1JFVFJBQ1RFRBALEiAKHEVSUk9SX1JFQVNPTl9GRUVEQkFDS19FUkFTRUQQDBIfChtFUlJPUl9SRUFTT05fUkVWSUVXX0NMQUlNRUQQDRIbChdFUlJPUl9SRUFTT05fQ0xBSU1fTE9TVBAOEiAKHEVSUk9SX1JFQVNPTl9SRVZJRVdfRklOSVNIRUQQDxIkCiBFUlJPUl9SRUFTT05fUkVWSUVXX05PVF9GSU5JU0hFRBAQEiUKIUVSUk9SX1JFQVNPTl9BQ1RJVkVfUkVWSUVXX0VYSVNUUxAREh4KGkVSUk9SX1JFQVNPTl9FVEFHX01JU01BVENIEBISJwojRVJST1JfUkVBU09OX0JBU0VfUkVWSVNJT05fTUlTTUFUQ0gQExImCiJFUlJPUl9SRUFTT05fQ09SUkVDVElPTl9TVVBFUlNFREVEEBQSJAogRVJST1JfUkVBU09OX0NPUlJFQ1RJT05fUkVWRVJURUQQFRIbChdFUlJPUl9SRUFTT05fT1ZFUkxPQURFRBAWEh0KGUVSUk9SX1JFQVNPTl9SQVRFX0xJTUlURUQQFxIkCiBFUlJPUl9SRUFTT05fU1VCU0NSSUJFUl9UT09fU0xPVxAYEiUKIUVSUk9SX1JFQVNPTl9EQVRBQkFTRV9VTkFWQUlMQUJMRRAZEh4KGkVSUk9SX1JFQVNPTl9TSFVUVElOR19ET1dOEBoSIgoeRVJST1JfUkVBU09OX0RFQURMSU5FX0VYQ0VFREVEEBsSIAocRVJST1JfUkVBU09OX1VOQVVUSEVOVElDQVRFRBAcEiIKHkVSUk9SX1JFQVNPTl9QRVJNSVNTSU9OX0RFTklFRBAdEiAKHEVSUk9SX1JFQVNPTl9OT1RfSU1QTEVNRU5URUQQHhIeChpFUlJPUl9SRUFTT05fSVRFTV9SRUpFQ1RFRBAfEhkKFUVSUk9SX1JFQVNPTl9JTlRFUk5BTBAgEhkKFUVSUk9SX1JFQVNPTl9DT05GTElDVBAhEh0KGUVSUk9SX1JFQVNPTl9JU1NVRV9NRVJHRUQQIhIhCh1FUlJPUl9SRUFTT05fSVNTVUVfUlVOX0ZBSUxFRBAjYgZwcm90bzM", [file_google_protobuf_duration]);
+  fileDesc("ChV1cHRha2UvdjEvZXJyb3IucHJvdG8SCXVwdGFrZS52MSI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSK3AQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSJgoGcmVhc29uGAIgASgOMhYudXB0YWtlLnYxLkVycm9yUmVhc29uEg8KB21lc3NhZ2UYAyABKAkSMwoQZmllbGRfdmlvbGF0aW9ucxgEIAMoCzIZLnVwdGFrZS52MS5GaWVsZFZpb2xhdGlvbhIuCgtyZXRyeV9kZWxheRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiqXCgoLRXJyb3JSZWFzb24SHAoYRVJST1JfUkVBU09OX1VOU1BFQ0lGSUVEEAASHgoaRVJST1JfUkVBU09OX0lOVkFMSURfRklFTEQQARIjCh9FUlJPUl9SRUFTT05fSU5WQUxJRF9QQUdFX1RPS0VOEAISJQohRVJST1JfUkVBU09OX0lOVkFMSURfUkVTVU1FX1RPS0VOEAMSJQohRVJST1JfUkVBU09OX1JFU1VNRV9UT0tFTl9FWFBJUkVEEAQSIgoeRVJST1JfUkVBU09OX1JFUVVFU1RfSURfUkVVU0VEEAUSIwofRVJST1JfUkVBU09OX0ZFRURCQUNLX05PVF9GT1VORBAGEiEKHUVSUk9SX1JFQVNPTl9SRVZJRVdfTk9UX0ZPVU5EEAcSIAocRVJST1JfUkVBU09OX0lTU1VFX05PVF9GT1VORBAIEiUKIUVSUk9SX1JFQVNPTl9DT1JSRUNUSU9OX05PVF9GT1VORBAJEicKI0VSUk9SX1JFQVNPTl9JTlNUUlVDVElPTlNfTk9UX0ZPVU5EEAoSIwofRVJST1JfUkVBU09OX0ZFRURCQUNLX1JFVFJBQ1RFRBALEiAKHEVSUk9SX1JFQVNPTl9GRUVEQkFDS19FUkFTRUQQDBIfChtFUlJPUl9SRUFTT05fUkVWSUVXX0NMQUlNRUQQDRIbChdFUlJPUl9SRUFTT05fQ0xBSU1fTE9TVBAOEiAKHEVSUk9SX1JFQVNPTl9SRVZJRVdfRklOSVNIRUQQDxIkCiBFUlJPUl9SRUFTT05fUkVWSUVXX05PVF9GSU5JU0hFRBAQEiUKIUVSUk9SX1JFQVNPTl9BQ1RJVkVfUkVWSUVXX0VYSVNUUxAREh4KGkVSUk9SX1JFQVNPTl9FVEFHX01JU01BVENIEBISJwojRVJST1JfUkVBU09OX0JBU0VfUkVWSVNJT05fTUlTTUFUQ0gQExImCiJFUlJPUl9SRUFTT05fQ09SUkVDVElPTl9TVVBFUlNFREVEEBQSJAogRVJST1JfUkVBU09OX0NPUlJFQ1RJT05fUkVWRVJURUQQFRIbChdFUlJPUl9SRUFTT05fT1ZFUkxPQURFRBAWEh0KGUVSUk9SX1JFQVNPTl9SQVRFX0xJTUlURUQQFxIkCiBFUlJPUl9SRUFTT05fU1VCU0NSSUJFUl9UT09fU0xPVxAYEiUKIUVSUk9SX1JFQVNPTl9EQVRBQkFTRV9VTkFWQUlMQUJMRRAZEh4KGkVSUk9SX1JFQVNPTl9TSFVUVElOR19ET1dOEBoSIgoeRVJST1JfUkVBU09OX0RFQURMSU5FX0VYQ0VFREVEEBsSIAocRVJST1JfUkVBU09OX1VOQVVUSEVOVElDQVRFRBAcEiIKHkVSUk9SX1JFQVNPTl9QRVJNSVNTSU9OX0RFTklFRBAdEiAKHEVSUk9SX1JFQVNPTl9OT1RfSU1QTEVNRU5URUQQHhIeChpFUlJPUl9SRUFTT05fSVRFTV9SRUpFQ1RFRBAfEhkKFUVSUk9SX1JFQVNPTl9JTlRFUk5BTBAgEhkKFUVSUk9SX1JFQVNPTl9DT05GTElDVBAhEh0KGUVSUk9SX1JFQVNPTl9JU1NVRV9NRVJHRUQQIhIhCh1FUlJPUl9SRUFTT05fSVNTVUVfUlVOX0ZBSUxFRBAjEiEKHUVSUk9SX1JFQVNPTl9GRUVEQkFDS19FWFBJUkVEECRiBnByb3RvMw", [file_google_protobuf_duration]);
 
 /**
  * FieldViolation names one wrong field of a request.
@@ -107,23 +107,24 @@ export enum ErrorReason {
   UNSPECIFIED = 0,
 
   /**
-   * INVALID_ARGUMENT: at least one field is wrong; `google.rpc.BadRequest` names each. Example: a rating of 7 on a
-   * scale of 1 to 5.
+   * INVALID_ARGUMENT: at least one field is wrong; `google.rpc.BadRequest` names the first 20, and where there are more
+   * `violations_left_out` in the metadata of `google.rpc.ErrorInfo` says how many. Example: a rating of 7 on a scale of
+   * 1 to 5.
    *
    * @generated from enum value: ERROR_REASON_INVALID_FIELD = 1;
    */
   INVALID_FIELD = 1,
 
   /**
-   * INVALID_ARGUMENT: the page token is damaged, or was made for another query. Example: a token of page 2 sent with
-   * another filter.
+   * INVALID_ARGUMENT: the page token is none that the service made for the same method, project and filter. Example: a
+   * token of page 2 sent with another filter.
    *
    * @generated from enum value: ERROR_REASON_INVALID_PAGE_TOKEN = 2;
    */
   INVALID_PAGE_TOKEN = 2,
 
   /**
-   * INVALID_ARGUMENT: the resume token is damaged, or was made for another project or filter.
+   * INVALID_ARGUMENT: the resume token is none that the service made for the same method, project and filter.
    *
    * @generated from enum value: ERROR_REASON_INVALID_RESUME_TOKEN = 3;
    */
@@ -195,7 +196,8 @@ export enum ErrorReason {
   FEEDBACK_ERASED = 12,
 
   /**
-   * FAILED_PRECONDITION: another reviewer holds the claim, and it has not expired.
+   * FAILED_PRECONDITION: another reviewer holds the claim, and it has not expired. `ErrorInfo.metadata` has `reviewer`
+   * and `claim_expire_time` (ISO 8601).
    *
    * @generated from enum value: ERROR_REASON_REVIEW_CLAIMED = 13;
    */
@@ -258,14 +260,17 @@ export enum ErrorReason {
   CORRECTION_REVERTED = 21,
 
   /**
-   * RESOURCE_EXHAUSTED: the intake queue is full. Nothing was written; retry after `google.rpc.RetryInfo`.
+   * RESOURCE_EXHAUSTED: the service has too much to do, whoever asks: the intake queue is full, or too many reads wait,
+   * streams are open or projects wait for their issues. Nothing was written; retry after `google.rpc.RetryInfo`.
    *
    * @generated from enum value: ERROR_REASON_OVERLOADED = 22;
    */
   OVERLOADED = 22,
 
   /**
-   * RESOURCE_EXHAUSTED: the key is over its rate. Retry after `google.rpc.RetryInfo`.
+   * RESOURCE_EXHAUSTED: the key, or where calls have none the project, is over its rate of calls, reads too much at once,
+   * has too many streams open, or brings too many new patterns, projects, models, sources or scores (`ErrorInfo.metadata`
+   * then has `limit`). Nothing was written; retry after `google.rpc.RetryInfo`.
    *
    * @generated from enum value: ERROR_REASON_RATE_LIMITED = 23;
    */
@@ -286,14 +291,16 @@ export enum ErrorReason {
   DATABASE_UNAVAILABLE = 25,
 
   /**
-   * UNAVAILABLE: this process is shutting down. Retry; another one answers.
+   * UNAVAILABLE: this process is shutting down. Retry; another one answers. What it has not begun gRPC itself
+   * answers with CANCELLED, without an ErrorInfo: retry that too.
    *
    * @generated from enum value: ERROR_REASON_SHUTTING_DOWN = 26;
    */
   SHUTTING_DOWN = 26,
 
   /**
-   * DEADLINE_EXCEEDED: the caller's deadline passed before the work was begun. Nothing was written.
+   * DEADLINE_EXCEEDED: the caller's deadline passed before the work was begun, and nothing was written; or a read takes
+   * the database too long: ask for less.
    *
    * @generated from enum value: ERROR_REASON_DEADLINE_EXCEEDED = 27;
    */
@@ -354,6 +361,14 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_ISSUE_RUN_FAILED = 35;
    */
   ISSUE_RUN_FAILED = 35,
+
+  /**
+   * FAILED_PRECONDITION: the feedback is older than its project keeps feedback (`retention.feedback_age`): it was
+   * deleted, or would be at once, and is not stored.
+   *
+   * @generated from enum value: ERROR_REASON_FEEDBACK_EXPIRED = 36;
+   */
+  FEEDBACK_EXPIRED = 36,
 }
 
 /**

@@ -16,7 +16,35 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file uptake/v1/feedback.proto.
  */
 export const file_uptake_v1_feedback: GenFile = /*@__PURE__*/
-  fileDesc("Chh1cHRha2UvdjEvZmVlZGJhY2sucHJvdG8SCXVwdGFrZS52MSLjAQoLSW50ZXJhY3Rpb24SCgoCaWQYASABKAkSDQoFcXVlcnkYAiABKAkSEAoIcmVzcG9uc2UYAyABKAkSDQoFbW9kZWwYBCABKAkSNgoIdmVyc2lvbnMYBSADKAsyJC51cHRha2UudjEuSW50ZXJhY3Rpb24uVmVyc2lvbnNFbnRyeRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaLwoNVmVyc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIksKBlJhdGluZxINCgVzY29yZRgBIAEoARIQCgNtaW4YAiABKAFIAIgBARIQCgNtYXgYAyABKAFIAYgBAUIGCgRfbWluQgYKBF9tYXgiXwoPQ29ycmVjdGlvblZhbHVlEhAKCG9yaWdpbmFsGAEgASgJEhEKCWNvcnJlY3RlZBgCIAEoCRInCgRraW5kGAMgASgOMhkudXB0YWtlLnYxLkNvcnJlY3Rpb25LaW5kIv4ECghGZWVkYmFjaxIKCgJpZBgBIAEoCRIrCgtpbnRlcmFjdGlvbhgCIAEoCzIWLnVwdGFrZS52MS5JbnRlcmFjdGlvbhIlCgR0eXBlGAMgASgOMhcudXB0YWtlLnYxLkZlZWRiYWNrVHlwZRIjCgZyYXRpbmcYBCABKAsyES51cHRha2UudjEuUmF0aW5nSAASMAoKY29ycmVjdGlvbhgFIAEoCzIaLnVwdGFrZS52MS5Db3JyZWN0aW9uVmFsdWVIABIoCgZjdXN0b20YBiABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVIABIPCgdjb21tZW50GAcgASgJEg8KB3VzZXJfaWQYCCABKAkSDgoGc291cmNlGAkgASgJEi8KBmxhYmVscxgKIAMoCzIfLnVwdGFrZS52MS5GZWVkYmFjay5MYWJlbHNFbnRyeRIuCgpvY2N1cl90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCglzZW50aW1lbnQYDCABKA4yFC51cHRha2UudjEuU2VudGltZW50EhIKCnBhdHRlcm5faWQYDSABKAkSLwoLY3JlYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgVzdGF0ZRgQIAEoDjIYLnVwdGFrZS52MS5GZWVkYmFja1N0YXRlGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCBwoFdmFsdWUiZAoWQ29sbGVjdEZlZWRiYWNrUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEiUKCGZlZWRiYWNrGAIgASgLMhMudXB0YWtlLnYxLkZlZWRiYWNrEhIKCnJlcXVlc3RfaWQYAyABKAkiQAoXQ29sbGVjdEZlZWRiYWNrUmVzcG9uc2USJQoIZmVlZGJhY2sYASABKAsyEy51cHRha2UudjEuRmVlZGJhY2siYwobQmF0Y2hDb2xsZWN0RmVlZGJhY2tSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSMwoIcmVxdWVzdHMYAiADKAsyIS51cHRha2UudjEuQ29sbGVjdEZlZWRiYWNrUmVxdWVzdCJWChxCYXRjaENvbGxlY3RGZWVkYmFja1Jlc3BvbnNlEjYKB3Jlc3VsdHMYASADKAsyJS51cHRha2UudjEuQmF0Y2hDb2xsZWN0RmVlZGJhY2tSZXN1bHQidgoaQmF0Y2hDb2xsZWN0RmVlZGJhY2tSZXN1bHQSJwoIZmVlZGJhY2sYASABKAsyEy51cHRha2UudjEuRmVlZGJhY2tIABIlCgVlcnJvchgCIAEoCzIULnVwdGFrZS52MS5JdGVtRXJyb3JIAEIICgZyZXN1bHQiYwoVU3RyZWFtRmVlZGJhY2tSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSJQoIZmVlZGJhY2sYAiABKAsyEy51cHRha2UudjEuRmVlZGJhY2sSEgoKcmVxdWVzdF9pZBgDIAEoCSKpAQoWU3RyZWFtRmVlZGJhY2tSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEhUKC2ZlZWRiYWNrX2lkGAIgASgJSAASJQoFZXJyb3IYAyABKAsyFC51cHRha2UudjEuSXRlbUVycm9ySAASIwoDZW5kGAUgASgLMhQudXB0YWtlLnYxLlN0cmVhbUVuZEgAEg4KBndpbmRvdxgEIAEoBUIICgZyZXN1bHQiMQoSR2V0RmVlZGJhY2tSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCgoCaWQYAiABKAkiPAoTR2V0RmVlZGJhY2tSZXNwb25zZRIlCghmZWVkYmFjaxgBIAEoCzITLnVwdGFrZS52MS5GZWVkYmFjayKsAwoORmVlZGJhY2tGaWx0ZXISJgoFdHlwZXMYASADKA4yFy51cHRha2UudjEuRmVlZGJhY2tUeXBlEigKCnNlbnRpbWVudHMYAiADKA4yFC51cHRha2UudjEuU2VudGltZW50EhIKCnBhdHRlcm5faWQYAyABKAkSFgoOaW50ZXJhY3Rpb25faWQYBCABKAkSDwoHdXNlcl9pZBgFIAEoCRIOCgZzb3VyY2UYBiABKAkSDQoFbW9kZWwYByABKAkSNQoGbGFiZWxzGAggAygLMiUudXB0YWtlLnYxLkZlZWRiYWNrRmlsdGVyLkxhYmVsc0VudHJ5Ei4KCnN0YXJ0X3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgZzdGF0ZXMYCyADKA4yGC51cHRha2UudjEuRmVlZGJhY2tTdGF0ZRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIngKE0xpc3RGZWVkYmFja1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIpCgZmaWx0ZXIYAiABKAsyGS51cHRha2UudjEuRmVlZGJhY2tGaWx0ZXISEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiVgoUTGlzdEZlZWRiYWNrUmVzcG9uc2USJQoIZmVlZGJhY2sYASADKAsyEy51cHRha2UudjEuRmVlZGJhY2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIroBChpMaXN0U2ltaWxhckZlZWRiYWNrUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEhUKC2ZlZWRiYWNrX2lkGAIgASgJSAASGAoOaW50ZXJhY3Rpb25faWQYAyABKAlIABIPCgVxdWVyeRgEIAEoCUgAEhEKCXBhZ2Vfc2l6ZRgFIAEoBRIpCgZmaWx0ZXIYBiABKAsyGS51cHRha2UudjEuRmVlZGJhY2tGaWx0ZXJCCwoJcmVmZXJlbmNlIlMKG0xpc3RTaW1pbGFyRmVlZGJhY2tSZXNwb25zZRI0ChBzaW1pbGFyX2ZlZWRiYWNrGAEgAygLMhoudXB0YWtlLnYxLlNpbWlsYXJGZWVkYmFjayJMCg9TaW1pbGFyRmVlZGJhY2sSJQoIZmVlZGJhY2sYASABKAsyEy51cHRha2UudjEuRmVlZGJhY2sSEgoKc2ltaWxhcml0eRgCIAEoASKfAQoUQW1lbmRGZWVkYmFja1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIKCgJpZBgCIAEoCRIlCghmZWVkYmFjaxgDIAEoCzITLnVwdGFrZS52MS5GZWVkYmFjaxIvCgt1cGRhdGVfbWFzaxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSEgoKcmVxdWVzdF9pZBgFIAEoCSI+ChVBbWVuZEZlZWRiYWNrUmVzcG9uc2USJQoIZmVlZGJhY2sYASABKAsyEy51cHRha2UudjEuRmVlZGJhY2siSQoWUmV0cmFjdEZlZWRiYWNrUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgoKAmlkGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkiQAoXUmV0cmFjdEZlZWRiYWNrUmVzcG9uc2USJQoIZmVlZGJhY2sYASABKAsyEy51cHRha2UudjEuRmVlZGJhY2siUAoYRXJhc2VVc2VyRmVlZGJhY2tSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSDwoHdXNlcl9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIjEKGUVyYXNlVXNlckZlZWRiYWNrUmVzcG9uc2USFAoMZXJhc2VkX2NvdW50GAEgASgDKqEBCgxGZWVkYmFja1R5cGUSHQoZRkVFREJBQ0tfVFlQRV9VTlNQRUNJRklFRBAAEhsKF0ZFRURCQUNLX1RZUEVfVEhVTUJTX1VQEAESHQoZRkVFREJBQ0tfVFlQRV9USFVNQlNfRE9XThACEhwKGEZFRURCQUNLX1RZUEVfQ09SUkVDVElPThADEhgKFEZFRURCQUNLX1RZUEVfUkFUSU5HEAQqbQoJU2VudGltZW50EhkKFVNFTlRJTUVOVF9VTlNQRUNJRklFRBAAEhYKElNFTlRJTUVOVF9QT1NJVElWRRABEhYKElNFTlRJTUVOVF9ORUdBVElWRRACEhUKEVNFTlRJTUVOVF9ORVVUUkFMEAMqaAoNRmVlZGJhY2tTdGF0ZRIeChpGRUVEQkFDS19TVEFURV9VTlNQRUNJRklFRBAAEhkKFUZFRURCQUNLX1NUQVRFX0FDVElWRRABEhwKGEZFRURCQUNLX1NUQVRFX1JFVFJBQ1RFRBACKm4KDkNvcnJlY3Rpb25LaW5kEh8KG0NPUlJFQ1RJT05fS0lORF9VTlNQRUNJRklFRBAAEh0KGUNPUlJFQ1RJT05fS0lORF9LTk9XTEVER0UQARIcChhDT1JSRUNUSU9OX0tJTkRfQkVIQVZJT1IQAjLCBgoPRmVlZGJhY2tTZXJ2aWNlElgKD0NvbGxlY3RGZWVkYmFjaxIhLnVwdGFrZS52MS5Db2xsZWN0RmVlZGJhY2tSZXF1ZXN0GiIudXB0YWtlLnYxLkNvbGxlY3RGZWVkYmFja1Jlc3BvbnNlEmcKFEJhdGNoQ29sbGVjdEZlZWRiYWNrEiYudXB0YWtlLnYxLkJhdGNoQ29sbGVjdEZlZWRiYWNrUmVxdWVzdBonLnVwdGFrZS52MS5CYXRjaENvbGxlY3RGZWVkYmFja1Jlc3BvbnNlElkKDlN0cmVhbUZlZWRiYWNrEiAudXB0YWtlLnYxLlN0cmVhbUZlZWRiYWNrUmVxdWVzdBohLnVwdGFrZS52MS5TdHJlYW1GZWVkYmFja1Jlc3BvbnNlKAEwARJMCgtHZXRGZWVkYmFjaxIdLnVwdGFrZS52MS5HZXRGZWVkYmFja1JlcXVlc3QaHi51cHRha2UudjEuR2V0RmVlZGJhY2tSZXNwb25zZRJPCgxMaXN0RmVlZGJhY2sSHi51cHRha2UudjEuTGlzdEZlZWRiYWNrUmVxdWVzdBofLnVwdGFrZS52MS5MaXN0RmVlZGJhY2tSZXNwb25zZRJkChNMaXN0U2ltaWxhckZlZWRiYWNrEiUudXB0YWtlLnYxLkxpc3RTaW1pbGFyRmVlZGJhY2tSZXF1ZXN0GiYudXB0YWtlLnYxLkxpc3RTaW1pbGFyRmVlZGJhY2tSZXNwb25zZRJSCg1BbWVuZEZlZWRiYWNrEh8udXB0YWtlLnYxLkFtZW5kRmVlZGJhY2tSZXF1ZXN0GiAudXB0YWtlLnYxLkFtZW5kRmVlZGJhY2tSZXNwb25zZRJYCg9SZXRyYWN0RmVlZGJhY2sSIS51cHRha2UudjEuUmV0cmFjdEZlZWRiYWNrUmVxdWVzdBoiLnVwdGFrZS52MS5SZXRyYWN0RmVlZGJhY2tSZXNwb25zZRJeChFFcmFzZVVzZXJGZWVkYmFjaxIjLnVwdGFrZS52MS5FcmFzZVVzZXJGZWVkYmFja1JlcXVlc3QaJC51cHRha2UudjEuRXJhc2VVc2VyRmVlZGJhY2tSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_uptake_v1_error, file_uptake_v1_stream]);
+  fileDesc("Chh1cHRha2UvdjEvZmVlZGJhY2sucHJvdG8SCXVwdGFrZS52MSIsCgtDaGF0TWVzc2FnZRIMCgRyb2xlGAEgASgJEg8KB2NvbnRlbnQYAiABKAki2gIKC0ludGVyYWN0aW9uEgoKAmlkGAEgASgJEg0KBXF1ZXJ5GAIgASgJEhAKCHJlc3BvbnNlGAMgASgJEg0KBW1vZGVsGAQgASgJEjYKCHZlcnNpb25zGAUgAygLMiQudXB0YWtlLnYxLkludGVyYWN0aW9uLlZlcnNpb25zRW50cnkSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKB2hpc3RvcnkYByADKAsyFi51cHRha2UudjEuQ2hhdE1lc3NhZ2USEAoIY29udGV4dHMYCCADKAkSFwoPY29udmVyc2F0aW9uX2lkGAkgASgJEhAKCHRyYWNlX2lkGAogASgJEg8KB3NwYW5faWQYCyABKAkaLwoNVmVyc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIksKBlJhdGluZxINCgVzY29yZRgBIAEoARIQCgNtaW4YAiABKAFIAIgBARIQCgNtYXgYAyABKAFIAYgBAUIGCgRfbWluQgYKBF9tYXgiXwoPQ29ycmVjdGlvblZhbHVlEhAKCG9yaWdpbmFsGAEgASgJEhEKCWNvcnJlY3RlZBgCIAEoCRInCgRraW5kGAMgASgOMhkudXB0YWtlLnYxLkNvcnJlY3Rpb25LaW5kIo0FCghGZWVkYmFjaxIKCgJpZBgBIAEoCRIrCgtpbnRlcmFjdGlvbhgCIAEoCzIWLnVwdGFrZS52MS5JbnRlcmFjdGlvbhIlCgR0eXBlGAMgASgOMhcudXB0YWtlLnYxLkZlZWRiYWNrVHlwZRIjCgZyYXRpbmcYBCABKAsyES51cHRha2UudjEuUmF0aW5nSAASMAoKY29ycmVjdGlvbhgFIAEoCzIaLnVwdGFrZS52MS5Db3JyZWN0aW9uVmFsdWVIABIoCgZjdXN0b20YBiABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVIABIPCgdjb21tZW50GAcgASgJEg8KB3VzZXJfaWQYCCABKAkSDgoGc291cmNlGAkgASgJEi8KBmxhYmVscxgKIAMoCzIfLnVwdGFrZS52MS5GZWVkYmFjay5MYWJlbHNFbnRyeRIuCgpvY2N1cl90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCglzZW50aW1lbnQYDCABKA4yFC51cHRha2UudjEuU2VudGltZW50EhIKCnBhdHRlcm5faWQYDSABKAkSLwoLY3JlYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgVzdGF0ZRgQIAEoDjIYLnVwdGFrZS52MS5GZWVkYmFja1N0YXRlEg0KBXNjb3JlGBEgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCBwoFdmFsdWUiZAoWQ29sbGVjdEZlZWRiYWNrUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEiUKCGZlZWRiYWNrGAIgASgLMhMudXB0YWtlLnYxLkZlZWRiYWNrEhIKCnJlcXVlc3RfaWQYAyABKAkibAoXQ29sbGVjdEZlZWRiYWNrUmVzcG9uc2USJQoIZmVlZGJhY2sYASABKAsyEy51cHRha2UudjEuRmVlZGJhY2sSKgoHb3V0Y29tZRgCIAEoDjIZLnVwdGFrZS52MS5Db2xsZWN0T3V0Y29tZSJjChtCYXRjaENvbGxlY3RGZWVkYmFja1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIzCghyZXF1ZXN0cxgCIAMoCzIhLnVwdGFrZS52MS5Db2xsZWN0RmVlZGJhY2tSZXF1ZXN0IlYKHEJhdGNoQ29sbGVjdEZlZWRiYWNrUmVzcG9uc2USNgoHcmVzdWx0cxgBIAMoCzIlLnVwdGFrZS52MS5CYXRjaENvbGxlY3RGZWVkYmFja1Jlc3VsdCKiAQoaQmF0Y2hDb2xsZWN0RmVlZGJhY2tSZXN1bHQSJwoIZmVlZGJhY2sYASABKAsyEy51cHRha2UudjEuRmVlZGJhY2tIABIlCgVlcnJvchgCIAEoCzIULnVwdGFrZS52MS5JdGVtRXJyb3JIABIqCgdvdXRjb21lGAMgASgOMhkudXB0YWtlLnYxLkNvbGxlY3RPdXRjb21lQggKBnJlc3VsdCJjChVTdHJlYW1GZWVkYmFja1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIlCghmZWVkYmFjaxgCIAEoCzITLnVwdGFrZS52MS5GZWVkYmFjaxISCgpyZXF1ZXN0X2lkGAMgASgJItUBChZTdHJlYW1GZWVkYmFja1Jlc3BvbnNlEhIKCnJlcXVlc3RfaWQYASABKAkSFQoLZmVlZGJhY2tfaWQYAiABKAlIABIlCgVlcnJvchgDIAEoCzIULnVwdGFrZS52MS5JdGVtRXJyb3JIABIjCgNlbmQYBSABKAsyFC51cHRha2UudjEuU3RyZWFtRW5kSAASDgoGd2luZG93GAQgASgFEioKB291dGNvbWUYBiABKA4yGS51cHRha2UudjEuQ29sbGVjdE91dGNvbWVCCAoGcmVzdWx0IjEKEkdldEZlZWRiYWNrUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgoKAmlkGAIgASgJIjwKE0dldEZlZWRiYWNrUmVzcG9uc2USJQoIZmVlZGJhY2sYASABKAsyEy51cHRha2UudjEuRmVlZGJhY2si4QQKDkZlZWRiYWNrRmlsdGVyEiYKBXR5cGVzGAEgAygOMhcudXB0YWtlLnYxLkZlZWRiYWNrVHlwZRIoCgpzZW50aW1lbnRzGAIgAygOMhQudXB0YWtlLnYxLlNlbnRpbWVudBISCgpwYXR0ZXJuX2lkGAMgASgJEhYKDmludGVyYWN0aW9uX2lkGAQgASgJEg8KB3VzZXJfaWQYBSABKAkSDgoGc291cmNlGAYgASgJEg0KBW1vZGVsGAcgASgJEjUKBmxhYmVscxgIIAMoCzIlLnVwdGFrZS52MS5GZWVkYmFja0ZpbHRlci5MYWJlbHNFbnRyeRIuCgpzdGFydF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoGc3RhdGVzGAsgAygOMhgudXB0YWtlLnYxLkZlZWRiYWNrU3RhdGUSNQoRdXBkYXRlX3N0YXJ0X3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD3VwZGF0ZV9lbmRfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoFc2NvcmUYDiABKAlIAIgBARIXCg9jb252ZXJzYXRpb25faWQYDyABKAkSEAoIdHJhY2VfaWQYECABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZfc2NvcmUieAoTTGlzdEZlZWRiYWNrUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEikKBmZpbHRlchgCIAEoCzIZLnVwdGFrZS52MS5GZWVkYmFja0ZpbHRlchIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSKPAQoUTGlzdEZlZWRiYWNrUmVzcG9uc2USJQoIZmVlZGJhY2sYASADKAsyEy51cHRha2UudjEuRmVlZGJhY2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEjcKE2NvbXBsZXRlX3VudGlsX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIroBChpMaXN0U2ltaWxhckZlZWRiYWNrUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEhUKC2ZlZWRiYWNrX2lkGAIgASgJSAASGAoOaW50ZXJhY3Rpb25faWQYAyABKAlIABIPCgVxdWVyeRgEIAEoCUgAEhEKCXBhZ2Vfc2l6ZRgFIAEoBRIpCgZmaWx0ZXIYBiABKAsyGS51cHRha2UudjEuRmVlZGJhY2tGaWx0ZXJCCwoJcmVmZXJlbmNlIlMKG0xpc3RTaW1pbGFyRmVlZGJhY2tSZXNwb25zZRI0ChBzaW1pbGFyX2ZlZWRiYWNrGAEgAygLMhoudXB0YWtlLnYxLlNpbWlsYXJGZWVkYmFjayJMCg9TaW1pbGFyRmVlZGJhY2sSJQoIZmVlZGJhY2sYASABKAsyEy51cHRha2UudjEuRmVlZGJhY2sSEgoKc2ltaWxhcml0eRgCIAEoASKfAQoUQW1lbmRGZWVkYmFja1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIKCgJpZBgCIAEoCRIlCghmZWVkYmFjaxgDIAEoCzITLnVwdGFrZS52MS5GZWVkYmFjaxIvCgt1cGRhdGVfbWFzaxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSEgoKcmVxdWVzdF9pZBgFIAEoCSI+ChVBbWVuZEZlZWRiYWNrUmVzcG9uc2USJQoIZmVlZGJhY2sYASABKAsyEy51cHRha2UudjEuRmVlZGJhY2siSQoWUmV0cmFjdEZlZWRiYWNrUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgoKAmlkGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkiQAoXUmV0cmFjdEZlZWRiYWNrUmVzcG9uc2USJQoIZmVlZGJhY2sYASABKAsyEy51cHRha2UudjEuRmVlZGJhY2siSAoVRGVsZXRlRmVlZGJhY2tSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCgoCaWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCSIYChZEZWxldGVGZWVkYmFja1Jlc3BvbnNlIlAKGEVyYXNlVXNlckZlZWRiYWNrUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEg8KB3VzZXJfaWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCSIxChlFcmFzZVVzZXJGZWVkYmFja1Jlc3BvbnNlEhQKDGVyYXNlZF9jb3VudBgBIAEoAyq8AQoMRmVlZGJhY2tUeXBlEh0KGUZFRURCQUNLX1RZUEVfVU5TUEVDSUZJRUQQABIbChdGRUVEQkFDS19UWVBFX1RIVU1CU19VUBABEh0KGUZFRURCQUNLX1RZUEVfVEhVTUJTX0RPV04QAhIcChhGRUVEQkFDS19UWVBFX0NPUlJFQ1RJT04QAxIYChRGRUVEQkFDS19UWVBFX1JBVElORxAEEhkKFUZFRURCQUNLX1RZUEVfQ09NTUVOVBAFKm0KCVNlbnRpbWVudBIZChVTRU5USU1FTlRfVU5TUEVDSUZJRUQQABIWChJTRU5USU1FTlRfUE9TSVRJVkUQARIWChJTRU5USU1FTlRfTkVHQVRJVkUQAhIVChFTRU5USU1FTlRfTkVVVFJBTBADKmgKDUZlZWRiYWNrU3RhdGUSHgoaRkVFREJBQ0tfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVGRUVEQkFDS19TVEFURV9BQ1RJVkUQARIcChhGRUVEQkFDS19TVEFURV9SRVRSQUNURUQQAiqoAQoOQ29sbGVjdE91dGNvbWUSHwobQ09MTEVDVF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGwoXQ09MTEVDVF9PVVRDT01FX0NSRUFURUQQARIbChdDT0xMRUNUX09VVENPTUVfQU1FTkRFRBACEh0KGUNPTExFQ1RfT1VUQ09NRV9VTkNIQU5HRUQQAxIcChhDT0xMRUNUX09VVENPTUVfUkVQRUFURUQQBCpuCg5Db3JyZWN0aW9uS2luZBIfChtDT1JSRUNUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIdChlDT1JSRUNUSU9OX0tJTkRfS05PV0xFREdFEAESHAoYQ09SUkVDVElPTl9LSU5EX0JFSEFWSU9SEAIymQcKD0ZlZWRiYWNrU2VydmljZRJYCg9Db2xsZWN0RmVlZGJhY2sSIS51cHRha2UudjEuQ29sbGVjdEZlZWRiYWNrUmVxdWVzdBoiLnVwdGFrZS52MS5Db2xsZWN0RmVlZGJhY2tSZXNwb25zZRJnChRCYXRjaENvbGxlY3RGZWVkYmFjaxImLnVwdGFrZS52MS5CYXRjaENvbGxlY3RGZWVkYmFja1JlcXVlc3QaJy51cHRha2UudjEuQmF0Y2hDb2xsZWN0RmVlZGJhY2tSZXNwb25zZRJZCg5TdHJlYW1GZWVkYmFjaxIgLnVwdGFrZS52MS5TdHJlYW1GZWVkYmFja1JlcXVlc3QaIS51cHRha2UudjEuU3RyZWFtRmVlZGJhY2tSZXNwb25zZSgBMAESTAoLR2V0RmVlZGJhY2sSHS51cHRha2UudjEuR2V0RmVlZGJhY2tSZXF1ZXN0Gh4udXB0YWtlLnYxLkdldEZlZWRiYWNrUmVzcG9uc2USTwoMTGlzdEZlZWRiYWNrEh4udXB0YWtlLnYxLkxpc3RGZWVkYmFja1JlcXVlc3QaHy51cHRha2UudjEuTGlzdEZlZWRiYWNrUmVzcG9uc2USZAoTTGlzdFNpbWlsYXJGZWVkYmFjaxIlLnVwdGFrZS52MS5MaXN0U2ltaWxhckZlZWRiYWNrUmVxdWVzdBomLnVwdGFrZS52MS5MaXN0U2ltaWxhckZlZWRiYWNrUmVzcG9uc2USUgoNQW1lbmRGZWVkYmFjaxIfLnVwdGFrZS52MS5BbWVuZEZlZWRiYWNrUmVxdWVzdBogLnVwdGFrZS52MS5BbWVuZEZlZWRiYWNrUmVzcG9uc2USWAoPUmV0cmFjdEZlZWRiYWNrEiEudXB0YWtlLnYxLlJldHJhY3RGZWVkYmFja1JlcXVlc3QaIi51cHRha2UudjEuUmV0cmFjdEZlZWRiYWNrUmVzcG9uc2USVQoORGVsZXRlRmVlZGJhY2sSIC51cHRha2UudjEuRGVsZXRlRmVlZGJhY2tSZXF1ZXN0GiEudXB0YWtlLnYxLkRlbGV0ZUZlZWRiYWNrUmVzcG9uc2USXgoRRXJhc2VVc2VyRmVlZGJhY2sSIy51cHRha2UudjEuRXJhc2VVc2VyRmVlZGJhY2tSZXF1ZXN0GiQudXB0YWtlLnYxLkVyYXNlVXNlckZlZWRiYWNrUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_uptake_v1_error, file_uptake_v1_stream]);
+
+/**
+ * ChatMessage is one message of a conversation.
+ *
+ * @generated from message uptake.v1.ChatMessage
+ */
+export type ChatMessage = Message<"uptake.v1.ChatMessage"> & {
+  /**
+   * Who wrote it: "system", "user", "assistant", "tool" or another name of the caller's. Required; up to 63 characters.
+   *
+   * @generated from field: string role = 1;
+   */
+  role: string;
+
+  /**
+   * What was written. Up to 50,000 characters.
+   *
+   * @generated from field: string content = 2;
+   */
+  content: string;
+};
+
+/**
+ * Describes the message uptake.v1.ChatMessage.
+ * Use `create(ChatMessageSchema)` to create a new message.
+ */
+export const ChatMessageSchema: GenMessage<ChatMessage> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_feedback, 0);
 
 /**
  * Interaction is the question and the answer that feedback is about.
@@ -32,8 +60,8 @@ export type Interaction = Message<"uptake.v1.Interaction"> & {
   id: string;
 
   /**
-   * What the user asked. Up to 10,000 characters. Feedback is grouped into patterns by it; where it is empty the
-   * feedback's comment serves, and where that is empty too, `id`.
+   * What the user asked. Up to 10,000 characters. Feedback is grouped into patterns by it; where it is empty or nothing
+   * but white space the feedback's comment serves, and where that is too, `id`.
    *
    * @generated from field: string query = 2;
    */
@@ -62,11 +90,48 @@ export type Interaction = Message<"uptake.v1.Interaction"> & {
   versions: { [key: string]: string };
 
   /**
-   * When the answer was given. Unset: not known.
+   * When the answer was given, from the year 2000 on. Unset: not known.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 6;
    */
   createTime?: Timestamp | undefined;
+
+  /**
+   * The system prompt and the earlier turns of the conversation, oldest first, without `query` and `response`. Up to
+   * 100 messages and 100,000 characters in all. Never part of the pattern.
+   *
+   * @generated from field: repeated uptake.v1.ChatMessage history = 7;
+   */
+  history: ChatMessage[];
+
+  /**
+   * The texts that were retrieved for the answer, best first. Up to 50, and 100,000 characters in all. Never part of the
+   * pattern.
+   *
+   * @generated from field: repeated string contexts = 8;
+   */
+  contexts: string[];
+
+  /**
+   * The caller's id of the conversation. Up to 256 characters.
+   *
+   * @generated from field: string conversation_id = 9;
+   */
+  conversationId: string;
+
+  /**
+   * The id of the trace that made the answer, for example W3C's 32 hexadecimal digits. Up to 256 characters.
+   *
+   * @generated from field: string trace_id = 10;
+   */
+  traceId: string;
+
+  /**
+   * The id of the span in that trace. Up to 256 characters.
+   *
+   * @generated from field: string span_id = 11;
+   */
+  spanId: string;
 };
 
 /**
@@ -74,7 +139,7 @@ export type Interaction = Message<"uptake.v1.Interaction"> & {
  * Use `create(InteractionSchema)` to create a new message.
  */
 export const InteractionSchema: GenMessage<Interaction> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 0);
+  messageDesc(file_uptake_v1_feedback, 1);
 
 /**
  * Rating is a score on a scale.
@@ -83,7 +148,8 @@ export const InteractionSchema: GenMessage<Interaction> = /*@__PURE__*/
  */
 export type Rating = Message<"uptake.v1.Rating"> & {
   /**
-   * The score; from `min` to `max`.
+   * The score; from `min` to `max`. One that is off an end by rounding alone (2^-23 of the larger end, and at most a
+   * thousandth of the scale's width) is stored as that end.
    *
    * @generated from field: double score = 1;
    */
@@ -109,7 +175,7 @@ export type Rating = Message<"uptake.v1.Rating"> & {
  * Use `create(RatingSchema)` to create a new message.
  */
 export const RatingSchema: GenMessage<Rating> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 1);
+  messageDesc(file_uptake_v1_feedback, 2);
 
 /**
  * CorrectionValue is a user's correction of an answer.
@@ -144,7 +210,7 @@ export type CorrectionValue = Message<"uptake.v1.CorrectionValue"> & {
  * Use `create(CorrectionValueSchema)` to create a new message.
  */
 export const CorrectionValueSchema: GenMessage<CorrectionValue> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 2);
+  messageDesc(file_uptake_v1_feedback, 3);
 
 /**
  * Feedback is one thing that one user said of one answer.
@@ -197,6 +263,8 @@ export type Feedback = Message<"uptake.v1.Feedback"> & {
   } | {
     /**
      * Any JSON the caller wants kept, with type THUMBS_UP or THUMBS_DOWN. Up to 50,000 characters as JSON, 32 levels.
+     * Numbers are 64-bit floats; integers from 2^53 to 2^64 are refused, since one float stands for several of them:
+     * send them as text.
      *
      * @generated from field: google.protobuf.Value custom = 6;
      */
@@ -213,6 +281,7 @@ export type Feedback = Message<"uptake.v1.Feedback"> & {
 
   /**
    * The caller's id of the user. Up to 256 characters. Empty: anonymous, and then no vote is amended by a later one.
+   * The trigger of reviews counts one vote of each user, and without a user one of each interaction.
    *
    * @generated from field: string user_id = 8;
    */
@@ -274,6 +343,15 @@ export type Feedback = Message<"uptake.v1.Feedback"> & {
    * @generated from field: uptake.v1.FeedbackState state = 16;
    */
   state: FeedbackState;
+
+  /**
+   * What is judged: the name of a score, for example "helpfulness"; up to 63 characters. Empty is the overall score,
+   * which rates and reviews go by unless the project's policy names others. A user has one vote of each score on an
+   * interaction. Must be empty with type CORRECTION.
+   *
+   * @generated from field: string score = 17;
+   */
+  score: string;
 };
 
 /**
@@ -281,7 +359,7 @@ export type Feedback = Message<"uptake.v1.Feedback"> & {
  * Use `create(FeedbackSchema)` to create a new message.
  */
 export const FeedbackSchema: GenMessage<Feedback> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 3);
+  messageDesc(file_uptake_v1_feedback, 4);
 
 /**
  * CollectFeedbackRequest is the request of CollectFeedback.
@@ -317,7 +395,7 @@ export type CollectFeedbackRequest = Message<"uptake.v1.CollectFeedbackRequest">
  * Use `create(CollectFeedbackRequestSchema)` to create a new message.
  */
 export const CollectFeedbackRequestSchema: GenMessage<CollectFeedbackRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 4);
+  messageDesc(file_uptake_v1_feedback, 5);
 
 /**
  * CollectFeedbackResponse is the response of CollectFeedback.
@@ -331,6 +409,13 @@ export type CollectFeedbackResponse = Message<"uptake.v1.CollectFeedbackResponse
    * @generated from field: uptake.v1.Feedback feedback = 1;
    */
   feedback?: Feedback | undefined;
+
+  /**
+   * What the call did.
+   *
+   * @generated from field: uptake.v1.CollectOutcome outcome = 2;
+   */
+  outcome: CollectOutcome;
 };
 
 /**
@@ -338,7 +423,7 @@ export type CollectFeedbackResponse = Message<"uptake.v1.CollectFeedbackResponse
  * Use `create(CollectFeedbackResponseSchema)` to create a new message.
  */
 export const CollectFeedbackResponseSchema: GenMessage<CollectFeedbackResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 5);
+  messageDesc(file_uptake_v1_feedback, 6);
 
 /**
  * BatchCollectFeedbackRequest is the request of BatchCollectFeedback.
@@ -366,7 +451,7 @@ export type BatchCollectFeedbackRequest = Message<"uptake.v1.BatchCollectFeedbac
  * Use `create(BatchCollectFeedbackRequestSchema)` to create a new message.
  */
 export const BatchCollectFeedbackRequestSchema: GenMessage<BatchCollectFeedbackRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 6);
+  messageDesc(file_uptake_v1_feedback, 7);
 
 /**
  * BatchCollectFeedbackResponse is the response of BatchCollectFeedback.
@@ -387,7 +472,7 @@ export type BatchCollectFeedbackResponse = Message<"uptake.v1.BatchCollectFeedba
  * Use `create(BatchCollectFeedbackResponseSchema)` to create a new message.
  */
 export const BatchCollectFeedbackResponseSchema: GenMessage<BatchCollectFeedbackResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 7);
+  messageDesc(file_uptake_v1_feedback, 8);
 
 /**
  * BatchCollectFeedbackResult is what became of one item of a batch.
@@ -402,7 +487,8 @@ export type BatchCollectFeedbackResult = Message<"uptake.v1.BatchCollectFeedback
    */
   result: {
     /**
-     * The feedback as it is stored.
+     * The feedback as it is stored. Past an answer of twice the batch's bytes and 2 MiB it has its `id` only;
+     * GetFeedback has the rest.
      *
      * @generated from field: uptake.v1.Feedback feedback = 1;
      */
@@ -417,6 +503,13 @@ export type BatchCollectFeedbackResult = Message<"uptake.v1.BatchCollectFeedback
     value: ItemError;
     case: "error";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * What the item did; unset with an error.
+   *
+   * @generated from field: uptake.v1.CollectOutcome outcome = 3;
+   */
+  outcome: CollectOutcome;
 };
 
 /**
@@ -424,7 +517,7 @@ export type BatchCollectFeedbackResult = Message<"uptake.v1.BatchCollectFeedback
  * Use `create(BatchCollectFeedbackResultSchema)` to create a new message.
  */
 export const BatchCollectFeedbackResultSchema: GenMessage<BatchCollectFeedbackResult> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 8);
+  messageDesc(file_uptake_v1_feedback, 9);
 
 /**
  * StreamFeedbackRequest is one message of the request stream of StreamFeedback.
@@ -461,7 +554,7 @@ export type StreamFeedbackRequest = Message<"uptake.v1.StreamFeedbackRequest"> &
  * Use `create(StreamFeedbackRequestSchema)` to create a new message.
  */
 export const StreamFeedbackRequestSchema: GenMessage<StreamFeedbackRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 9);
+  messageDesc(file_uptake_v1_feedback, 10);
 
 /**
  * StreamFeedbackResponse is one message of the response stream of StreamFeedback: the first tells the window, the others
@@ -517,6 +610,13 @@ export type StreamFeedbackResponse = Message<"uptake.v1.StreamFeedbackResponse">
    * @generated from field: int32 window = 4;
    */
   window: number;
+
+  /**
+   * What the message did; set with `feedback_id`.
+   *
+   * @generated from field: uptake.v1.CollectOutcome outcome = 6;
+   */
+  outcome: CollectOutcome;
 };
 
 /**
@@ -524,7 +624,7 @@ export type StreamFeedbackResponse = Message<"uptake.v1.StreamFeedbackResponse">
  * Use `create(StreamFeedbackResponseSchema)` to create a new message.
  */
 export const StreamFeedbackResponseSchema: GenMessage<StreamFeedbackResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 10);
+  messageDesc(file_uptake_v1_feedback, 11);
 
 /**
  * GetFeedbackRequest is the request of GetFeedback.
@@ -552,7 +652,7 @@ export type GetFeedbackRequest = Message<"uptake.v1.GetFeedbackRequest"> & {
  * Use `create(GetFeedbackRequestSchema)` to create a new message.
  */
 export const GetFeedbackRequestSchema: GenMessage<GetFeedbackRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 11);
+  messageDesc(file_uptake_v1_feedback, 12);
 
 /**
  * GetFeedbackResponse is the response of GetFeedback.
@@ -573,7 +673,7 @@ export type GetFeedbackResponse = Message<"uptake.v1.GetFeedbackResponse"> & {
  * Use `create(GetFeedbackResponseSchema)` to create a new message.
  */
 export const GetFeedbackResponseSchema: GenMessage<GetFeedbackResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 12);
+  messageDesc(file_uptake_v1_feedback, 13);
 
 /**
  * FeedbackFilter narrows a list of feedback. Every set field must match; a repeated field matches any of its values.
@@ -645,7 +745,7 @@ export type FeedbackFilter = Message<"uptake.v1.FeedbackFilter"> & {
   startTime?: Timestamp | undefined;
 
   /**
-   * Feedback that occurred before this time.
+   * Feedback that occurred before this time; not before `start_time`. Equal times find nothing.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 10;
    */
@@ -657,6 +757,42 @@ export type FeedbackFilter = Message<"uptake.v1.FeedbackFilter"> & {
    * @generated from field: repeated uptake.v1.FeedbackState states = 11;
    */
   states: FeedbackState[];
+
+  /**
+   * Feedback whose `update_time` is this or later. With it ListFeedback lists by `update_time`, oldest first, so that a
+   * warehouse can follow what changes: see ListFeedbackResponse.complete_until_time.
+   *
+   * @generated from field: google.protobuf.Timestamp update_start_time = 12;
+   */
+  updateStartTime?: Timestamp | undefined;
+
+  /**
+   * Feedback whose `update_time` is before this time. Needs `update_start_time`.
+   *
+   * @generated from field: google.protobuf.Timestamp update_end_time = 13;
+   */
+  updateEndTime?: Timestamp | undefined;
+
+  /**
+   * The score. Set and empty: the overall score alone. Unset: every score.
+   *
+   * @generated from field: optional string score = 14;
+   */
+  score?: string | undefined;
+
+  /**
+   * The conversation.
+   *
+   * @generated from field: string conversation_id = 15;
+   */
+  conversationId: string;
+
+  /**
+   * The trace.
+   *
+   * @generated from field: string trace_id = 16;
+   */
+  traceId: string;
 };
 
 /**
@@ -664,7 +800,7 @@ export type FeedbackFilter = Message<"uptake.v1.FeedbackFilter"> & {
  * Use `create(FeedbackFilterSchema)` to create a new message.
  */
 export const FeedbackFilterSchema: GenMessage<FeedbackFilter> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 13);
+  messageDesc(file_uptake_v1_feedback, 14);
 
 /**
  * ListFeedbackRequest is the request of ListFeedback.
@@ -706,7 +842,7 @@ export type ListFeedbackRequest = Message<"uptake.v1.ListFeedbackRequest"> & {
  * Use `create(ListFeedbackRequestSchema)` to create a new message.
  */
 export const ListFeedbackRequestSchema: GenMessage<ListFeedbackRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 14);
+  messageDesc(file_uptake_v1_feedback, 15);
 
 /**
  * ListFeedbackResponse is the response of ListFeedback.
@@ -715,18 +851,28 @@ export const ListFeedbackRequestSchema: GenMessage<ListFeedbackRequest> = /*@__P
  */
 export type ListFeedbackResponse = Message<"uptake.v1.ListFeedbackResponse"> & {
   /**
-   * The feedback, newest first.
+   * The feedback, newest first by `occur_time`; with `update_start_time` oldest first by `update_time`.
    *
    * @generated from field: repeated uptake.v1.Feedback feedback = 1;
    */
   feedback: Feedback[];
 
   /**
-   * The token of the next page; empty at the end and only there.
+   * The token of the next page; empty at the end and only there. A page with a token may have fewer items than were
+   * asked for, or none: it ends early after about 2 MiB, and after looking at 1,000 items for those that match.
    *
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * Set with `update_start_time`: no change with an earlier `update_time` will show up any more. To follow all changes,
+   * read all pages, then begin again with the first page's `complete_until_time` as `update_start_time`; what is seen
+   * twice has the same id. Ask for the states ACTIVE and RETRACTED; what was deleted or erased is gone.
+   *
+   * @generated from field: google.protobuf.Timestamp complete_until_time = 3;
+   */
+  completeUntilTime?: Timestamp | undefined;
 };
 
 /**
@@ -734,7 +880,7 @@ export type ListFeedbackResponse = Message<"uptake.v1.ListFeedbackResponse"> & {
  * Use `create(ListFeedbackResponseSchema)` to create a new message.
  */
 export const ListFeedbackResponseSchema: GenMessage<ListFeedbackResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 15);
+  messageDesc(file_uptake_v1_feedback, 16);
 
 /**
  * ListSimilarFeedbackRequest is the request of ListSimilarFeedback.
@@ -800,7 +946,7 @@ export type ListSimilarFeedbackRequest = Message<"uptake.v1.ListSimilarFeedbackR
  * Use `create(ListSimilarFeedbackRequestSchema)` to create a new message.
  */
 export const ListSimilarFeedbackRequestSchema: GenMessage<ListSimilarFeedbackRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 16);
+  messageDesc(file_uptake_v1_feedback, 17);
 
 /**
  * ListSimilarFeedbackResponse is the response of ListSimilarFeedback.
@@ -809,7 +955,8 @@ export const ListSimilarFeedbackRequestSchema: GenMessage<ListSimilarFeedbackReq
  */
 export type ListSimilarFeedbackResponse = Message<"uptake.v1.ListSimilarFeedbackResponse"> & {
   /**
-   * The feedback, most similar first; the reference itself is left out.
+   * The feedback, most similar first, as much of it as about 2 MiB hold; the reference itself is left out. It is found
+   * among the newest 300 pieces of each of the ten patterns that are nearest.
    *
    * @generated from field: repeated uptake.v1.SimilarFeedback similar_feedback = 1;
    */
@@ -821,7 +968,7 @@ export type ListSimilarFeedbackResponse = Message<"uptake.v1.ListSimilarFeedback
  * Use `create(ListSimilarFeedbackResponseSchema)` to create a new message.
  */
 export const ListSimilarFeedbackResponseSchema: GenMessage<ListSimilarFeedbackResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 17);
+  messageDesc(file_uptake_v1_feedback, 18);
 
 /**
  * SimilarFeedback is feedback with its similarity to a reference.
@@ -849,7 +996,7 @@ export type SimilarFeedback = Message<"uptake.v1.SimilarFeedback"> & {
  * Use `create(SimilarFeedbackSchema)` to create a new message.
  */
 export const SimilarFeedbackSchema: GenMessage<SimilarFeedback> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 18);
+  messageDesc(file_uptake_v1_feedback, 19);
 
 /**
  * AmendFeedbackRequest is the request of AmendFeedback.
@@ -899,7 +1046,7 @@ export type AmendFeedbackRequest = Message<"uptake.v1.AmendFeedbackRequest"> & {
  * Use `create(AmendFeedbackRequestSchema)` to create a new message.
  */
 export const AmendFeedbackRequestSchema: GenMessage<AmendFeedbackRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 19);
+  messageDesc(file_uptake_v1_feedback, 20);
 
 /**
  * AmendFeedbackResponse is the response of AmendFeedback.
@@ -920,7 +1067,7 @@ export type AmendFeedbackResponse = Message<"uptake.v1.AmendFeedbackResponse"> &
  * Use `create(AmendFeedbackResponseSchema)` to create a new message.
  */
 export const AmendFeedbackResponseSchema: GenMessage<AmendFeedbackResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 20);
+  messageDesc(file_uptake_v1_feedback, 21);
 
 /**
  * RetractFeedbackRequest is the request of RetractFeedback.
@@ -955,7 +1102,7 @@ export type RetractFeedbackRequest = Message<"uptake.v1.RetractFeedbackRequest">
  * Use `create(RetractFeedbackRequestSchema)` to create a new message.
  */
 export const RetractFeedbackRequestSchema: GenMessage<RetractFeedbackRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 21);
+  messageDesc(file_uptake_v1_feedback, 22);
 
 /**
  * RetractFeedbackResponse is the response of RetractFeedback.
@@ -976,7 +1123,57 @@ export type RetractFeedbackResponse = Message<"uptake.v1.RetractFeedbackResponse
  * Use `create(RetractFeedbackResponseSchema)` to create a new message.
  */
 export const RetractFeedbackResponseSchema: GenMessage<RetractFeedbackResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 22);
+  messageDesc(file_uptake_v1_feedback, 23);
+
+/**
+ * DeleteFeedbackRequest is the request of DeleteFeedback.
+ *
+ * @generated from message uptake.v1.DeleteFeedbackRequest
+ */
+export type DeleteFeedbackRequest = Message<"uptake.v1.DeleteFeedbackRequest"> & {
+  /**
+   * The project. Default "default".
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * The feedback's id. Required.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * Makes the call safe to repeat. Up to 128 characters.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message uptake.v1.DeleteFeedbackRequest.
+ * Use `create(DeleteFeedbackRequestSchema)` to create a new message.
+ */
+export const DeleteFeedbackRequestSchema: GenMessage<DeleteFeedbackRequest> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_feedback, 24);
+
+/**
+ * DeleteFeedbackResponse is the response of DeleteFeedback.
+ *
+ * @generated from message uptake.v1.DeleteFeedbackResponse
+ */
+export type DeleteFeedbackResponse = Message<"uptake.v1.DeleteFeedbackResponse"> & {
+};
+
+/**
+ * Describes the message uptake.v1.DeleteFeedbackResponse.
+ * Use `create(DeleteFeedbackResponseSchema)` to create a new message.
+ */
+export const DeleteFeedbackResponseSchema: GenMessage<DeleteFeedbackResponse> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_feedback, 25);
 
 /**
  * EraseUserFeedbackRequest is the request of EraseUserFeedback.
@@ -1011,7 +1208,7 @@ export type EraseUserFeedbackRequest = Message<"uptake.v1.EraseUserFeedbackReque
  * Use `create(EraseUserFeedbackRequestSchema)` to create a new message.
  */
 export const EraseUserFeedbackRequestSchema: GenMessage<EraseUserFeedbackRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 23);
+  messageDesc(file_uptake_v1_feedback, 26);
 
 /**
  * EraseUserFeedbackResponse is the response of EraseUserFeedback.
@@ -1032,7 +1229,7 @@ export type EraseUserFeedbackResponse = Message<"uptake.v1.EraseUserFeedbackResp
  * Use `create(EraseUserFeedbackResponseSchema)` to create a new message.
  */
 export const EraseUserFeedbackResponseSchema: GenMessage<EraseUserFeedbackResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_feedback, 24);
+  messageDesc(file_uptake_v1_feedback, 27);
 
 /**
  * FeedbackType is the kind of thing that the user said.
@@ -1074,6 +1271,14 @@ export enum FeedbackType {
    * @generated from enum value: FEEDBACK_TYPE_RATING = 4;
    */
   RATING = 4,
+
+  /**
+   * The user said something without a verdict. `comment` is required, `value` is unset. It is no vote: it counts in no
+   * rate and opens no review.
+   *
+   * @generated from enum value: FEEDBACK_TYPE_COMMENT = 5;
+   */
+  COMMENT = 5,
 }
 
 /**
@@ -1110,7 +1315,7 @@ export enum Sentiment {
   NEGATIVE = 2,
 
   /**
-   * Anything else; every CORRECTION.
+   * Anything else; every CORRECTION and COMMENT.
    *
    * @generated from enum value: SENTIMENT_NEUTRAL = 3;
    */
@@ -1158,6 +1363,55 @@ export const FeedbackStateSchema: GenEnum<FeedbackState> = /*@__PURE__*/
   enumDesc(file_uptake_v1_feedback, 2);
 
 /**
+ * CollectOutcome says what collecting a piece of feedback did.
+ *
+ * @generated from enum uptake.v1.CollectOutcome
+ */
+export enum CollectOutcome {
+  /**
+   * Not set; never sent.
+   *
+   * @generated from enum value: COLLECT_OUTCOME_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * New feedback was stored.
+   *
+   * @generated from enum value: COLLECT_OUTCOME_CREATED = 1;
+   */
+  CREATED = 1,
+
+  /**
+   * The user's earlier vote on the same interaction and score was amended.
+   *
+   * @generated from enum value: COLLECT_OUTCOME_AMENDED = 2;
+   */
+  AMENDED = 2,
+
+  /**
+   * The user's vote stays as it is: this one is older or says nothing new. It is kept beside it, and counts should a
+   * late vote make it matter.
+   *
+   * @generated from enum value: COLLECT_OUTCOME_UNCHANGED = 3;
+   */
+  UNCHANGED = 3,
+
+  /**
+   * The same request id with the same content was taken in before; nothing was written.
+   *
+   * @generated from enum value: COLLECT_OUTCOME_REPEATED = 4;
+   */
+  REPEATED = 4,
+}
+
+/**
+ * Describes the enum uptake.v1.CollectOutcome.
+ */
+export const CollectOutcomeSchema: GenEnum<CollectOutcome> = /*@__PURE__*/
+  enumDesc(file_uptake_v1_feedback, 3);
+
+/**
  * CorrectionKind says what a correction changes.
  *
  * @generated from enum uptake.v1.CorrectionKind
@@ -1189,7 +1443,7 @@ export enum CorrectionKind {
  * Describes the enum uptake.v1.CorrectionKind.
  */
 export const CorrectionKindSchema: GenEnum<CorrectionKind> = /*@__PURE__*/
-  enumDesc(file_uptake_v1_feedback, 3);
+  enumDesc(file_uptake_v1_feedback, 4);
 
 /**
  * FeedbackService takes in what users say of AI answers, and finds it again.
@@ -1199,9 +1453,19 @@ export const CorrectionKindSchema: GenEnum<CorrectionKind> = /*@__PURE__*/
 export const FeedbackService: GenService<{
   /**
    * CollectFeedback stores one piece of feedback. It is answered when the feedback and every number derived from it
-   * are committed to a majority of the database's nodes and journaled. A thumb or rating by a user who already voted on
-   * the same interaction amends that vote (unless the project's policy keeps all); the answer is then the amended
-   * feedback.
+   * are committed to a majority of the database's nodes and journaled.
+   *
+   * A second vote (a thumb or rating with the same `user_id`, interaction and `score`) amends the first, unless the
+   * project's policy keeps all; the answer is then the amended feedback. What comes of it does not depend on the order
+   * in which the votes arrive:
+   * - The vote with the newest `occur_time` decides type, rating and sentiment. A time in the future counts as now.
+   * - What a vote leaves empty is filled from the others: query, answer, ids, source.
+   * - Comment, labels and custom stay until a newer vote brings its own, or says the opposite (a positive one of a
+   *   negative one, or the reverse; a neutral one keeps them).
+   * - Another model, version (another value of the same name) or response makes it a vote on another answer: response,
+   *   contexts, history, model, versions, `create_time`, trace and span are then the newer vote's alone.
+   * - What AmendFeedback changed or cleared stays so against every vote that occurred before the amendment.
+   * Pattern, numbers, reviews and verdicts follow in the same commit.
    *
    * @generated from rpc uptake.v1.FeedbackService.CollectFeedback
    */
@@ -1267,7 +1531,8 @@ export const FeedbackService: GenService<{
     output: typeof ListSimilarFeedbackResponseSchema;
   },
   /**
-   * AmendFeedback changes what the user said: people change their minds. Every number follows in the same commit.
+   * AmendFeedback changes what the user said: people change their minds. What the mask names holds against
+   * older votes, also where it changes nothing. Every number follows in the same commit.
    *
    * @generated from rpc uptake.v1.FeedbackService.AmendFeedback
    */
@@ -1286,6 +1551,17 @@ export const FeedbackService: GenService<{
     methodKind: "unary";
     input: typeof RetractFeedbackRequestSchema;
     output: typeof RetractFeedbackResponseSchema;
+  },
+  /**
+   * DeleteFeedback removes one piece of feedback, an anonymous one too, as EraseUserFeedback does all of a user: with its
+   * share of every number, and its words in what was made of it. It cannot be undone.
+   *
+   * @generated from rpc uptake.v1.FeedbackService.DeleteFeedback
+   */
+  deleteFeedback: {
+    methodKind: "unary";
+    input: typeof DeleteFeedbackRequestSchema;
+    output: typeof DeleteFeedbackResponseSchema;
   },
   /**
    * EraseUserFeedback removes all feedback of one user, its share of every number, and its words from what was made of

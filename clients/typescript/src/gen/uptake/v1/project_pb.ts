@@ -12,10 +12,19 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file uptake/v1/project.proto.
  */
 export const file_uptake_v1_project: GenFile = /*@__PURE__*/
-  fileDesc("Chd1cHRha2UvdjEvcHJvamVjdC5wcm90bxIJdXB0YWtlLnYxIrADCgxSZXZpZXdQb2xpY3kSGAoLd2luZG93X3NpemUYASABKAVIAIgBARIbCg5taW5pbXVtX3NhbXBsZRgCIAEoBUgBiAEBEiQKF25lZ2F0aXZlX3JhdGVfdGhyZXNob2xkGAMgASgBSAKIAQESIAoTaGlnaF9wcmlvcml0eV9hYm92ZRgEIAEoBUgDiAEBEjkKFmRpc21pc3NhbF9xdWlldF9wZXJpb2QYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKgoLdm90ZV9wb2xpY3kYBiABKA4yFS51cHRha2UudjEuVm90ZVBvbGljeRIdChBub19jaGFuZ2VfbWFyZ2luGAcgASgBSASIAQESLwoMaXNzdWVfd2luZG93GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg4KDF93aW5kb3dfc2l6ZUIRCg9fbWluaW11bV9zYW1wbGVCGgoYX25lZ2F0aXZlX3JhdGVfdGhyZXNob2xkQhYKFF9oaWdoX3ByaW9yaXR5X2Fib3ZlQhMKEV9ub19jaGFuZ2VfbWFyZ2luIjwKCVJldGVudGlvbhIvCgxmZWVkYmFja19hZ2UYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iOgoJUmVkYWN0aW9uEhAKCGRpc2FibGVkGAEgASgIEhsKE2luY2x1ZGVfY29ycmVjdGlvbnMYAiABKAgikwEKD1Byb2plY3RTZXR0aW5ncxIuCg1yZXZpZXdfcG9saWN5GAEgASgLMhcudXB0YWtlLnYxLlJldmlld1BvbGljeRInCglyZXRlbnRpb24YAiABKAsyFC51cHRha2UudjEuUmV0ZW50aW9uEicKCXJlZGFjdGlvbhgDIAEoCzIULnVwdGFrZS52MS5SZWRhY3Rpb24iswEKB1Byb2plY3QSCgoCaWQYASABKAkSLAoIc2V0dGluZ3MYAiABKAsyGi51cHRha2UudjEuUHJvamVjdFNldHRpbmdzEgwKBGV0YWcYAyABKAkSLwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIkChFHZXRQcm9qZWN0UmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJIjkKEkdldFByb2plY3RSZXNwb25zZRIjCgdwcm9qZWN0GAEgASgLMhIudXB0YWtlLnYxLlByb2plY3QiqAEKFFVwZGF0ZVByb2plY3RSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSLAoIc2V0dGluZ3MYAiABKAsyGi51cHRha2UudjEuUHJvamVjdFNldHRpbmdzEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIMCgRldGFnGAQgASgJEhIKCnJlcXVlc3RfaWQYBSABKAkiPAoVVXBkYXRlUHJvamVjdFJlc3BvbnNlEiMKB3Byb2plY3QYASABKAsyEi51cHRha2UudjEuUHJvamVjdCI8ChNMaXN0UHJvamVjdHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlUKFExpc3RQcm9qZWN0c1Jlc3BvbnNlEiQKCHByb2plY3RzGAEgAygLMhIudXB0YWtlLnYxLlByb2plY3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIr0BCgpBdWRpdEV2ZW50EgoKAmlkGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmtleV9pZBgDIAEoCRINCgVhY3RvchgEIAEoCRIMCgRwZWVyGAUgASgJEg4KBm1ldGhvZBgGIAEoCRITCgtyZXNvdXJjZV9pZBgHIAEoCRInCgdjaGFuZ2VzGAggAygLMhYudXB0YWtlLnYxLkF1ZGl0Q2hhbmdlIkIKC0F1ZGl0Q2hhbmdlEg0KBWZpZWxkGAEgASgJEhEKCW9sZF92YWx1ZRgCIAEoCRIRCgluZXdfdmFsdWUYAyABKAkirgEKFkxpc3RBdWRpdEV2ZW50c1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiXwoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USKwoMYXVkaXRfZXZlbnRzGAEgAygLMhUudXB0YWtlLnYxLkF1ZGl0RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKloKClZvdGVQb2xpY3kSGwoXVk9URV9QT0xJQ1lfVU5TUEVDSUZJRUQQABIVChFWT1RFX1BPTElDWV9BTUVORBABEhgKFFZPVEVfUE9MSUNZX0tFRVBfQUxMEAIy2gIKDlByb2plY3RTZXJ2aWNlEkkKCkdldFByb2plY3QSHC51cHRha2UudjEuR2V0UHJvamVjdFJlcXVlc3QaHS51cHRha2UudjEuR2V0UHJvamVjdFJlc3BvbnNlElIKDVVwZGF0ZVByb2plY3QSHy51cHRha2UudjEuVXBkYXRlUHJvamVjdFJlcXVlc3QaIC51cHRha2UudjEuVXBkYXRlUHJvamVjdFJlc3BvbnNlEk8KDExpc3RQcm9qZWN0cxIeLnVwdGFrZS52MS5MaXN0UHJvamVjdHNSZXF1ZXN0Gh8udXB0YWtlLnYxLkxpc3RQcm9qZWN0c1Jlc3BvbnNlElgKD0xpc3RBdWRpdEV2ZW50cxIhLnVwdGFrZS52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiIudXB0YWtlLnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+  fileDesc("Chd1cHRha2UvdjEvcHJvamVjdC5wcm90bxIJdXB0YWtlLnYxItkGCgxSZXZpZXdQb2xpY3kSGAoLd2luZG93X3NpemUYASABKAVIAIgBARIbCg5taW5pbXVtX3NhbXBsZRgCIAEoBUgBiAEBEiQKF25lZ2F0aXZlX3JhdGVfdGhyZXNob2xkGAMgASgBSAKIAQESIAoTaGlnaF9wcmlvcml0eV9hYm92ZRgEIAEoBUgDiAEBEjkKFmRpc21pc3NhbF9xdWlldF9wZXJpb2QYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKgoLdm90ZV9wb2xpY3kYBiABKA4yFS51cHRha2UudjEuVm90ZVBvbGljeRIdChBub19jaGFuZ2VfbWFyZ2luGAcgASgBSASIAQESLwoMaXNzdWVfd2luZG93GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKDHRyaWdnZXJfcnVsZRgJIAEoDjIWLnVwdGFrZS52MS5UcmlnZ2VyUnVsZRIhChRldmlkZW5jZV93aW5kb3dfc2l6ZRgKIAEoBUgFiAEBEh8KEnNpZ25pZmljYW5jZV9sZXZlbBgLIAEoAUgGiAEBEiEKFGJhc2VsaW5lX3ByaW9yX3ZvdGVzGAwgASgBSAeIAQESGwoOYmFzZWxpbmVfZmxvb3IYDSABKAFICIgBARIvCgxldmlkZW5jZV9hZ2UYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGc2NvcmVzGA8gAygJEhsKDmJhc2VsaW5lX3ZvdGVzGBAgASgFSAmIAQESGAoLdm90ZXJfc2hhcmUYESABKAFICogBAUIOCgxfd2luZG93X3NpemVCEQoPX21pbmltdW1fc2FtcGxlQhoKGF9uZWdhdGl2ZV9yYXRlX3RocmVzaG9sZEIWChRfaGlnaF9wcmlvcml0eV9hYm92ZUITChFfbm9fY2hhbmdlX21hcmdpbkIXChVfZXZpZGVuY2Vfd2luZG93X3NpemVCFQoTX3NpZ25pZmljYW5jZV9sZXZlbEIXChVfYmFzZWxpbmVfcHJpb3Jfdm90ZXNCEQoPX2Jhc2VsaW5lX2Zsb29yQhEKD19iYXNlbGluZV92b3Rlc0IOCgxfdm90ZXJfc2hhcmUiPAoJUmV0ZW50aW9uEi8KDGZlZWRiYWNrX2FnZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJRCglSZWRhY3Rpb24SEAoIZGlzYWJsZWQYASABKAgSGwoTaW5jbHVkZV9jb3JyZWN0aW9ucxgCIAEoCBIVCg1waG9uZV9yZWdpb25zGAMgAygJIpMBCg9Qcm9qZWN0U2V0dGluZ3MSLgoNcmV2aWV3X3BvbGljeRgBIAEoCzIXLnVwdGFrZS52MS5SZXZpZXdQb2xpY3kSJwoJcmV0ZW50aW9uGAIgASgLMhQudXB0YWtlLnYxLlJldGVudGlvbhInCglyZWRhY3Rpb24YAyABKAsyFC51cHRha2UudjEuUmVkYWN0aW9uIrMBCgdQcm9qZWN0EgoKAmlkGAEgASgJEiwKCHNldHRpbmdzGAIgASgLMhoudXB0YWtlLnYxLlByb2plY3RTZXR0aW5ncxIMCgRldGFnGAMgASgJEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiJAoRR2V0UHJvamVjdFJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCSI5ChJHZXRQcm9qZWN0UmVzcG9uc2USIwoHcHJvamVjdBgBIAEoCzISLnVwdGFrZS52MS5Qcm9qZWN0IqgBChRVcGRhdGVQcm9qZWN0UmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEiwKCHNldHRpbmdzGAIgASgLMhoudXB0YWtlLnYxLlByb2plY3RTZXR0aW5ncxIvCgt1cGRhdGVfbWFzaxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSDAoEZXRhZxgEIAEoCRISCgpyZXF1ZXN0X2lkGAUgASgJIjwKFVVwZGF0ZVByb2plY3RSZXNwb25zZRIjCgdwcm9qZWN0GAEgASgLMhIudXB0YWtlLnYxLlByb2plY3QiPAoTTGlzdFByb2plY3RzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJVChRMaXN0UHJvamVjdHNSZXNwb25zZRIkCghwcm9qZWN0cxgBIAMoCzISLnVwdGFrZS52MS5Qcm9qZWN0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK9AQoKQXVkaXRFdmVudBIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZrZXlfaWQYAyABKAkSDQoFYWN0b3IYBCABKAkSDAoEcGVlchgFIAEoCRIOCgZtZXRob2QYBiABKAkSEwoLcmVzb3VyY2VfaWQYByABKAkSJwoHY2hhbmdlcxgIIAMoCzIWLnVwdGFrZS52MS5BdWRpdENoYW5nZSJCCgtBdWRpdENoYW5nZRINCgVmaWVsZBgBIAEoCRIRCglvbGRfdmFsdWUYAiABKAkSEQoJbmV3X3ZhbHVlGAMgASgJIq4BChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJIl8KF0xpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlEisKDGF1ZGl0X2V2ZW50cxgBIAMoCzIVLnVwdGFrZS52MS5BdWRpdEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSpaCgpWb3RlUG9saWN5EhsKF1ZPVEVfUE9MSUNZX1VOU1BFQ0lGSUVEEAASFQoRVk9URV9QT0xJQ1lfQU1FTkQQARIYChRWT1RFX1BPTElDWV9LRUVQX0FMTBACKl0KC1RyaWdnZXJSdWxlEhwKGFRSSUdHRVJfUlVMRV9VTlNQRUNJRklFRBAAEhkKFVRSSUdHRVJfUlVMRV9FVklERU5DRRABEhUKEVRSSUdHRVJfUlVMRV9SQVRFEAIy2gIKDlByb2plY3RTZXJ2aWNlEkkKCkdldFByb2plY3QSHC51cHRha2UudjEuR2V0UHJvamVjdFJlcXVlc3QaHS51cHRha2UudjEuR2V0UHJvamVjdFJlc3BvbnNlElIKDVVwZGF0ZVByb2plY3QSHy51cHRha2UudjEuVXBkYXRlUHJvamVjdFJlcXVlc3QaIC51cHRha2UudjEuVXBkYXRlUHJvamVjdFJlc3BvbnNlEk8KDExpc3RQcm9qZWN0cxIeLnVwdGFrZS52MS5MaXN0UHJvamVjdHNSZXF1ZXN0Gh8udXB0YWtlLnYxLkxpc3RQcm9qZWN0c1Jlc3BvbnNlElgKD0xpc3RBdWRpdEV2ZW50cxIhLnVwdGFrZS52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiIudXB0YWtlLnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * ReviewPolicy says when a pattern has turned bad, and what a review looks like.
+ *
+ * A review opens when `minimum_sample` of the `window_size` newest pieces of feedback are there, more than
+ * `negative_rate_threshold` of them are negative, and they are of two voters at least. With the rule EVIDENCE these
+ * must be negative, and P(Binomial(m, p) >= k) < `significance_level`, where k of the m newest votes (at most
+ * `evidence_window_size`) are negative, and p = (negatives + 1) / (votes + `baseline_prior_votes`), at least
+ * `baseline_floor`, of the project's newest votes on all else: by full hours back until there are `baseline_votes`, for
+ * `evidence_age` at most. Of each voter as many count as `voter_share` allows, by default one, the newest of a user,
+ * without a user id of an interaction; corrections are counted so beside votes. (A caller that sends one user id for
+ * everybody has one voter.) What occurred before `evidence_age` opens nothing.
  *
  * @generated from message uptake.v1.ReviewPolicy
  */
@@ -50,7 +59,7 @@ export type ReviewPolicy = Message<"uptake.v1.ReviewPolicy"> & {
 
   /**
    * How long a pattern stays quiet after a dismissal, up to 365 days. Default 7 days. It ends sooner when as many
-   * negatives came in as the dismissed review had.
+   * negatives came in as the dismissed review had, of each voter as many as `voter_share` allows of that number.
    *
    * @generated from field: google.protobuf.Duration dismissal_quiet_period = 5;
    */
@@ -76,6 +85,80 @@ export type ReviewPolicy = Message<"uptake.v1.ReviewPolicy"> & {
    * @generated from field: google.protobuf.Duration issue_window = 8;
    */
   issueWindow?: Duration | undefined;
+
+  /**
+   * What opens a review. Default EVIDENCE.
+   *
+   * @generated from field: uptake.v1.TriggerRule trigger_rule = 9;
+   */
+  triggerRule: TriggerRule;
+
+  /**
+   * How many of the newest votes are evidence, 1 to 1,000. Default 50.
+   *
+   * @generated from field: optional int32 evidence_window_size = 10;
+   */
+  evidenceWindowSize?: number | undefined;
+
+  /**
+   * How unlikely it must be that the votes are bad by chance, above 0 to 1. Default 0.0035.
+   *
+   * @generated from field: optional double significance_level = 11;
+   */
+  significanceLevel?: number | undefined;
+
+  /**
+   * Votes that the project is taken to have had besides its own, one of them negative, 1 to 10,000. Default 20.
+   *
+   * @generated from field: optional double baseline_prior_votes = 12;
+   */
+  baselinePriorVotes?: number | undefined;
+
+  /**
+   * The least negative rate that the rest of the project is taken to have, 0 to 1. Default 0.02.
+   *
+   * @generated from field: optional double baseline_floor = 13;
+   */
+  baselineFloor?: number | undefined;
+
+  /**
+   * How old a vote may be to open a review, 1 hour to 365 days. Default 30 days.
+   *
+   * @generated from field: google.protobuf.Duration evidence_age = 14;
+   */
+  evidenceAge?: Duration | undefined;
+
+  /**
+   * The scores that rates and reviews go by; the empty name is the overall score. Up to 10, each counted
+   * apart from when it is named, however many scores there are. Default the overall alone.
+   *
+   * @generated from field: repeated string scores = 15;
+   */
+  scores: string[];
+
+  /**
+   * From how many of the newest votes on all else the project's rate is taken, if there are as many within
+   * `evidence_age`; 1 to 1,000,000. Default 2,000.
+   *
+   * @generated from field: optional int32 baseline_votes = 16;
+   */
+  baselineVotes?: number | undefined;
+
+  /**
+   * Largest share of the votes that decide which one voter's may be, above 0 to 1; one vote of each always counts. 1
+   * lets all count. Default 0.02.
+   *
+   * A voter is a user id, without one the interaction. It bounds how many votes of one count in a review's windows (a
+   * share of the smaller one, by default one vote, the newest), for a verdict (a share of the 25 of its first look, by
+   * default one vote, the first, before the fix and after it), and among what these are held against: a review's rest of
+   * the project, a verdict's control, and more than 2,000 votes before a fix. Those are counted by hours, of 128 groups
+   * of voters, and a group may have beside one voter's share what chance gives the others in it. A share is one of the
+   * votes that count, so nobody raises their bound by voting more. Where few vote much, as a team of testers does, raise
+   * it: with fewer than 25 voters no verdict comes of 0.02. Rates and totals that are read are of all votes.
+   *
+   * @generated from field: optional double voter_share = 17;
+   */
+  voterShare?: number | undefined;
 };
 
 /**
@@ -92,7 +175,8 @@ export const ReviewPolicySchema: GenMessage<ReviewPolicy> = /*@__PURE__*/
  */
 export type Retention = Message<"uptake.v1.Retention"> & {
   /**
-   * Feedback older than this is deleted with its share of the numbers; 1 day to 100 years. Unset: kept.
+   * Feedback older than this is deleted with its share of the numbers and its words in patterns and issues, and refused
+   * when it is sent; 1 day to 100 years. Corrections, and titles that people gave, stay. Unset: kept.
    *
    * @generated from field: google.protobuf.Duration feedback_age = 1;
    */
@@ -113,7 +197,8 @@ export const RetentionSchema: GenMessage<Retention> = /*@__PURE__*/
  */
 export type Redaction = Message<"uptake.v1.Redaction"> & {
   /**
-   * Leave text as it is. Default false: e-mail addresses, phone and card numbers and keys are replaced.
+   * Leave text as it is. Default false: e-mail addresses, phone and card numbers and keys are replaced in queries,
+   * responses, comments, history and contexts.
    *
    * @generated from field: bool disabled = 1;
    */
@@ -125,6 +210,14 @@ export type Redaction = Message<"uptake.v1.Redaction"> & {
    * @generated from field: bool include_corrections = 2;
    */
   includeCorrections: boolean;
+
+  /**
+   * Countries (ISO 3166-1 alpha-2, for example "DE") whose phone numbers are also recognised where they are written
+   * nationally with nothing beside them that says so. Up to 20.
+   *
+   * @generated from field: repeated string phone_regions = 3;
+   */
+  phoneRegions: string[];
 };
 
 /**
@@ -373,7 +466,8 @@ export type ListProjectsResponse = Message<"uptake.v1.ListProjectsResponse"> & {
   projects: Project[];
 
   /**
-   * The token of the next page; empty at the end and only there.
+   * The token of the next page; empty at the end and only there. A page with a token may have fewer items than were
+   * asked for, or none: it ends early after about 2 MiB, and after looking at 1,000 items for those that match.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -555,7 +649,8 @@ export type ListAuditEventsResponse = Message<"uptake.v1.ListAuditEventsResponse
   auditEvents: AuditEvent[];
 
   /**
-   * The token of the next page; empty at the end and only there.
+   * The token of the next page; empty at the end and only there. A page with a token may have fewer items than were
+   * asked for, or none: it ends early after about 2 MiB, and after looking at 1,000 items for those that match.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -602,6 +697,41 @@ export enum VotePolicy {
  */
 export const VotePolicySchema: GenEnum<VotePolicy> = /*@__PURE__*/
   enumDesc(file_uptake_v1_project, 0);
+
+/**
+ * TriggerRule says what opens a review.
+ *
+ * @generated from enum uptake.v1.TriggerRule
+ */
+export enum TriggerRule {
+  /**
+   * The same as EVIDENCE.
+   *
+   * @generated from enum value: TRIGGER_RULE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The rate of the newest feedback, and evidence that it is no chance: so many negative votes would be unlikely at the
+   * rate of the rest of the project.
+   *
+   * @generated from enum value: TRIGGER_RULE_EVIDENCE = 1;
+   */
+  EVIDENCE = 1,
+
+  /**
+   * The rate alone. It opens reviews by chance: 228 in 20,000 votes of which 10% are negative everywhere.
+   *
+   * @generated from enum value: TRIGGER_RULE_RATE = 2;
+   */
+  RATE = 2,
+}
+
+/**
+ * Describes the enum uptake.v1.TriggerRule.
+ */
+export const TriggerRuleSchema: GenEnum<TriggerRule> = /*@__PURE__*/
+  enumDesc(file_uptake_v1_project, 1);
 
 /**
  * ProjectService holds what is set for a project. A project exists from its first use.

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file uptake/v1/review.proto.
  */
 export const file_uptake_v1_review: GenFile = /*@__PURE__*/
-  fileDesc("ChZ1cHRha2UvdjEvcmV2aWV3LnByb3RvEgl1cHRha2UudjEilAEKB1BhdHRlcm4SCgoCaWQYASABKAkSHAoUcmVwcmVzZW50YXRpdmVfcXVlcnkYAiABKAkSFgoOZmVlZGJhY2tfY291bnQYAyABKAMSFgoObmVnYXRpdmVfY291bnQYBCABKAMSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqYBCg9SZWxhdGVkRmVlZGJhY2sSEwoLZmVlZGJhY2tfaWQYASABKAkSJQoEdHlwZRgCIAEoDjIXLnVwdGFrZS52MS5GZWVkYmFja1R5cGUSJwoJc2VudGltZW50GAMgASgOMhQudXB0YWtlLnYxLlNlbnRpbWVudBIuCgpvY2N1cl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK/AQoKUmVzb2x1dGlvbhIMCgRub3RlGAEgASgJEhAKCHJldmlld2VyGAIgASgJEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghmaXhfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOY29ycmVjdGlvbl9pZHMYBSADKAkSHQoVbWVyZ2VkX2ludG9fcmV2aWV3X2lkGAYgASgJIo4BCgxSZXZpZXdDaGFuZ2USKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoGYWN0aW9uGAIgASgOMhcudXB0YWtlLnYxLlJldmlld0FjdGlvbhINCgVhY3RvchgDIAEoCRIMCgRub3RlGAQgASgJEg4KBmtleV9pZBgFIAEoCSKgBAoGUmV2aWV3EgoKAmlkGAEgASgJEiUKBXN0YXRlGAIgASgOMhYudXB0YWtlLnYxLlJldmlld1N0YXRlEisKCHByaW9yaXR5GAMgASgOMhkudXB0YWtlLnYxLlJldmlld1ByaW9yaXR5EhgKEHN1Z2dlc3RlZF9hY3Rpb24YBCABKAkSIwoHcGF0dGVybhgFIAEoCzISLnVwdGFrZS52MS5QYXR0ZXJuEhsKE3RyaWdnZXJfZmVlZGJhY2tfaWQYBiABKAkSNAoQcmVsYXRlZF9mZWVkYmFjaxgHIAMoCzIaLnVwdGFrZS52MS5SZWxhdGVkRmVlZGJhY2sSFQoNbmVnYXRpdmVfcmF0ZRgIIAEoARITCgtzYW1wbGVfc2l6ZRgJIAEoBRIQCghhc3NpZ25lZRgKIAEoCRI1ChFjbGFpbV9leHBpcmVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoKcmVzb2x1dGlvbhgMIAEoCzIVLnVwdGFrZS52MS5SZXNvbHV0aW9uEhQKDHJlb3Blbl9jb3VudBgNIAEoBRIMCgRldGFnGA4gASgJEi8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiiwEKDFJldmlld0ZpbHRlchImCgZzdGF0ZXMYASADKA4yFi51cHRha2UudjEuUmV2aWV3U3RhdGUSLQoKcHJpb3JpdGllcxgCIAMoDjIZLnVwdGFrZS52MS5SZXZpZXdQcmlvcml0eRIQCghhc3NpZ25lZRgDIAEoCRISCgpwYXR0ZXJuX2lkGAQgASgJIpwBChJMaXN0UmV2aWV3c1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRInCgZmaWx0ZXIYAiABKAsyFy51cHRha2UudjEuUmV2aWV3RmlsdGVyEiUKBW9yZGVyGAMgASgOMhYudXB0YWtlLnYxLlJldmlld09yZGVyEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJIlIKE0xpc3RSZXZpZXdzUmVzcG9uc2USIgoHcmV2aWV3cxgBIAMoCzIRLnVwdGFrZS52MS5SZXZpZXcSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIi8KEEdldFJldmlld1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIKCgJpZBgCIAEoCSKPAQoRR2V0UmV2aWV3UmVzcG9uc2USIQoGcmV2aWV3GAEgASgLMhEudXB0YWtlLnYxLlJldmlldxItChByZWxhdGVkX2ZlZWRiYWNrGAIgAygLMhMudXB0YWtlLnYxLkZlZWRiYWNrEigKB2hpc3RvcnkYAyADKAsyFy51cHRha2UudjEuUmV2aWV3Q2hhbmdlIpgBChJDbGFpbVJldmlld1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIKCgJpZBgCIAEoCRIQCghyZXZpZXdlchgDIAEoCRIxCg5sZWFzZV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRldGFnGAUgASgJEhIKCnJlcXVlc3RfaWQYBiABKAkiTQoTQ2xhaW1SZXZpZXdSZXNwb25zZRIhCgZyZXZpZXcYASABKAsyES51cHRha2UudjEuUmV2aWV3EhMKC2NsYWltX3Rva2VuGAIgASgJIngKEVJlbmV3Q2xhaW1SZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCgoCaWQYAiABKAkSEwoLY2xhaW1fdG9rZW4YAyABKAkSMQoObGVhc2VfZHVyYXRpb24YBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iNwoSUmVuZXdDbGFpbVJlc3BvbnNlEiEKBnJldmlldxgBIAEoCzIRLnVwdGFrZS52MS5SZXZpZXciagoUUmVsZWFzZVJldmlld1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIKCgJpZBgCIAEoCRITCgtjbGFpbV90b2tlbhgDIAEoCRIMCgRub3RlGAQgASgJEhIKCnJlcXVlc3RfaWQYBSABKAkiOgoVUmVsZWFzZVJldmlld1Jlc3BvbnNlEiEKBnJldmlldxgBIAEoCzIRLnVwdGFrZS52MS5SZXZpZXci1wEKFFJlc29sdmVSZXZpZXdSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCgoCaWQYAiABKAkSEwoLY2xhaW1fdG9rZW4YAyABKAkSDAoEbm90ZRgEIAEoCRIsCghmaXhfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY29ycmVjdGlvbnMYBiADKAsyGi51cHRha2UudjEuQ29ycmVjdGlvbkRyYWZ0EgwKBGV0YWcYByABKAkSEgoKcmVxdWVzdF9pZBgIIAEoCSJmChVSZXNvbHZlUmV2aWV3UmVzcG9uc2USIQoGcmV2aWV3GAEgASgLMhEudXB0YWtlLnYxLlJldmlldxIqCgtjb3JyZWN0aW9ucxgCIAMoCzIVLnVwdGFrZS52MS5Db3JyZWN0aW9uIngKFERpc21pc3NSZXZpZXdSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCgoCaWQYAiABKAkSEwoLY2xhaW1fdG9rZW4YAyABKAkSDAoEbm90ZRgEIAEoCRIMCgRldGFnGAUgASgJEhIKCnJlcXVlc3RfaWQYBiABKAkiOgoVRGlzbWlzc1Jldmlld1Jlc3BvbnNlEiEKBnJldmlldxgBIAEoCzIRLnVwdGFrZS52MS5SZXZpZXcidAoTUmVvcGVuUmV2aWV3UmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgoKAmlkGAIgASgJEhAKCHJldmlld2VyGAMgASgJEgwKBG5vdGUYBCABKAkSDAoEZXRhZxgFIAEoCRISCgpyZXF1ZXN0X2lkGAYgASgJIjkKFFJlb3BlblJldmlld1Jlc3BvbnNlEiEKBnJldmlldxgBIAEoCzIRLnVwdGFrZS52MS5SZXZpZXcinQEKE1dhdGNoUmV2aWV3c1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRInCgZmaWx0ZXIYAiABKAsyFy51cHRha2UudjEuUmV2aWV3RmlsdGVyEhQKDHJlc3VtZV90b2tlbhgDIAEoCRI2ChNjaGVja3BvaW50X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIsoBChRXYXRjaFJldmlld3NSZXNwb25zZRIUCgxyZXN1bWVfdG9rZW4YASABKAkSIwoGcmV2aWV3GAIgASgLMhEudXB0YWtlLnYxLlJldmlld0gAEhsKEXJlbW92ZWRfcmV2aWV3X2lkGAMgASgJSAASKwoKY2hlY2twb2ludBgEIAEoCzIVLnVwdGFrZS52MS5DaGVja3BvaW50SAASIwoDZW5kGAUgASgLMhQudXB0YWtlLnYxLlN0cmVhbUVuZEgAQggKBnVwZGF0ZSqTAQoLUmV2aWV3U3RhdGUSHAoYUkVWSUVXX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRUkVWSUVXX1NUQVRFX09QRU4QARIYChRSRVZJRVdfU1RBVEVfQ0xBSU1FRBACEhkKFVJFVklFV19TVEFURV9SRVNPTFZFRBADEhoKFlJFVklFV19TVEFURV9ESVNNSVNTRUQQBCpnCg5SZXZpZXdQcmlvcml0eRIfChtSRVZJRVdfUFJJT1JJVFlfVU5TUEVDSUZJRUQQABIaChZSRVZJRVdfUFJJT1JJVFlfTUVESVVNEAESGAoUUkVWSUVXX1BSSU9SSVRZX0hJR0gQAiq+AgoMUmV2aWV3QWN0aW9uEh0KGVJFVklFV19BQ1RJT05fVU5TUEVDSUZJRUQQABIYChRSRVZJRVdfQUNUSU9OX09QRU5FRBABEhkKFVJFVklFV19BQ1RJT05fVVBEQVRFRBACEhkKFVJFVklFV19BQ1RJT05fQ0xBSU1FRBADEhkKFVJFVklFV19BQ1RJT05fUkVORVdFRBAEEhoKFlJFVklFV19BQ1RJT05fUkVMRUFTRUQQBRIZChVSRVZJRVdfQUNUSU9OX0VYUElSRUQQBhIaChZSRVZJRVdfQUNUSU9OX1JFU09MVkVEEAcSGwoXUkVWSUVXX0FDVElPTl9ESVNNSVNTRUQQCBIaChZSRVZJRVdfQUNUSU9OX1JFT1BFTkVEEAkSGAoUUkVWSUVXX0FDVElPTl9NRVJHRUQQCipiCgtSZXZpZXdPcmRlchIcChhSRVZJRVdfT1JERVJfVU5TUEVDSUZJRUQQABIXChNSRVZJRVdfT1JERVJfTkVXRVNUEAESHAoYUkVWSUVXX09SREVSX01PU1RfVVJHRU5UEAIy3gUKDVJldmlld1NlcnZpY2USTAoLTGlzdFJldmlld3MSHS51cHRha2UudjEuTGlzdFJldmlld3NSZXF1ZXN0Gh4udXB0YWtlLnYxLkxpc3RSZXZpZXdzUmVzcG9uc2USRgoJR2V0UmV2aWV3EhsudXB0YWtlLnYxLkdldFJldmlld1JlcXVlc3QaHC51cHRha2UudjEuR2V0UmV2aWV3UmVzcG9uc2USTAoLQ2xhaW1SZXZpZXcSHS51cHRha2UudjEuQ2xhaW1SZXZpZXdSZXF1ZXN0Gh4udXB0YWtlLnYxLkNsYWltUmV2aWV3UmVzcG9uc2USSQoKUmVuZXdDbGFpbRIcLnVwdGFrZS52MS5SZW5ld0NsYWltUmVxdWVzdBodLnVwdGFrZS52MS5SZW5ld0NsYWltUmVzcG9uc2USUgoNUmVsZWFzZVJldmlldxIfLnVwdGFrZS52MS5SZWxlYXNlUmV2aWV3UmVxdWVzdBogLnVwdGFrZS52MS5SZWxlYXNlUmV2aWV3UmVzcG9uc2USUgoNUmVzb2x2ZVJldmlldxIfLnVwdGFrZS52MS5SZXNvbHZlUmV2aWV3UmVxdWVzdBogLnVwdGFrZS52MS5SZXNvbHZlUmV2aWV3UmVzcG9uc2USUgoNRGlzbWlzc1JldmlldxIfLnVwdGFrZS52MS5EaXNtaXNzUmV2aWV3UmVxdWVzdBogLnVwdGFrZS52MS5EaXNtaXNzUmV2aWV3UmVzcG9uc2USTwoMUmVvcGVuUmV2aWV3Eh4udXB0YWtlLnYxLlJlb3BlblJldmlld1JlcXVlc3QaHy51cHRha2UudjEuUmVvcGVuUmV2aWV3UmVzcG9uc2USUQoMV2F0Y2hSZXZpZXdzEh4udXB0YWtlLnYxLldhdGNoUmV2aWV3c1JlcXVlc3QaHy51cHRha2UudjEuV2F0Y2hSZXZpZXdzUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_uptake_v1_correction, file_uptake_v1_feedback, file_uptake_v1_stream]);
+  fileDesc("ChZ1cHRha2UvdjEvcmV2aWV3LnByb3RvEgl1cHRha2UudjEilAEKB1BhdHRlcm4SCgoCaWQYASABKAkSHAoUcmVwcmVzZW50YXRpdmVfcXVlcnkYAiABKAkSFgoOZmVlZGJhY2tfY291bnQYAyABKAMSFgoObmVnYXRpdmVfY291bnQYBCABKAMSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIrUBCg9SZWxhdGVkRmVlZGJhY2sSEwoLZmVlZGJhY2tfaWQYASABKAkSJQoEdHlwZRgCIAEoDjIXLnVwdGFrZS52MS5GZWVkYmFja1R5cGUSJwoJc2VudGltZW50GAMgASgOMhQudXB0YWtlLnYxLlNlbnRpbWVudBIuCgpvY2N1cl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVzY29yZRgFIAEoCSK/AQoKUmVzb2x1dGlvbhIMCgRub3RlGAEgASgJEhAKCHJldmlld2VyGAIgASgJEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghmaXhfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOY29ycmVjdGlvbl9pZHMYBSADKAkSHQoVbWVyZ2VkX2ludG9fcmV2aWV3X2lkGAYgASgJIo4BCgxSZXZpZXdDaGFuZ2USKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoGYWN0aW9uGAIgASgOMhcudXB0YWtlLnYxLlJldmlld0FjdGlvbhINCgVhY3RvchgDIAEoCRIMCgRub3RlGAQgASgJEg4KBmtleV9pZBgFIAEoCSK+BQoGUmV2aWV3EgoKAmlkGAEgASgJEiUKBXN0YXRlGAIgASgOMhYudXB0YWtlLnYxLlJldmlld1N0YXRlEisKCHByaW9yaXR5GAMgASgOMhkudXB0YWtlLnYxLlJldmlld1ByaW9yaXR5EhgKEHN1Z2dlc3RlZF9hY3Rpb24YBCABKAkSIwoHcGF0dGVybhgFIAEoCzISLnVwdGFrZS52MS5QYXR0ZXJuEhsKE3RyaWdnZXJfZmVlZGJhY2tfaWQYBiABKAkSNAoQcmVsYXRlZF9mZWVkYmFjaxgHIAMoCzIaLnVwdGFrZS52MS5SZWxhdGVkRmVlZGJhY2sSFQoNbmVnYXRpdmVfcmF0ZRgIIAEoARITCgtzYW1wbGVfc2l6ZRgJIAEoBRIQCghhc3NpZ25lZRgKIAEoCRI1ChFjbGFpbV9leHBpcmVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoKcmVzb2x1dGlvbhgMIAEoCzIVLnVwdGFrZS52MS5SZXNvbHV0aW9uEhQKDHJlb3Blbl9jb3VudBgNIAEoBRIMCgRldGFnGA4gASgJEi8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGwoTY292ZXJlZF9wYXR0ZXJuX2lkcxgRIAMoCRIWCg5ldmlkZW5jZV92b3RlcxgSIAEoBRIaChJldmlkZW5jZV9uZWdhdGl2ZXMYEyABKAUSFQoNYmFzZWxpbmVfcmF0ZRgUIAEoARIZChFldmlkZW5jZV9sZWZ0X291dBgVIAEoBRIZChFiYXNlbGluZV9sZWZ0X291dBgWIAEoAyKLAQoMUmV2aWV3RmlsdGVyEiYKBnN0YXRlcxgBIAMoDjIWLnVwdGFrZS52MS5SZXZpZXdTdGF0ZRItCgpwcmlvcml0aWVzGAIgAygOMhkudXB0YWtlLnYxLlJldmlld1ByaW9yaXR5EhAKCGFzc2lnbmVlGAMgASgJEhIKCnBhdHRlcm5faWQYBCABKAkinAEKEkxpc3RSZXZpZXdzUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEicKBmZpbHRlchgCIAEoCzIXLnVwdGFrZS52MS5SZXZpZXdGaWx0ZXISJQoFb3JkZXIYAyABKA4yFi51cHRha2UudjEuUmV2aWV3T3JkZXISEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiUgoTTGlzdFJldmlld3NSZXNwb25zZRIiCgdyZXZpZXdzGAEgAygLMhEudXB0YWtlLnYxLlJldmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLwoQR2V0UmV2aWV3UmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgoKAmlkGAIgASgJIo8BChFHZXRSZXZpZXdSZXNwb25zZRIhCgZyZXZpZXcYASABKAsyES51cHRha2UudjEuUmV2aWV3Ei0KEHJlbGF0ZWRfZmVlZGJhY2sYAiADKAsyEy51cHRha2UudjEuRmVlZGJhY2sSKAoHaGlzdG9yeRgDIAMoCzIXLnVwdGFrZS52MS5SZXZpZXdDaGFuZ2UimAEKEkNsYWltUmV2aWV3UmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgoKAmlkGAIgASgJEhAKCHJldmlld2VyGAMgASgJEjEKDmxlYXNlX2R1cmF0aW9uGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBGV0YWcYBSABKAkSEgoKcmVxdWVzdF9pZBgGIAEoCSJNChNDbGFpbVJldmlld1Jlc3BvbnNlEiEKBnJldmlldxgBIAEoCzIRLnVwdGFrZS52MS5SZXZpZXcSEwoLY2xhaW1fdG9rZW4YAiABKAkieAoRUmVuZXdDbGFpbVJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIKCgJpZBgCIAEoCRITCgtjbGFpbV90b2tlbhgDIAEoCRIxCg5sZWFzZV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiI3ChJSZW5ld0NsYWltUmVzcG9uc2USIQoGcmV2aWV3GAEgASgLMhEudXB0YWtlLnYxLlJldmlldyJqChRSZWxlYXNlUmV2aWV3UmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgoKAmlkGAIgASgJEhMKC2NsYWltX3Rva2VuGAMgASgJEgwKBG5vdGUYBCABKAkSEgoKcmVxdWVzdF9pZBgFIAEoCSI6ChVSZWxlYXNlUmV2aWV3UmVzcG9uc2USIQoGcmV2aWV3GAEgASgLMhEudXB0YWtlLnYxLlJldmlldyLXAQoUUmVzb2x2ZVJldmlld1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIKCgJpZBgCIAEoCRITCgtjbGFpbV90b2tlbhgDIAEoCRIMCgRub3RlGAQgASgJEiwKCGZpeF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjb3JyZWN0aW9ucxgGIAMoCzIaLnVwdGFrZS52MS5Db3JyZWN0aW9uRHJhZnQSDAoEZXRhZxgHIAEoCRISCgpyZXF1ZXN0X2lkGAggASgJImYKFVJlc29sdmVSZXZpZXdSZXNwb25zZRIhCgZyZXZpZXcYASABKAsyES51cHRha2UudjEuUmV2aWV3EioKC2NvcnJlY3Rpb25zGAIgAygLMhUudXB0YWtlLnYxLkNvcnJlY3Rpb24ieAoURGlzbWlzc1Jldmlld1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIKCgJpZBgCIAEoCRITCgtjbGFpbV90b2tlbhgDIAEoCRIMCgRub3RlGAQgASgJEgwKBGV0YWcYBSABKAkSEgoKcmVxdWVzdF9pZBgGIAEoCSI6ChVEaXNtaXNzUmV2aWV3UmVzcG9uc2USIQoGcmV2aWV3GAEgASgLMhEudXB0YWtlLnYxLlJldmlldyJ0ChNSZW9wZW5SZXZpZXdSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCgoCaWQYAiABKAkSEAoIcmV2aWV3ZXIYAyABKAkSDAoEbm90ZRgEIAEoCRIMCgRldGFnGAUgASgJEhIKCnJlcXVlc3RfaWQYBiABKAkiOQoUUmVvcGVuUmV2aWV3UmVzcG9uc2USIQoGcmV2aWV3GAEgASgLMhEudXB0YWtlLnYxLlJldmlldyKdAQoTV2F0Y2hSZXZpZXdzUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEicKBmZpbHRlchgCIAEoCzIXLnVwdGFrZS52MS5SZXZpZXdGaWx0ZXISFAoMcmVzdW1lX3Rva2VuGAMgASgJEjYKE2NoZWNrcG9pbnRfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iygEKFFdhdGNoUmV2aWV3c1Jlc3BvbnNlEhQKDHJlc3VtZV90b2tlbhgBIAEoCRIjCgZyZXZpZXcYAiABKAsyES51cHRha2UudjEuUmV2aWV3SAASGwoRcmVtb3ZlZF9yZXZpZXdfaWQYAyABKAlIABIrCgpjaGVja3BvaW50GAQgASgLMhUudXB0YWtlLnYxLkNoZWNrcG9pbnRIABIjCgNlbmQYBSABKAsyFC51cHRha2UudjEuU3RyZWFtRW5kSABCCAoGdXBkYXRlKqwBCgtSZXZpZXdTdGF0ZRIcChhSRVZJRVdfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFSRVZJRVdfU1RBVEVfT1BFThABEhgKFFJFVklFV19TVEFURV9DTEFJTUVEEAISGQoVUkVWSUVXX1NUQVRFX1JFU09MVkVEEAMSGgoWUkVWSUVXX1NUQVRFX0RJU01JU1NFRBAEEhcKE1JFVklFV19TVEFURV9DTE9TRUQQBSpnCg5SZXZpZXdQcmlvcml0eRIfChtSRVZJRVdfUFJJT1JJVFlfVU5TUEVDSUZJRUQQABIaChZSRVZJRVdfUFJJT1JJVFlfTUVESVVNEAESGAoUUkVWSUVXX1BSSU9SSVRZX0hJR0gQAirYAgoMUmV2aWV3QWN0aW9uEh0KGVJFVklFV19BQ1RJT05fVU5TUEVDSUZJRUQQABIYChRSRVZJRVdfQUNUSU9OX09QRU5FRBABEhkKFVJFVklFV19BQ1RJT05fVVBEQVRFRBACEhkKFVJFVklFV19BQ1RJT05fQ0xBSU1FRBADEhkKFVJFVklFV19BQ1RJT05fUkVORVdFRBAEEhoKFlJFVklFV19BQ1RJT05fUkVMRUFTRUQQBRIZChVSRVZJRVdfQUNUSU9OX0VYUElSRUQQBhIaChZSRVZJRVdfQUNUSU9OX1JFU09MVkVEEAcSGwoXUkVWSUVXX0FDVElPTl9ESVNNSVNTRUQQCBIaChZSRVZJRVdfQUNUSU9OX1JFT1BFTkVEEAkSGAoUUkVWSUVXX0FDVElPTl9NRVJHRUQQChIYChRSRVZJRVdfQUNUSU9OX0NMT1NFRBALKmIKC1Jldmlld09yZGVyEhwKGFJFVklFV19PUkRFUl9VTlNQRUNJRklFRBAAEhcKE1JFVklFV19PUkRFUl9ORVdFU1QQARIcChhSRVZJRVdfT1JERVJfTU9TVF9VUkdFTlQQAjLeBQoNUmV2aWV3U2VydmljZRJMCgtMaXN0UmV2aWV3cxIdLnVwdGFrZS52MS5MaXN0UmV2aWV3c1JlcXVlc3QaHi51cHRha2UudjEuTGlzdFJldmlld3NSZXNwb25zZRJGCglHZXRSZXZpZXcSGy51cHRha2UudjEuR2V0UmV2aWV3UmVxdWVzdBocLnVwdGFrZS52MS5HZXRSZXZpZXdSZXNwb25zZRJMCgtDbGFpbVJldmlldxIdLnVwdGFrZS52MS5DbGFpbVJldmlld1JlcXVlc3QaHi51cHRha2UudjEuQ2xhaW1SZXZpZXdSZXNwb25zZRJJCgpSZW5ld0NsYWltEhwudXB0YWtlLnYxLlJlbmV3Q2xhaW1SZXF1ZXN0Gh0udXB0YWtlLnYxLlJlbmV3Q2xhaW1SZXNwb25zZRJSCg1SZWxlYXNlUmV2aWV3Eh8udXB0YWtlLnYxLlJlbGVhc2VSZXZpZXdSZXF1ZXN0GiAudXB0YWtlLnYxLlJlbGVhc2VSZXZpZXdSZXNwb25zZRJSCg1SZXNvbHZlUmV2aWV3Eh8udXB0YWtlLnYxLlJlc29sdmVSZXZpZXdSZXF1ZXN0GiAudXB0YWtlLnYxLlJlc29sdmVSZXZpZXdSZXNwb25zZRJSCg1EaXNtaXNzUmV2aWV3Eh8udXB0YWtlLnYxLkRpc21pc3NSZXZpZXdSZXF1ZXN0GiAudXB0YWtlLnYxLkRpc21pc3NSZXZpZXdSZXNwb25zZRJPCgxSZW9wZW5SZXZpZXcSHi51cHRha2UudjEuUmVvcGVuUmV2aWV3UmVxdWVzdBofLnVwdGFrZS52MS5SZW9wZW5SZXZpZXdSZXNwb25zZRJRCgxXYXRjaFJldmlld3MSHi51cHRha2UudjEuV2F0Y2hSZXZpZXdzUmVxdWVzdBofLnVwdGFrZS52MS5XYXRjaFJldmlld3NSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_uptake_v1_correction, file_uptake_v1_feedback, file_uptake_v1_stream]);
 
 /**
  * Pattern is a group of queries that ask the same thing.
@@ -41,7 +41,7 @@ export type Pattern = Message<"uptake.v1.Pattern"> & {
   representativeQuery: string;
 
   /**
-   * How many active pieces of feedback it has.
+   * How many active pieces of feedback of the overall score it has.
    *
    * @generated from field: int64 feedback_count = 3;
    */
@@ -102,6 +102,13 @@ export type RelatedFeedback = Message<"uptake.v1.RelatedFeedback"> & {
    * @generated from field: google.protobuf.Timestamp occur_time = 4;
    */
   occurTime?: Timestamp | undefined;
+
+  /**
+   * The score that it is of; empty for the overall one.
+   *
+   * @generated from field: string score = 5;
+   */
+  score: string;
 };
 
 /**
@@ -217,7 +224,7 @@ export const ReviewChangeSchema: GenMessage<ReviewChange> = /*@__PURE__*/
   messageDesc(file_uptake_v1_review, 3);
 
 /**
- * Review is a task for a person about one pattern. A pattern has at most one that is OPEN or CLAIMED.
+ * Review is a task for a person about one or more patterns. A pattern has at most one that is OPEN or CLAIMED.
  *
  * @generated from message uptake.v1.Review
  */
@@ -244,7 +251,8 @@ export type Review = Message<"uptake.v1.Review"> & {
   priority: ReviewPriority;
 
   /**
-   * What to do: "Update knowledge base with corrections" or "Review and update prompt/instructions".
+   * What to do: "Update knowledge base with corrections" where the newest correction that users gave is of the kind
+   * KNOWLEDGE, else "Review and update prompt/instructions".
    *
    * @generated from field: string suggested_action = 4;
    */
@@ -333,6 +341,49 @@ export type Review = Message<"uptake.v1.Review"> & {
    * @generated from field: google.protobuf.Timestamp update_time = 16;
    */
   updateTime?: Timestamp | undefined;
+
+  /**
+   * The patterns that it covers, `pattern` first; fixed when it opens, and only growing.
+   *
+   * @generated from field: repeated string covered_pattern_ids = 17;
+   */
+  coveredPatternIds: string[];
+
+  /**
+   * How many of the newest votes were the evidence when the trigger examined last; 0 under the rule RATE.
+   *
+   * @generated from field: int32 evidence_votes = 18;
+   */
+  evidenceVotes: number;
+
+  /**
+   * How many of these were negative.
+   *
+   * @generated from field: int32 evidence_negatives = 19;
+   */
+  evidenceNegatives: number;
+
+  /**
+   * The negative rate of the rest of the project that they were held against, 0 to 1.
+   *
+   * @generated from field: double baseline_rate = 20;
+   */
+  baselineRate: number;
+
+  /**
+   * How many of the newest 1,000 pieces of feedback did not count, because their voters had counted as often as the
+   * policy's `voter_share` allows. The evidence and `related_feedback` are without them.
+   *
+   * @generated from field: int32 evidence_left_out = 21;
+   */
+  evidenceLeftOut: number;
+
+  /**
+   * How many votes of the rest of the project did not count in `baseline_rate`, for the same reason.
+   *
+   * @generated from field: int64 baseline_left_out = 22;
+   */
+  baselineLeftOut: bigint;
 };
 
 /**
@@ -370,7 +421,7 @@ export type ReviewFilter = Message<"uptake.v1.ReviewFilter"> & {
   assignee: string;
 
   /**
-   * The pattern.
+   * A pattern that it covers.
    *
    * @generated from field: string pattern_id = 4;
    */
@@ -447,7 +498,8 @@ export type ListReviewsResponse = Message<"uptake.v1.ListReviewsResponse"> & {
   reviews: Review[];
 
   /**
-   * The token of the next page; empty at the end and only there.
+   * The token of the next page; empty at the end and only there. A page with a token may have fewer items than were
+   * asked for, or none: it ends early after about 2 MiB, and after looking at 1,000 items for those that match.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -503,14 +555,15 @@ export type GetReviewResponse = Message<"uptake.v1.GetReviewResponse"> & {
   review?: Review | undefined;
 
   /**
-   * The related feedback as it is now, newest first. Erased feedback is not among it.
+   * The related feedback as it is now, newest first, as much of it as about 2 MiB hold; GetFeedback has the rest. Erased
+   * feedback is not among it.
    *
    * @generated from field: repeated uptake.v1.Feedback related_feedback = 2;
    */
   relatedFeedback: Feedback[];
 
   /**
-   * What happened to the review, oldest first.
+   * What happened to the review, oldest first: the newest 1,000 changes at most, and as many as about 2 MiB hold.
    *
    * @generated from field: repeated uptake.v1.ReviewChange history = 3;
    */
@@ -776,7 +829,7 @@ export type ResolveReviewRequest = Message<"uptake.v1.ResolveReviewRequest"> & {
   note: string;
 
   /**
-   * When the fix went live, for answers to be told apart. Default now; not in the future.
+   * When the fix went live, for answers to be told apart. Default now; from the year 2000 on, not in the future.
    *
    * @generated from field: google.protobuf.Timestamp fix_time = 5;
    */
@@ -1135,6 +1188,13 @@ export enum ReviewState {
    * @generated from enum value: REVIEW_STATE_DISMISSED = 4;
    */
   DISMISSED = 4,
+
+  /**
+   * It closed itself: none of the complaints that it rested on is left. The pattern does not stay quiet after it.
+   *
+   * @generated from enum value: REVIEW_STATE_CLOSED = 5;
+   */
+  CLOSED = 5,
 }
 
 /**
@@ -1198,7 +1258,7 @@ export enum ReviewAction {
   OPENED = 1,
 
   /**
-   * More bad feedback came in while it was active.
+   * More bad feedback or a correction came in while it was active, or its feedback changed.
    *
    * @generated from enum value: REVIEW_ACTION_UPDATED = 2;
    */
@@ -1259,6 +1319,13 @@ export enum ReviewAction {
    * @generated from enum value: REVIEW_ACTION_MERGED = 10;
    */
   MERGED = 10,
+
+  /**
+   * None of the complaints that it rested on was left: they were taken back, changed, erased or past their retention.
+   *
+   * @generated from enum value: REVIEW_ACTION_CLOSED = 11;
+   */
+  CLOSED = 11,
 }
 
 /**

@@ -1,0 +1,265 @@
+"""Checks of request fields: each names what is wrong, and all of it is told at once."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from google.protobuf import duration_pb2, timestamp_pb2
+from google.protobuf.message import Message
+
+from uptake_service.coordination.idempotency import RequestKey, RequestRecords
+from uptake_service.domain.clock import MILLISECOND, cut
+from uptake_service.domain.errors import MOST_VIOLATIONS, DomainError, InvalidRequest, Reason, Violation
+from uptake_service.domain.project import DEFAULT_PROJECT
+from uptake_service.domain.tokens import Sign, Tokens
+from uptake_service.mongo.paging import PAGE_BYTES
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+
+ID_LENGTH = 256
+QUERY_LENGTH = 10_000
+TEXT_LENGTH = 50_000
+REQUEST_ID_LENGTH = 128
+NAME_LENGTH = 63
+MAP_SIZE = 64
+MAP_KEY_LENGTH = 63
+MAP_VALUE_LENGTH = 256
+_PATH_LENGTH, _DESCRIPTION_LENGTH = 256, 512
+"""Both may quote what a caller sent."""
+
+DEFAULT_PAGE = 50
+LARGEST_PAGE = 1000
+
+_NANOS = 1_000_000_000
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+class Checks:
+    """Gathers violations while a request is read. The methods return what the field means.
+
+    Attributes:
+        violations: The first MOST_VIOLATIONS of them.
+        found: How many there are in all.
+    """
+
+    def __init__(self) -> None:
+        self.violations: list[Violation] = []
+        self.found = 0
+
+    def fail(self, field: str, description: str) -> None:
+        self.found += 1
+        if self.found <= MOST_VIOLATIONS:
+            self.violations.append(Violation(field[:_PATH_LENGTH], description[:_DESCRIPTION_LENGTH]))
+
+    def take(self, field: str, error: DomainError) -> None:
+        """Adds what was found wrong with a part of the request, whose path is `field`."""
+        for each in error.violations:
+            self.fail(f"{field}.{each.field}", each.description)
+        self.found += error.violations_left_out
+
+    def error(self) -> InvalidRequest | None:
+        """What was wrong; None if nothing was."""
+        return InvalidRequest(self.violations, self.found - len(self.violations)) if self.found else None
+
+    def done(self) -> None:
+        """Raises InvalidRequest if anything was wrong."""
+        if self.found:
+            raise InvalidRequest(self.violations, self.found - len(self.violations))
+
+    def enums(self, field: str, given: Collection[int], known: Mapping[int, T]) -> tuple[T, ...]:
+        """What the numbers in a repeated enum field stand for, each once."""
+        wanted = dict.fromkeys(given)
+        for number in wanted:
+            if number not in known:
+                self.fail(field, f"has no value {number}")
+        return tuple(known[number] for number in wanted if number in known)
+
+    def project(self, value: str, field: str = "project") -> str:
+        """The project of a call; whether its caller may call for it was asked before (`rpc.call`)."""
+        project = value or DEFAULT_PROJECT
+        if _PROJECT.fullmatch(project) is None:
+            self.fail(field, "must match [a-z0-9][a-z0-9-]{0,62}")
+        return project
+
+    def named(self, request: Any) -> tuple[str, str]:
+        """The project and the id of a request that names one thing of a project."""
+        return self.project(request.project), self.text("id", request.id, ID_LENGTH, required=True)
+
+    def key(self, requests: RequestRecords, project: str, request: Any) -> RequestKey | None:
+        """The key of a request by its request id; None without one. Its method is the request's by name."""
+        id = self.text("request_id", request.request_id, REQUEST_ID_LENGTH)
+        method = request.DESCRIPTOR.name.removesuffix("Request")
+        return requests.key(project, method, id, request.SerializeToString(deterministic=True))
+
+    def text(self, field: str, value: str, longest: int, *, required: bool = False) -> str:
+        if required and not value:
+            self.fail(field, "is required")
+        if len(value) > longest:
+            self.fail(field, f"has {len(value):,} characters; at most {longest:,} are allowed")
+        return value
+
+    def mapping(self, field: str, value: Mapping[str, str], most: int = MAP_SIZE) -> dict[str, str]:
+        if len(value) > most:
+            self.fail(field, f"has {len(value):,} entries; at most {most} are allowed")
+            return {}
+        for key, text in value.items():
+            if not 1 <= len(key) <= MAP_KEY_LENGTH:
+                self.fail(field, f"keys must have 1 to {MAP_KEY_LENGTH} characters; one has {len(key):,}")
+            if len(text) > MAP_VALUE_LENGTH:
+                self.fail(
+                    f"{field}[{key[:MAP_KEY_LENGTH]}]",
+                    f"has {len(text):,} characters; at most {MAP_VALUE_LENGTH}",
+                )
+        return dict(value)
+
+    def time(self, field: str, message: Message, name: str) -> datetime | None:
+        """The timestamp in `message.name`; None if it is unset."""
+        if not message.HasField(name):
+            return None
+        timestamp: timestamp_pb2.Timestamp = getattr(message, name)
+        if not 0 <= timestamp.nanos < _NANOS:
+            self.fail(field, "nanos must be 0 to 999,999,999")
+            return None
+        try:
+            return cut(timestamp.ToDatetime(tzinfo=UTC))
+        except (ValueError, OverflowError):
+            self.fail(field, "is no time between the years 1 and 9999")
+            return None
+
+    def window(
+        self, message: Message, path: str = "", names: tuple[str, str] = ("start_time", "end_time")
+    ) -> tuple[datetime | None, datetime | None]:
+        """The two times in `message` that bound a list, None where one is unset; equal ones bound an empty list.
+
+        Args:
+            message: What has the two fields.
+            path: What stands before their names in the request, for example "filter.".
+            names: The fields, the one that comes first in time first.
+        """
+        start, end = (self.time(f"{path}{name}", message, name) for name in names)
+        if start is not None and end is not None and end < start:
+            self.fail(f"{path}{names[1]}", f"must not be before {names[0]}")
+        return start, end
+
+    def duration(
+        self,
+        field: str,
+        message: Message,
+        name: str,
+        *,
+        least: timedelta,
+        most: timedelta,
+        default: timedelta,
+    ) -> timedelta:
+        """The duration in `message.name`; `default` if it is unset."""
+        if not message.HasField(name):
+            return default
+        value = to_timedelta(getattr(message, name))
+        if value is None or not least <= value <= most:
+            self.fail(field, f"must be {_spoken(least)} to {_spoken(most)}")
+            return default
+        return value
+
+    def checkpoint_interval(self, request: Message) -> timedelta:
+        """How often a stream says that nothing happened."""
+        return self.duration(
+            "checkpoint_interval",
+            request,
+            "checkpoint_interval",
+            least=timedelta(seconds=1),
+            most=timedelta(minutes=5),
+            default=timedelta(seconds=10),
+        )
+
+    def page_size(self, field: str, value: int, *, default: int = DEFAULT_PAGE, most: int = LARGEST_PAGE) -> int:
+        if value < 0:
+            self.fail(field, "must not be negative")
+        return min(value, most) or default
+
+
+def to_timedelta(duration: duration_pb2.Duration) -> timedelta | None:
+    """A duration, cut to microseconds; None where it is none: too long, or seconds and nanos are not of one sign."""
+    seconds, nanos = duration.seconds, duration.nanos
+    if abs(nanos) >= _NANOS or seconds * nanos < 0:
+        return None
+    try:
+        return timedelta(seconds=seconds, microseconds=int(nanos / 1000))
+    except OverflowError:
+        return None
+
+
+def to_timestamp(time: datetime | None) -> timestamp_pb2.Timestamp | None:
+    if time is None:
+        return None
+    message = timestamp_pb2.Timestamp()
+    put_time(message, time)
+    return message
+
+
+def put_time(message: timestamp_pb2.Timestamp, time: datetime) -> None:
+    """Sets a timestamp by hand: a third of the time that FromDatetime takes, and every answer has several."""
+    since = time - _EPOCH
+    message.seconds, message.nanos = since.days * 86_400 + since.seconds, since.microseconds * 1000
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _spoken(duration: timedelta) -> str:
+    seconds = duration.total_seconds()
+    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} seconds"
+
+
+def fitting(messages: Iterable[M], room: int = PAGE_BYTES) -> list[M]:
+    """As many messages, from the first, as an answer has room for; one at least. They are made as they are taken."""
+    page: list[M] = []
+    for message in messages:
+        room -= message.ByteSize()
+        if page and room < 0:
+            break
+        page.append(message)
+    return page
+
+
+class PageToken:
+    """Makes and reads page tokens. A token holds where the page ended, bound to the query that it was made for."""
+
+    def __init__(self, sign: Sign, method: str, *query: Message | str) -> None:
+        parts = (
+            part.encode() if isinstance(part, str) else part.SerializeToString(deterministic=True) for part in query
+        )
+        self._tokens = Tokens(sign, b"page", method.encode(), *parts)
+
+    def make(self, last: Sequence[Any] | None) -> str:
+        """The token of the page after these sort values; empty at the end, which is None."""
+        return "" if last is None else self._tokens.make([_plain(value) for value in last])
+
+    def read(self, token: str) -> list[Any] | None:
+        """The sort values in a token; None for the empty one.
+
+        Raises:
+            DomainError: The service made no such token for this query.
+        """
+        if not token:
+            return None
+        last = self._tokens.read(token)
+        if last is None:
+            raise DomainError(
+                Reason.ERROR_REASON_INVALID_PAGE_TOKEN,
+                "page_token is damaged, or was made for another query; start from the first page",
+                violations=[Violation("page_token", "must be a next_page_token of the same query")],
+            )
+        return [_rich(value) for value in last]
+
+
+def _plain(value: object) -> object:
+    return {"ms": (value - _EPOCH) // MILLISECOND} if isinstance(value, datetime) else value
+
+
+def _rich(value: Any) -> Any:
+    return _EPOCH + value["ms"] * MILLISECOND if isinstance(value, dict) else value

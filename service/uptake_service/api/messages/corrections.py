@@ -1,0 +1,148 @@
+"""Corrections, knowledge and instructions on the wire to and from those as the service knows them."""
+
+from uptake.v1 import correction_pb2 as pb
+
+from uptake_service.api.checks import ID_LENGTH, QUERY_LENGTH, TEXT_LENGTH, Checks, put_time, to_timestamp
+from uptake_service.api.enums import members, numbers
+from uptake_service.api.messages.feedback import KIND_NUMBERS, KINDS
+from uptake_service.corrections.model import (
+    Correction,
+    CorrectionFilter,
+    CorrectionState,
+    Draft,
+    Revision,
+    Verdict,
+)
+from uptake_service.corrections.verdict_summary import summary
+from uptake_service.domain.feedback import CorrectionKind
+
+LARGEST_CALL = 100
+"""How many corrections a call can apply."""
+
+_MOST_FEEDBACK_IDS = 100
+
+_STATES = members(pb.CorrectionState, "CORRECTION_STATE_", CorrectionState)
+_VERDICTS = members(pb.Verdict, "VERDICT_", Verdict)
+
+STATE_NUMBERS = numbers(pb.CorrectionState, "CORRECTION_STATE_", CorrectionState)
+VERDICT_NUMBERS = numbers(pb.Verdict, "VERDICT_", Verdict)
+
+
+def to_draft(checks: Checks, message: pb.CorrectionDraft, review_id: str = "") -> Draft:
+    """Reads a draft; worth nothing if the checks find something wrong.
+
+    Args:
+        checks: Told what is wrong; paths are those of the draft.
+        message: The draft.
+        review_id: The review that it comes with, if it comes with one.
+    """
+    target = message.WhichOneof("target")
+    kind, name, content = CorrectionKind.KNOWLEDGE, "", ""
+    if target == "knowledge":
+        name = checks.text("knowledge.key", message.knowledge.key, ID_LENGTH, required=True)
+        content = checks.text("knowledge.content", message.knowledge.content, TEXT_LENGTH, required=True)
+    elif target == "instructions":
+        kind = CorrectionKind.BEHAVIOR
+        name = checks.text("instructions.name", message.instructions.name, ID_LENGTH, required=True)
+        content = checks.text("instructions.content", message.instructions.content, TEXT_LENGTH, required=True)
+    else:
+        checks.fail("target", "is required: knowledge or instructions")
+    base_revision = message.base_revision if message.HasField("base_revision") else None
+    if base_revision is not None and base_revision < 0:
+        checks.fail("base_revision", "must not be negative; 0 means that the target does not exist")
+    if len(message.feedback_ids) > _MOST_FEEDBACK_IDS:
+        checks.fail(
+            "feedback_ids", f"has {len(message.feedback_ids):,} items; at most {_MOST_FEEDBACK_IDS} are allowed"
+        )
+    for place, id in enumerate(message.feedback_ids[:_MOST_FEEDBACK_IDS]):
+        checks.text(f"feedback_ids[{place}]", id, ID_LENGTH, required=True)
+    checks.text("review_id", message.review_id, ID_LENGTH)
+    if review_id and message.review_id not in ("", review_id):
+        checks.fail("review_id", "must be empty or the review that is resolved")
+    return Draft(
+        kind=kind,
+        target=name,
+        content=content,
+        base_revision=base_revision,
+        feedback_ids=tuple(dict.fromkeys(message.feedback_ids)),
+        review_id=review_id or message.review_id,
+        note=checks.text("note", message.note, QUERY_LENGTH),
+    )
+
+
+def to_filter(checks: Checks, message: pb.CorrectionFilter) -> CorrectionFilter:
+    return CorrectionFilter(
+        kinds=checks.enums("filter.kinds", message.kinds, KINDS),
+        states=checks.enums("filter.states", message.states, _STATES),
+        verdicts=checks.enums("filter.verdicts", message.verdicts, _VERDICTS),
+        target=checks.text("filter.target", message.target, ID_LENGTH),
+        review_id=checks.text("filter.review_id", message.review_id, ID_LENGTH),
+        pattern_id=checks.text("filter.pattern_id", message.pattern_id, ID_LENGTH),
+    )
+
+
+def to_message(correction: Correction) -> pb.Correction:
+    return pb.Correction(
+        id=correction.id,
+        kind=KIND_NUMBERS[correction.kind],
+        target=correction.target,
+        revision=correction.revision,
+        base_revision=correction.base_revision,
+        content=correction.content,
+        diff=correction.diff,
+        feedback_ids=correction.feedback_ids,
+        review_id=correction.review_id,
+        pattern_id=correction.basis.pattern_id,
+        reviewer=correction.author.reviewer,
+        note=correction.note,
+        state=STATE_NUMBERS[correction.state],
+        verdict=verdict_message(correction),
+        create_time=to_timestamp(correction.create_time),
+        revert_time=to_timestamp(correction.revert.time if correction.revert else None),
+    )
+
+
+def verdict_message(correction: Correction) -> pb.VerdictReport:
+    baseline, measured, revert = correction.basis.baseline, correction.measured, correction.revert
+    report = pb.VerdictReport(
+        verdict=VERDICT_NUMBERS[correction.verdict],
+        baseline_rate=baseline.rate,
+        baseline_votes=baseline.votes,
+        baseline_left_out=baseline.left_out,
+        summary=summary(correction),
+        of_revert=revert is not None,
+        verdict_before_revert=VERDICT_NUMBERS[revert.verdict] if revert else pb.VERDICT_UNSPECIFIED,
+    )
+    if measured is None:
+        return report
+    report.later_rate, report.later_votes = measured.later.rate, measured.later.votes
+    report.later_left_out = measured.later.left_out
+    report.old_answer_rate, report.old_answer_votes = measured.old.rate, measured.old.votes
+    put_time(report.update_time, measured.time)
+    finding = measured.finding
+    if finding is not None:
+        report.look_rate, report.look_votes = finding.later.rate, finding.later.votes
+        report.difference, report.has_control = finding.difference, finding.drift is not None
+        report.difference_low, report.difference_high = finding.low, finding.high
+        report.control_drift, report.control_left_out = finding.drift or 0.0, finding.control_left_out
+    return report
+
+
+def entry_message(entry: Revision) -> pb.KnowledgeEntry:
+    return pb.KnowledgeEntry(
+        key=entry.target,
+        content=entry.content or "",
+        revision=entry.revision,
+        correction_id=entry.correction_id,
+        update_time=to_timestamp(entry.time),
+    )
+
+
+def instructions_message(instructions: Revision) -> pb.Instructions:
+    return pb.Instructions(
+        name=instructions.target,
+        content=instructions.content or "",
+        revision=instructions.revision,
+        correction_id=instructions.correction_id,
+        create_time=to_timestamp(instructions.time),
+    )
