@@ -21,7 +21,7 @@ async def main() -> None:
         # The claim is renewed while we work; leaving the block without an end gives it back.
         async with await client.reviews.claim(review.id, "ann@example.com") as claim:
             await claim.resolve("wrote an entry", corrections=[correction_pb2.CorrectionDraft(knowledge=change)])
-        (entry,) = await client.corrections.search_knowledge(QUESTION, page_size=1)
+        (entry,) = await client.corrections.search_knowledge(QUESTION, limit=1)
         print("known now:", entry.entry.content)
 
 

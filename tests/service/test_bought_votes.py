@@ -279,9 +279,9 @@ async def test_one_users_votes_turn_no_verdict(measuring: Service) -> None:
     (made,) = await apply(client, knowledge("password", "Use the link.", feedback_ids=[before[-1].id]))
     await _send(client, _flood(thumbs_up, 200))
     await _send(client, _flood(thumbs_up, 200, "again"))
-    await _verdict(client, made.id, lambda report: report.later_left_out == 399)
+    await _verdict(client, made.id, lambda report: report.later.left_out == 399)
     report = (await client.corrections.get(made.id)).verdict
-    assert (report.verdict, report.later_votes) == (correction_pb2.VERDICT_NOT_ENOUGH_DATA, 1)
+    assert (report.verdict, report.later.votes) == (correction_pb2.VERDICT_NOT_ENOUGH_DATA, 1)
     assert "Without 399 more of voters who already count as often as one may." in report.summary
     await _send(client, _honest(0, 30, "after"))
     await _verdict(client, made.id, lambda report: report.verdict == correction_pb2.VERDICT_IMPROVED)
@@ -294,12 +294,12 @@ async def test_a_changed_and_an_erased_vote_change_what_is_left_out(measuring: S
     before = await _send(client, _honest(40, 60, "before", occur_time=hours))
     (made,) = await apply(client, knowledge("password", "Use the link.", feedback_ids=[before[-1].id]))
     flood = await _send(client, _flood(thumbs_up, 20))
-    await _verdict(client, made.id, lambda report: (report.later_votes, report.later_left_out) == (1, 19))
+    await _verdict(client, made.id, lambda report: (report.later.votes, report.later.left_out) == (1, 19))
     await client.feedback.retract(flood[0].id)
-    await _verdict(client, made.id, lambda report: (report.later_votes, report.later_left_out) == (1, 18))
+    await _verdict(client, made.id, lambda report: (report.later.votes, report.later.left_out) == (1, 18))
     await _adds_up(measuring)
     await client.feedback.erase_user(MALLORY)
-    await _verdict(client, made.id, lambda report: (report.later_votes, report.later_left_out) == (0, 0))
+    await _verdict(client, made.id, lambda report: (report.later.votes, report.later.left_out) == (0, 0))
     await _adds_up(measuring)
 
 
@@ -311,8 +311,8 @@ async def test_one_users_votes_make_no_baseline(measuring: Service) -> None:
     await _send(client, _flood(thumbs_down, 300, "now"))
     (made,) = await apply(client, knowledge("password", "Use the link.", feedback_ids=[before[-1].id]))
     report = made.verdict
-    assert (report.baseline_votes, report.baseline_left_out) == (101, 599)
-    assert report.baseline_rate == pytest.approx(11 / 101)
+    assert (report.baseline.votes, report.baseline.left_out) == (101, 599)
+    assert report.baseline.negative_rate == pytest.approx(11 / 101)
     await _adds_up(measuring)
 
 
@@ -328,9 +328,9 @@ async def test_of_a_question_with_very_many_votes_the_baseline_is_bounded_too(
     await _send(client, _flood(thumbs_down, 300, "now"))
     (made,) = await apply(client, knowledge("password", "Use the link.", feedback_ids=[before[-1].id]))
     report = made.verdict
-    assert report.baseline_votes + report.baseline_left_out == 700
-    assert 100 <= report.baseline_votes < 107
-    assert report.baseline_rate < 0.16
+    assert report.baseline.votes + report.baseline.left_out == 700
+    assert 100 <= report.baseline.votes < 107
+    assert report.baseline.negative_rate < 0.16
 
 
 async def test_one_users_votes_elsewhere_are_no_drift(measuring: Service) -> None:
@@ -348,9 +348,9 @@ async def test_one_users_votes_elsewhere_are_no_drift(measuring: Service) -> Non
     resolved = await claim.resolve("done", fix_time=fix_time, corrections=[knowledge("password", "Use the link.")])
     await _send(client, _honest(5, 25, "fixed", occur_time=now - timedelta(hours=6)))
     id = resolved.corrections[0].id
-    await _verdict(client, id, lambda report: report.later_votes == 30)
+    await _verdict(client, id, lambda report: report.later.votes == 30)
     report = (await client.corrections.get(id)).verdict
-    assert report.has_control
+    assert report.HasField("control_drift")
     assert report.control_left_out > 290
     assert report.control_drift < 0.05
     await _adds_up(measuring)
@@ -378,7 +378,7 @@ async def test_two_replicas_and_any_order_come_to_the_same(start_service: StartS
     for place, vote in enumerate(votes):
         vote.occur_time.FromDatetime(begun + timedelta(milliseconds=10 * (place * 37 % len(votes))))
     await asyncio.gather(*(_send(service.client, votes[place::2]) for place, service in enumerate(services)))
-    await _verdict(client, made.id, lambda report: (report.later_votes, report.later_left_out) == (31, 39))
+    await _verdict(client, made.id, lambda report: (report.later.votes, report.later.left_out) == (31, 39))
     reports = [(await service.client.corrections.get(made.id)).verdict for service in services]
     assert reports[0] == reports[1]
     await _adds_up(services[0])

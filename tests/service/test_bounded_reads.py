@@ -98,7 +98,7 @@ async def test_a_page_of_large_feedback_ends_early_and_the_next_goes_on(
     assert list(itertools.chain(*pages)) == [each.id for each in stored]
     # Without pages the best come first, as many as there is room for.
     reading = read()
-    similar = await client.feedback.similar(query=QUERY, page_size=100)
+    similar = await client.feedback.similar(query=QUERY, limit=100)
     assert 5 <= len(similar) <= 10
     assert 0 < reading.largest <= paging.PAGE_BYTES + 1_000_000
 
@@ -225,7 +225,7 @@ async def test_lists_of_large_corrections_and_revisions_end_early(client: Client
         revisions += [each.revision for each in page.instructions]
     assert revisions == list(range(14, 0, -1))
     reading = read()
-    found = await client.corrections.search_knowledge("key", page_size=100, minimum_score=-1)
+    found = await client.corrections.search_knowledge("key", limit=100, minimum_score=-1)
     assert 8 <= len(found) <= 10
     assert 0 < reading.largest <= paging.PAGE_BYTES + 1_000_000
 

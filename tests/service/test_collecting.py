@@ -42,7 +42,7 @@ async def test_every_type_is_read_back_as_it_was_sent(client: Client) -> None:
         thumbs_up("i1", query="$where: 1", comment="nul\0l", labels=odd, versions=odd, custom={"$inc": [1, None, {}]}),
         thumbs_down("i2", query="q", response="r", model="m", user_id="u", source="s"),
         rating("i3", 7, min=0, max=10, query="q"),
-        correction("i4", "right", original="wrong", kind=feedback_pb2.CORRECTION_KIND_BEHAVIOR, query="q"),
+        correction("i4", "right", original="wrong", kind=feedback_pb2.CORRECTION_KIND_INSTRUCTIONS, query="q"),
     ]
     for feedback in sent:
         stored = await client.collect(feedback)
@@ -557,9 +557,9 @@ async def test_similar_feedback_is_ten_best_first_without_the_reference(client: 
     found = await client.feedback.similar(feedback_id=stored[0].id)
     assert len(found) == 10
     assert not {stored[0].id, stored[5].id} & {match.feedback.id for match in found}
-    assert len(await client.feedback.similar(query="reset password", page_size=3)) == 3
+    assert len(await client.feedback.similar(query="reset password", limit=3)) == 3
 
-    everything = await client.feedback.similar(query="How do I reset my password?", page_size=100)
+    everything = await client.feedback.similar(query="How do I reset my password?", limit=100)
     similarities = [match.similarity for match in everything]
     assert similarities == sorted(similarities, reverse=True)
     assert similarities[0] == pytest.approx(1, abs=0.01)

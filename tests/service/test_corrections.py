@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 from uptake import Client, UptakeError, thumbs_down, thumbs_up
+from uptake import correction as correction_of
 from uptake.v1 import correction_pb2 as pb
 from uptake.v1 import feedback_pb2, project_pb2, review_pb2
 from uptake.v1.correction_pb2_grpc import CorrectionServiceStub
@@ -91,7 +92,7 @@ async def test_corrections_of_one_target_lie_on_one_another(service: Service) ->
     assert (second.revision, second.base_revision, second.state) == (2, 1, APPLIED)
     assert (second.reviewer, second.note) == ("ann", "the law changed")
     assert second.diff == "--- revision 1\n+++ revision 2\n@@ -1,2 +1,2 @@\n Refunds take\n-14 days.\n+30 days."
-    assert (other.kind, other.revision) == (feedback_pb2.CORRECTION_KIND_BEHAVIOR, 1)
+    assert (other.kind, other.revision) == (feedback_pb2.CORRECTION_KIND_INSTRUCTIONS, 1)
     assert await client.corrections.get(second.id) == second
     assert await found(client, "refunds") == [("refunds/time-limit", "Refunds take\n30 days.", 2)]
     assert await told(service) == [
@@ -185,9 +186,12 @@ async def test_a_wrong_call_names_every_wrong_field(client: Client) -> None:
     ) == {"reviewer", "request_id", "corrections[1].knowledge.key", "corrections[1].base_revision"}
     assert await wrong_fields(corrections.get("")) == {"id"}
     assert await wrong_fields(corrections.revert("", "", "n" * 10_001)) == {"id", "reviewer", "note"}
-    assert await wrong_fields(
-        corrections.search_knowledge("", page_size=-1, minimum_score=1.5, key_prefix="k" * 257)
-    ) == {"query", "page_size", "minimum_score", "key_prefix"}
+    assert await wrong_fields(corrections.search_knowledge("", limit=-1, minimum_score=1.5, key_prefix="k" * 257)) == {
+        "query",
+        "limit",
+        "minimum_score",
+        "key_prefix",
+    }
     assert await wrong_fields(corrections.search_knowledge("q", minimum_score=float("nan"))) == {"minimum_score"}
     assert await wrong_fields(corrections.instructions("", revision=-1, known_revision=-1)) == {
         "name",
@@ -402,7 +406,7 @@ async def test_lists_filter_and_page_newest_first(client: Client) -> None:
         listing = client.corrections.list(filter=pb.CorrectionFilter(**filter), page_size=1)
         return sorted([[each.id for each in made].index(each.id) async for each in listing])
 
-    assert await listed(kinds=[feedback_pb2.CORRECTION_KIND_BEHAVIOR]) == [3]
+    assert await listed(kinds=[feedback_pb2.CORRECTION_KIND_INSTRUCTIONS]) == [3]
     assert await listed(states=[SUPERSEDED]) == [0, 1]
     assert await listed(states=[SUPERSEDED, REVERTED]) == [0, 1, 4]
     assert await listed(verdicts=[pb.VERDICT_NOT_ENOUGH_DATA]) == [0, 1, 2, 3, 4]
@@ -496,7 +500,7 @@ async def test_knowledge_is_found_by_meaning_best_first(client: Client) -> None:
     assert [key for key, _, _ in await found(client, "password", key_prefix="account/d", minimum_score=-1)] == [
         "account/delete"
     ]
-    assert len(await found(client, "password", page_size=1)) == 1
+    assert len(await found(client, "password", limit=1)) == 1
     assert len(await found(client, "password", minimum_score=-1)) == 3
     between = (scores[0] + scores[1]) / 2
     assert [key for key, _, _ in await found(client, "I forgot my password", minimum_score=between)] == [
@@ -507,7 +511,7 @@ async def test_knowledge_is_found_by_meaning_best_first(client: Client) -> None:
 async def test_equal_entries_are_found_in_the_order_of_their_keys(client: Client) -> None:
     keys = ["k-b", "k/a", "k.c", "k a", "k_d"]
     await apply(client, *(knowledge(key, "x") for key in keys))
-    words = await client.corrections.search_knowledge("k", page_size=100, minimum_score=-1)
+    words = await client.corrections.search_knowledge("k", limit=100, minimum_score=-1)
     by_score = sorted(words, key=lambda match: (-match.score, match.entry.key))
     assert list(words) == by_score
     assert len(words) == 5
@@ -544,8 +548,8 @@ async def test_many_entries_are_searched_exactly(service: Service) -> None:
     drafts = [knowledge(f"{topic}/{n}", f"{topic} number {n} of the list") for n in range(12) for topic in topics]
     await apply(client, *drafts, timeout_seconds=60.0)
 
-    whole = await client.corrections.search_knowledge("invoice of the month", page_size=100, minimum_score=-1)
-    best = await client.corrections.search_knowledge("invoice of the month", page_size=12, minimum_score=-1)
+    whole = await client.corrections.search_knowledge("invoice of the month", limit=100, minimum_score=-1)
+    best = await client.corrections.search_knowledge("invoice of the month", limit=12, minimum_score=-1)
 
     assert len(whole) == len(drafts)
     assert list(best) == list(whole)[:12]
@@ -576,9 +580,12 @@ async def test_what_it_is_measured_by_is_frozen_when_it_is_applied(service: Serv
 
     # The trigger saw the newest ten, so two of the eight thumbs up within the window are left.
     assert of_review.pattern_id == of_feedback.pattern_id == review.pattern.id
-    assert (of_review.verdict.baseline_votes, of_review.verdict.baseline_rate) == (2, 0)
-    assert (of_feedback.verdict.baseline_votes, of_feedback.verdict.baseline_rate) == (12, pytest.approx(4 / 12))
-    assert (of_nothing.pattern_id, of_nothing.verdict.baseline_votes) == ("", 0)
+    assert (of_review.verdict.baseline.votes, of_review.verdict.baseline.negative_rate) == (2, 0)
+    assert (of_feedback.verdict.baseline.votes, of_feedback.verdict.baseline.negative_rate) == (
+        12,
+        pytest.approx(4 / 12),
+    )
+    assert (of_nothing.pattern_id, of_nothing.verdict.baseline.votes) == ("", 0)
     for correction in (of_review, of_feedback, of_nothing):
         assert correction.verdict.verdict == pb.VERDICT_NOT_ENOUGH_DATA
         assert correction.verdict.summary
@@ -668,7 +675,7 @@ async def test_the_fix_of_a_resolution_is_its_corrections_fix(service: Service) 
     answer = await claim.resolve(corrections=[knowledge("k", "one")], fix_time=live)
 
     (correction,) = answer.corrections
-    assert correction.verdict.baseline_votes == 0
+    assert correction.verdict.baseline.votes == 0
     stored = await service.mongo.collection("corrections").get({"_id": correction.id})
     assert stored is not None
     assert abs(stored["fix"]["time"] - live) < timedelta(milliseconds=1)
@@ -740,3 +747,21 @@ async def test_check_names_what_does_not_fit_together(
     differences = await check(service.mongo, Clock())
 
     assert any(told_of in difference and "'k'" in difference for difference in differences), differences
+
+
+async def test_what_an_older_service_called_behavior_is_of_the_kind_instructions(service: Service) -> None:
+    client = service.client
+    told_so = await client.collect(
+        correction_of("m", "Say it shorter.", kind=feedback_pb2.CORRECTION_KIND_INSTRUCTIONS, query="Why?")
+    )
+    (made,) = (await apply(client, instructions("assistant", "Be short."), knowledge("k", "v")))[:1]
+    for name, field in (("corrections", "kind"), ("feedback", "correction.kind")):
+        assert await service.mongo.collection(name).update({field: "INSTRUCTIONS"}, {"$set": {field: "BEHAVIOR"}})
+
+    assert (await client.feedback.get(told_so.id)).correction.kind == feedback_pb2.CORRECTION_KIND_INSTRUCTIONS
+    kinds = pb.CorrectionFilter(kinds=[feedback_pb2.CORRECTION_KIND_INSTRUCTIONS])
+    assert [each.id async for each in client.corrections.list(filter=kinds)] == [made.id]
+    await client.corrections.revert(made.id, "ann")
+    assert await check(service.mongo, Clock()) == []
+    kinds = pb.CorrectionFilter(kinds=[feedback_pb2.CORRECTION_KIND_KNOWLEDGE])
+    assert [each.target async for each in client.corrections.list(filter=kinds)] == ["k"]

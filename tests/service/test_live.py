@@ -153,7 +153,7 @@ async def test_a_slow_subscriber_is_ended_with_a_token_and_misses_nothing(start_
         resumed.cancel()
 
 
-@pytest.mark.parametrize("method", ["SubscribeInsights", "WatchReviews"])
+@pytest.mark.parametrize("method", ["SubscribeInsights", "SubscribeReviews"])
 async def test_subscribers_that_leave_take_all_of_theirs_with_them(start_service: StartService, method: str) -> None:
     service = await start_service(subscription_interval_seconds=0.1)
     await make_events(service.mongo, 100)
@@ -161,8 +161,8 @@ async def test_subscribers_that_leave_take_all_of_theirs_with_them(start_service
         "SubscribeInsights": lambda channel, **options: InsightServiceStub(channel).SubscribeInsights(
             insight_pb2.SubscribeInsightsRequest(checkpoint_interval={"seconds": 1}), **options
         ),
-        "WatchReviews": lambda channel, **options: ReviewServiceStub(channel).WatchReviews(
-            review_pb2.WatchReviewsRequest(checkpoint_interval={"seconds": 1}), **options
+        "SubscribeReviews": lambda channel, **options: ReviewServiceStub(channel).SubscribeReviews(
+            review_pb2.SubscribeReviewsRequest(checkpoint_interval={"seconds": 1}), **options
         ),
     }
     call = calls[method]

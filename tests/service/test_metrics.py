@@ -238,10 +238,10 @@ async def test_rates_have_intervals(client: Client, eight_days: list[feedback_pb
     three, none = series.points
     assert (three.metrics.positive_rate, three.metrics.negative_rate) == (1 / 3, 2 / 3)
     negative, positive = (binomtest(count, 3).proportion_ci(0.95, method="wilson") for count in (2, 1))
-    assert (three.negative_rate_low, three.negative_rate_high) == pytest.approx((negative.low, negative.high))
-    assert (three.positive_rate_low, three.positive_rate_high) == pytest.approx((positive.low, positive.high))
-    assert (none.negative_rate_low, none.negative_rate_high) == (0, 1)
-    assert (none.positive_rate_low, none.positive_rate_high) == (0, 1)
+    for interval, expected in ((three.negative_rate_interval, negative), (three.positive_rate_interval, positive)):
+        assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+    assert [field.name for field, _ in none.ListFields()] == ["metrics"]
+    assert not [name for name in ("positive_rate", "negative_rate", "average_rating") if none.metrics.HasField(name)]
 
 
 async def test_an_empty_project_has_zeros_and_no_groups(client: Client) -> None:

@@ -142,7 +142,7 @@ class Door:
         found: dict[str, Message] = {
             "feedback": await self.feedback.ListFeedback(pb.ListFeedbackRequest(filter=states, page_size=1000)),
             "similar": await self.feedback.ListSimilarFeedback(
-                pb.ListSimilarFeedbackRequest(query="the page does not open for me", page_size=100)
+                pb.ListSimilarFeedbackRequest(query="the page does not open for me", limit=100)
             ),
             "insights": await self.insights.GetInsights(insight_pb2.GetInsightsRequest()),
             "issues": await self.insights.ListIssues(
@@ -155,7 +155,7 @@ class Door:
                 correction_pb2.ListCorrectionsRequest(page_size=1000)
             ),
             "knowledge": await self.corrections.SearchKnowledge(
-                correction_pb2.SearchKnowledgeRequest(query="the page does not open", page_size=100)
+                correction_pb2.SearchKnowledgeRequest(query="the page does not open", limit=100)
             ),
             "revisions": await self.corrections.ListInstructionRevisions(
                 correction_pb2.ListInstructionRevisionsRequest(name="assistant", page_size=1000)
@@ -182,8 +182,8 @@ class Door:
         return {name: found for name, answer in (await self.answers()).items() if (found := marks(answer))}
 
     def watch(self, resume_token: str = "") -> "Stream[Any]":
-        request = review_pb2.WatchReviewsRequest(resume_token=resume_token, checkpoint_interval={"seconds": 1})
-        return Stream(self.reviews.WatchReviews(request))
+        request = review_pb2.SubscribeReviewsRequest(resume_token=resume_token, checkpoint_interval={"seconds": 1})
+        return Stream(self.reviews.SubscribeReviews(request))
 
     def subscribe(self, resume_token: str = "") -> "Stream[Any]":
         request = insight_pb2.SubscribeInsightsRequest(resume_token=resume_token, checkpoint_interval={"seconds": 1})

@@ -149,6 +149,7 @@ BESIDE = feedback_pb2.Interaction(
     conversation_id="c-1",
     trace_id="4bf92f3577b34da6a3ce929d0e0e4736",
     span_id="00f067aa0ba902b7",
+    variant="B",
 )
 
 
@@ -167,6 +168,7 @@ async def test_what_stands_beside_an_answer_comes_back_redacted_and_is_found(ser
     for filter in (
         feedback_pb2.FeedbackFilter(conversation_id="c-1"),
         feedback_pb2.FeedbackFilter(trace_id="4bf92f3577b34da6a3ce929d0e0e4736"),
+        feedback_pb2.FeedbackFilter(variant="B"),
     ):
         assert [each.interaction async for each in client.feedback.list(filter=filter)] == [expected]
     (review,) = [review async for review in client.reviews.list()]

@@ -86,7 +86,7 @@ async def seen(client: Client, id: str, holds: Callable[[pb.VerdictReport], bool
 
 
 def counts(later: int) -> Callable[[pb.VerdictReport], bool]:
-    return lambda report: report.later_votes == later and report.HasField("update_time")
+    return lambda report: report.later.votes == later and report.HasField("update_time")
 
 
 async def told(service: Service) -> list[tuple[str, int]]:
@@ -103,18 +103,18 @@ async def test_a_fix_that_helps_is_called_improved_at_a_look_and_not_before(serv
     async with client.insights.subscribe(filter=ONLY_VERDICTS) as updates:
         assert (await anext(updates)).HasField("snapshot")
         correction, _ = await fixed(client)
-        assert (correction.verdict.baseline_votes, correction.verdict.baseline_rate) == (100, 0.4)
+        assert (correction.verdict.baseline.votes, correction.verdict.baseline.negative_rate) == (100, 0.4)
 
         await votes(client, "early", 0, 24)
         report = await seen(client, correction.id, counts(24))
-        assert (report.verdict, report.look_votes) == (pb.VERDICT_NOT_ENOUGH_DATA, 0)
+        assert (report.verdict, report.look.votes) == (pb.VERDICT_NOT_ENOUGH_DATA, 0)
         assert "of at least 25 votes on answers after it 24 are in" in report.summary
 
         await votes(client, "late", 2, 4)
         report = await seen(client, correction.id, counts(30))
-        assert (report.verdict, report.look_votes) == (pb.VERDICT_IMPROVED, 25)
-        assert report.difference_low < report.difference < report.difference_high < 0
-        assert not report.has_control
+        assert (report.verdict, report.look.votes) == (pb.VERDICT_IMPROVED, 25)
+        assert report.difference_interval.low < report.difference < report.difference_interval.high < 0
+        assert not report.HasField("control_drift")
         assert report.summary.startswith("It helped: 40 of 100 votes (40%) on answers before it were negative, ")
         async with in_time("the event of the verdict"):
             async for update in updates:
@@ -157,8 +157,8 @@ async def test_worse_reopens_the_review_once_and_is_told(service: Service) -> No
     assert (reopened.review.review_id, reopened.review.action) == (review.id, review_pb2.REVIEW_ACTION_REOPENED)
 
     report = await seen(client, correction.id, counts(30))
-    assert (report.verdict, report.old_answer_votes) == (pb.VERDICT_WORSE, 30)
-    assert report.difference_low > 0
+    assert (report.verdict, report.old_answers.votes) == (pb.VERDICT_WORSE, 30)
+    assert report.difference_interval.low > 0
     detail = await client.reviews.get(review.id)
     assert (detail.review.state, detail.review.reopen_count) == (review_pb2.REVIEW_STATE_OPEN, 1)
     assert detail.history[-1].action == review_pb2.REVIEW_ACTION_REOPENED
@@ -176,10 +176,10 @@ async def test_votes_on_answers_of_old_versions_are_shown_apart(service: Service
     correction, review = await fixed(client, draft=INSTRUCTIONS, versions={"prompt": "1"})
     await votes(client, "old", 30, 5, versions={"prompt": "1"})
     await votes(client, "new", 0, 30, versions={"prompt": "2"})
-    report = await seen(client, correction.id, lambda report: report.later_votes == 30)
+    report = await seen(client, correction.id, lambda report: report.later.votes == 30)
 
-    assert (report.verdict, report.later_rate) == (pb.VERDICT_IMPROVED, 0)
-    assert (report.old_answer_votes, report.old_answer_rate) == (35, 30 / 35)
+    assert (report.verdict, report.later.negative_rate) == (pb.VERDICT_IMPROVED, 0)
+    assert (report.old_answers.votes, report.old_answers.negative_rate) == (35, 30 / 35)
     assert "Apart from that, 30 of 35 votes (86%) since then on older answers were negative." in report.summary
     assert (await client.reviews.get(review.id)).review.state == review_pb2.REVIEW_STATE_RESOLVED
     await adds_up(service)
@@ -196,7 +196,7 @@ async def test_versions_that_stay_the_same_leave_it_to_the_time_of_the_answer(se
     [_ async for _ in client.collect_many(late)]
     await votes(client, "same", 1, 29, versions={"prompt": "1"})
     report = await seen(client, correction.id, counts(30))
-    assert (report.verdict, report.old_answer_votes) == (pb.VERDICT_IMPROVED, 5)
+    assert (report.verdict, report.old_answers.votes) == (pb.VERDICT_IMPROVED, 5)
     await adds_up(service)
 
 
@@ -208,12 +208,12 @@ async def test_amendments_and_retractions_change_a_verdict(service: Service) -> 
 
     for feedback in sent[:10]:
         await client.feedback.amend(feedback.id, thumbs_down("any"), ["type"])
-    report = await seen(client, correction.id, lambda report: report.look_rate == 10 / 25)
+    report = await seen(client, correction.id, lambda report: report.look.negative_rate == 10 / 25)
     assert report.verdict == pb.VERDICT_NOT_ENOUGH_DATA
     for feedback in sent[:10]:
         await client.feedback.retract(feedback.id)
     report = await seen(client, correction.id, counts(15))
-    assert report.look_votes == 0
+    assert report.look.votes == 0
     assert await told(service) == [("IMPROVED", 25), ("NOT_ENOUGH_DATA", 25)]
     await adds_up(service)
 
@@ -237,7 +237,7 @@ async def test_what_comes_in_late_counts_where_it_belongs(service: Service) -> N
     await votes(client, "late", 20, 0, start=datetime.now(UTC) - timedelta(hours=2))
     await votes(client, "after", 1, 24)
     report = await seen(client, correction.id, counts(25))
-    assert (report.verdict, report.baseline_votes, report.old_answer_votes) == (pb.VERDICT_IMPROVED, 100, 0)
+    assert (report.verdict, report.baseline.votes, report.old_answers.votes) == (pb.VERDICT_IMPROVED, 100, 0)
     await adds_up(service)
 
 
@@ -258,7 +258,7 @@ async def test_a_drift_of_all_patterns_is_not_the_corrections_doing(start_servic
     await votes(client, "after", 10, 90, start=now - timedelta(hours=6))
 
     report = await seen(client, resolved.corrections[0].id, counts(100))
-    assert report.has_control
+    assert report.HasField("control_drift")
     assert report.control_drift == pytest.approx(-0.3)
     assert report.verdict == pb.VERDICT_NOT_ENOUGH_DATA
     assert "moved by -30 points meanwhile, which is taken out" in report.summary
@@ -276,7 +276,7 @@ async def test_what_a_later_correction_covers_is_measured_no_longer(service: Ser
     await seen(client, second.id, lambda report: report.verdict == pb.VERDICT_WORSE)
 
     report = (await client.corrections.get(correction.id)).verdict
-    assert (report.verdict, report.later_votes) == (pb.VERDICT_IMPROVED, 30)
+    assert (report.verdict, report.later.votes) == (pb.VERDICT_IMPROVED, 30)
     assert report.summary.endswith("A later correction covers it; votes since then do not count.")
     await adds_up(service)
 
@@ -288,7 +288,11 @@ async def test_reverting_says_so_and_starts_anew(service: Service) -> None:
     assert (await seen(client, correction.id, counts(30))).verdict == pb.VERDICT_WORSE
     report = (await client.corrections.revert(correction.id, "ann")).verdict
     assert (report.verdict, report.of_revert) == (pb.VERDICT_NOT_ENOUGH_DATA, True)
-    assert (report.verdict_before_revert, report.baseline_votes, report.baseline_rate) == (pb.VERDICT_WORSE, 30, 0.8)
+    assert (report.verdict_before_revert, report.baseline.votes, report.baseline.negative_rate) == (
+        pb.VERDICT_WORSE,
+        30,
+        0.8,
+    )
     assert "until then the verdict was: worse." in report.summary
 
     await votes(client, "after", 1, 29)
@@ -308,7 +312,7 @@ async def test_a_revert_that_brings_the_old_version_back_is_measured_by_it(servi
     await votes(client, "after", 1, 29, versions={"prompt": "1", "model": "m"})
 
     report = await seen(client, correction.id, lambda report: report.verdict == pb.VERDICT_IMPROVED)
-    assert (report.later_votes, report.old_answer_votes) == (30, 5)
+    assert (report.later.votes, report.old_answers.votes) == (30, 5)
     await adds_up(service)
 
 
@@ -388,7 +392,7 @@ async def test_two_replicas_tell_of_a_verdict_once(start_service: StartService) 
     correction, _ = await fixed(first.client)
     await asyncio.gather(votes(first.client, "one", 0, 30), votes(second.client, "two", 0, 30))
     report = await seen(second.client, correction.id, counts(60))
-    assert (report.verdict, report.look_votes) == (pb.VERDICT_IMPROVED, 50)
+    assert (report.verdict, report.look.votes) == (pb.VERDICT_IMPROVED, 50)
     assert [verdict for verdict, _ in await told(first)] == ["IMPROVED"]
     await adds_up(first)
 

@@ -267,6 +267,6 @@ def test_a_resume_token_gives_back_what_it_was_made_of() -> None:
     token = ResumeToken(sign, "SubscribeInsights", "default")
     assert token.read(token.make(7)) == (7, [])
     assert token.read(token.make(7, "2026-11-27T00:00:00+00:00", "id")) == (7, ["2026-11-27T00:00:00+00:00", "id"])
-    for other in (ResumeToken(sign, "SubscribeInsights", "other"), ResumeToken(sign, "WatchReviews", "default")):
+    for other in (ResumeToken(sign, "SubscribeInsights", "other"), ResumeToken(sign, "SubscribeReviews", "default")):
         with pytest.raises(DomainError):
             other.read(token.make(7))

@@ -80,7 +80,7 @@ def test_every_field_by_its_name() -> None:
     assert made.interaction.id == "7"
     assert (made.interaction.query, made.interaction.response, made.interaction.model) == ("q", "r", "m")
     assert (made.correction.original, made.correction.corrected) == ("o", "c")
-    assert made.correction.kind == feedback_pb2.CORRECTION_KIND_BEHAVIOR
+    assert made.correction.kind == feedback_pb2.CORRECTION_KIND_INSTRUCTIONS
     assert (made.comment, made.user_id, made.source) == ("words", "u", "web")
     assert made.occur_time.ToDatetime(UTC) == datetime(2026, 2, 1, 9, tzinfo=UTC)
     assert made.interaction.create_time.ToMilliseconds() == 1_760_000_000_500

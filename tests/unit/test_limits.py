@@ -278,4 +278,4 @@ def test_every_method_that_only_reads_is_limited() -> None:
         for method in service.methods
     }
     reads = {name for name in methods if name.startswith(("Get", "List", "Query", "Search"))}
-    assert {name for name in methods if is_read(methods[name])} == reads | {"SubscribeInsights", "WatchReviews"}
+    assert {name for name in methods if is_read(methods[name])} == reads | {"SubscribeInsights", "SubscribeReviews"}

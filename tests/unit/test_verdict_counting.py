@@ -13,7 +13,7 @@ from uptake_service.reviews.model import Fix
 FIX = datetime(2026, 1, 1, tzinfo=UTC)
 OLD, NEW = frozenset({("prompt", "1")}), frozenset({("prompt", "2")})
 NONE: frozenset[tuple[str, str]] = frozenset()
-KNOWLEDGE, BEHAVIOR = CorrectionKind.KNOWLEDGE, CorrectionKind.BEHAVIOR
+KNOWLEDGE, BEHAVIOR = CorrectionKind.KNOWLEDGE, CorrectionKind.INSTRUCTIONS
 
 
 def vote(

@@ -133,6 +133,7 @@ def test_a_custom_value_waits_while_the_vote_is_a_rating() -> None:
 ANSWER = {
     "response": "You cannot.",
     "model": "model-a",
+    "variant": "A",
     "versions": {"prompt": "7"},
     "create_time": START,
     "history": (ChatMessage(role="user", content="Hello"),),
@@ -156,6 +157,7 @@ def test_what_one_vote_tells_of_the_question_and_the_answer_the_other_does_not_l
     "other",
     [
         {"model": "model-b"},
+        {"variant": "B"},
         {"response": "Under Billing."},
         {"versions": {"prompt": "8"}},
         {"versions": {"prompt": "8", "index": "1"}},

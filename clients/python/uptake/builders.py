@@ -48,6 +48,8 @@ class About(TypedDict, total=False):
     """The id of the trace that made the answer. Up to 256 characters."""
     span_id: str | None
     """The id of the span in that trace. Up to 256 characters."""
+    variant: str | None
+    """The variant of an experiment that the answer belongs to, such as "B". Up to 256 characters."""
     comment: str | None
     """The user's own words. Up to 10,000 characters."""
     user_id: str | None
@@ -75,6 +77,7 @@ _OF_INTERACTION: Mapping[str, _Field] = {
     "conversation_id": ("conversation_id", text),
     "trace_id": ("trace_id", text),
     "span_id": ("span_id", text),
+    "variant": ("variant", text),
 }
 _OF_FEEDBACK: Mapping[str, _Field] = {
     "comment": ("comment", text),

@@ -118,7 +118,7 @@ class CorrectionCalls:
         self,
         query: str,
         *,
-        page_size: int = 0,
+        limit: int = 0,
         minimum_score: float = 0.0,
         key_prefix: str = "",
         timeout_seconds: float | None = None,
@@ -127,7 +127,7 @@ class CorrectionCalls:
 
         Args:
             query: what to look for, 1 to 10,000 characters.
-            page_size: how many at most, up to 100; 0 for the service's default.
+            limit: how many at most, up to 100; 0 for the service's default.
             minimum_score: leave out entries below this cosine similarity, -1 to 1.
             key_prefix: only entries whose key starts so.
             timeout_seconds: deadline of the call.
@@ -135,7 +135,7 @@ class CorrectionCalls:
         request = pb.SearchKnowledgeRequest(
             project=self._transport.project,
             query=query,
-            page_size=page_size,
+            limit=limit,
             minimum_score=minimum_score,
             key_prefix=key_prefix,
         )

@@ -64,7 +64,7 @@ class FeedbackCalls:
         feedback_id: str | None = None,
         interaction_id: str | None = None,
         filter: pb.FeedbackFilter | None = None,
-        page_size: int = 0,
+        limit: int = 0,
         timeout_seconds: float | None = None,
     ) -> Sequence[pb.SimilarFeedback]:
         """List feedback on queries that ask the same, most similar first.
@@ -74,7 +74,7 @@ class FeedbackCalls:
             feedback_id: the feedback to compare with.
             interaction_id: the interaction whose newest feedback to compare with.
             filter: which feedback; None for all that is ACTIVE.
-            page_size: how many at most, up to 100; 0 for the service's default.
+            limit: how many at most, up to 100; 0 for the service's default.
             timeout_seconds: deadline of the call.
 
         Raises:
@@ -88,7 +88,7 @@ class FeedbackCalls:
             feedback_id=feedback_id,
             interaction_id=interaction_id,
             filter=filter,
-            page_size=page_size,
+            limit=limit,
         )
         response = await self._transport.call(self._stub.ListSimilarFeedback, request, timeout_seconds)
         return [*response.similar_feedback]

@@ -1,4 +1,4 @@
-"""The tasks for people: finding, claiming and watching reviews."""
+"""The tasks for people: finding and claiming reviews, and subscribing to them."""
 
 from __future__ import annotations
 
@@ -163,13 +163,13 @@ class ReviewCalls:
         )
         return (await self._transport.call(self._stub.ReopenReview, request, timeout_seconds)).review
 
-    def watch(
+    def subscribe(
         self,
         *,
         filter: pb.ReviewFilter | None = None,
         resume_token: str = "",
         checkpoint_seconds: float | None = None,
-    ) -> Subscription[pb.WatchReviewsResponse]:
+    ) -> Subscription[pb.SubscribeReviewsResponse]:
         """Follow the reviews that match: every one that matches now, then each change.
 
         Args:
@@ -179,13 +179,13 @@ class ReviewCalls:
                 default.
         """
 
-        def connect(token: str) -> grpc.aio.UnaryStreamCall[Any, pb.WatchReviewsResponse]:
-            request = pb.WatchReviewsRequest(
+        def connect(token: str) -> grpc.aio.UnaryStreamCall[Any, pb.SubscribeReviewsResponse]:
+            request = pb.SubscribeReviewsRequest(
                 project=self._transport.project,
                 filter=filter,
                 resume_token=token,
                 checkpoint_interval=duration(checkpoint_seconds),
             )
-            return self._stub.WatchReviews(request, metadata=self._transport.metadata)
+            return self._stub.SubscribeReviews(request, metadata=self._transport.metadata)
 
         return Subscription(self._transport, connect, resume_token)

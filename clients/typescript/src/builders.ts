@@ -54,6 +54,8 @@ export interface About {
   traceId?: string | undefined;
   /** The id of the span in that trace. Up to 256 characters. */
   spanId?: string | undefined;
+  /** The variant of an experiment that the answer belongs to, such as "B". Up to 256 characters. */
+  variant?: string | undefined;
   /** The user's own words. Up to 10,000 characters. */
   comment?: string | undefined;
   /** The caller's id of the user, who has one vote on an interaction. Empty: anonymous. */
@@ -103,6 +105,7 @@ const OF_INTERACTION = {
   conversationId: ["conversationId", text],
   traceId: ["traceId", text],
   spanId: ["spanId", text],
+  variant: ["variant", text],
 } as const satisfies Fields<keyof MessageInitShape<typeof InteractionSchema>>;
 
 const OF_FEEDBACK = {

@@ -28,7 +28,7 @@ export interface ListCorrectionsOptions extends ListOptions {
 
 export interface SearchKnowledgeOptions extends CallOptions {
   /** How many at most, up to 100; the service's default when not given. */
-  pageSize?: number | undefined;
+  limit?: number | undefined;
   /** Leave out entries below this cosine similarity, -1 to 1; 0 when not given. */
   minimumScore?: number | undefined;
   /** Only entries whose key starts so. */
@@ -130,7 +130,7 @@ export class CorrectionCalls {
     const request = {
       project: this.#transport.project,
       query,
-      pageSize: options.pageSize ?? 0,
+      limit: options.limit ?? 0,
       minimumScore: options.minimumScore ?? 0,
       keyPrefix: options.keyPrefix ?? "",
     };

@@ -21,7 +21,7 @@ export interface SimilarOptions extends CallOptions {
   /** Which; all that is ACTIVE when not given. */
   filter?: MessageInitShape<typeof FeedbackFilterSchema> | undefined;
   /** How many at most, up to 100; the service's default when not given. */
-  pageSize?: number | undefined;
+  limit?: number | undefined;
 }
 
 /** What feedback is to be similar to: a text, a piece of feedback, or the newest feedback on an interaction. */
@@ -70,7 +70,7 @@ export class FeedbackCalls {
       project: this.#transport.project,
       reference: reference(to),
       filter: options.filter,
-      pageSize: options.pageSize ?? 0,
+      limit: options.limit ?? 0,
     };
     const response = await this.#transport.call((attempt) => this.#stub.listSimilarFeedback(request, attempt), options);
     return response.similarFeedback;

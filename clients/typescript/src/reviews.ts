@@ -1,4 +1,4 @@
-/** The tasks for people: finding, claiming and watching reviews. */
+/** The tasks for people: finding and claiming reviews, and subscribing to them. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Client as Stub } from "@connectrpc/connect";
@@ -11,7 +11,7 @@ import {
   ReviewOrder,
   ReviewSchema,
   ReviewService,
-  type WatchReviewsResponse,
+  type SubscribeReviewsResponse,
 } from "./gen/uptake/v1/review_pb.js";
 import { Listing, type ListOptions } from "./listing.js";
 import { Subscription, type SubscriptionOptions } from "./subscription.js";
@@ -33,7 +33,7 @@ export interface ListReviewsOptions extends ListOptions {
 
 export interface ClaimOptions extends ConditionalOptions, LeaseOptions {}
 
-export interface WatchReviewsOptions extends SubscriptionOptions {
+export interface SubscribeReviewsOptions extends SubscriptionOptions {
   /** Which; all when not given. */
   filter?: MessageInitShape<typeof ReviewFilterSchema> | undefined;
 }
@@ -127,7 +127,7 @@ export class ReviewCalls {
   }
 
   /** Follows the reviews that match: every one that matches now (or none, after a token), then each change. */
-  watch(options: WatchReviewsOptions = {}): Subscription<WatchReviewsResponse> {
+  subscribe(options: SubscribeReviewsOptions = {}): Subscription<SubscribeReviewsResponse> {
     const request = {
       project: this.#transport.project,
       filter: options.filter,
@@ -135,7 +135,7 @@ export class ReviewCalls {
     };
     return new Subscription(
       this.#transport,
-      (resumeToken, call) => this.#stub.watchReviews({ ...request, resumeToken }, call),
+      (resumeToken, call) => this.#stub.subscribeReviews({ ...request, resumeToken }, call),
       options,
     );
   }

@@ -10,9 +10,9 @@ import {
   ReviewOrder,
   ReviewPriority,
   ReviewState,
+  type SubscribeReviewsResponse,
   TriggerRule,
   thumbsDown,
-  type WatchReviewsResponse,
 } from "uptake-client";
 import { Service } from "./service.js";
 import { all, eventually, first } from "./waiting.js";
@@ -143,11 +143,12 @@ test("a held token finishes a review elsewhere", async () => {
   assert.equal((await held.resolve("done")).review?.state, ReviewState.RESOLVED);
 });
 
-test("watching tells every review that matches, then each change", async () => {
+test("a subscription tells every review that matches, then each change", async () => {
   using client = clientOf("watched");
   const parcel = await opened(client, "Where is my parcel?");
-  const watching = client.reviews.watch({ filter: { states: [ReviewState.OPEN] } });
-  const isReview = ({ update }: WatchReviewsResponse) => update.case === "review" || update.case === "removedReviewId";
+  const watching = client.reviews.subscribe({ filter: { states: [ReviewState.OPEN] } });
+  const isReview = ({ update }: SubscribeReviewsResponse) =>
+    update.case === "review" || update.case === "removedReviewId";
 
   assert.equal(idOf(await first(watching, isReview)), parcel.id);
   const claim = await client.reviews.claim(parcel.id, "ann", { autoRenew: false });
@@ -157,6 +158,6 @@ test("watching tells every review that matches, then each change", async () => {
   assert.equal(idOf(await first(watching, isReview)), parcel.id);
 });
 
-function idOf({ update }: WatchReviewsResponse): string | undefined {
+function idOf({ update }: SubscribeReviewsResponse): string | undefined {
   return update.case === "review" ? update.value.id : undefined;
 }

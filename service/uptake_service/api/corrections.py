@@ -91,7 +91,7 @@ class CorrectionServicer:
         checks = Checks()
         project = checks.project(request.project)
         query = checks.text("query", request.query, QUERY_LENGTH, required=True)
-        size = checks.page_size("page_size", request.page_size, default=_DEFAULT_MATCHES, most=_MOST_MATCHES)
+        size = checks.page_size("limit", request.limit, default=_DEFAULT_MATCHES, most=_MOST_MATCHES)
         if not -1.0 <= request.minimum_score <= 1.0:
             checks.fail("minimum_score", "must be -1 to 1")
         prefix = checks.text("key_prefix", request.key_prefix, ID_LENGTH)

@@ -147,7 +147,7 @@ class FeedbackServicer:
         checks = Checks()
         project = checks.project(request.project)
         filter = to_filter(checks, request.filter)
-        size = checks.page_size("page_size", request.page_size, default=_DEFAULT_SIMILAR, most=_MOST_SIMILAR)
+        size = checks.page_size("limit", request.limit, default=_DEFAULT_SIMILAR, most=_MOST_SIMILAR)
         reference = request.WhichOneof("reference")
         if reference is None:
             checks.fail("reference", "is required: feedback_id, interaction_id or query")

@@ -9,7 +9,7 @@ from uptake_service.api.checks import ID_LENGTH, QUERY_LENGTH, Checks, PageToken
 from uptake_service.api.messages.corrections import LARGEST_CALL, to_draft
 from uptake_service.api.messages.corrections import to_message as correction_message
 from uptake_service.api.messages.feedback import to_message as feedback_message
-from uptake_service.api.messages.reviews import change_message, to_filter, to_message, to_order, watch_message
+from uptake_service.api.messages.reviews import change_message, subscription_message, to_filter, to_message, to_order
 from uptake_service.coordination.idempotency import RequestRecords
 from uptake_service.corrections.model import Draft
 from uptake_service.corrections.resolution import ReviewResolution
@@ -20,7 +20,7 @@ from uptake_service.mongo.paging import PAGE_BYTES
 from uptake_service.patterns.patterns import Patterns
 from uptake_service.reviews.model import LONGEST_CLAIM, Review
 from uptake_service.reviews.store import ReviewStore, sort_values
-from uptake_service.reviews.subscriptions import ReviewSubscriptions, Update, Watching
+from uptake_service.reviews.subscriptions import ReviewSubscription, ReviewSubscriptions, Update
 from uptake_service.reviews.workflow import ReviewWorkflow
 from uptake_service.rpc.call import Call
 
@@ -38,13 +38,13 @@ class ReviewServicer:
         patterns: Patterns,
         feedback: FeedbackStore,
         resolution: ReviewResolution,
-        watch: ReviewSubscriptions,
+        subscriptions: ReviewSubscriptions,
         requests: RequestRecords,
         clock: Clock,
     ) -> None:
         self._reviews = reviews
         self._workflow = workflow
-        self._watch = watch
+        self._subscriptions = subscriptions
         self._patterns = patterns
         self._feedback = feedback
         self._resolution = resolution
@@ -157,7 +157,7 @@ class ReviewServicer:
         review = await self._workflow.reopen(project, id, reviewer, note, request.etag, key, call.caller.key_id)
         return pb.ReopenReviewResponse(review=await self._message(review))
 
-    async def WatchReviews(self, request: pb.WatchReviewsRequest, call: Call) -> None:
+    async def SubscribeReviews(self, request: pb.SubscribeReviewsRequest, call: Call) -> None:
         checks = Checks()
         project = checks.project(request.project)
         filter = to_filter(checks, request.filter)
@@ -165,9 +165,9 @@ class ReviewServicer:
         checks.done()
 
         async def tell(update: Update) -> None:
-            await call.write(watch_message(update, self._clock.now()))
+            await call.write(subscription_message(update, self._clock.now()))
 
-        await self._watch.watch(Watching(project, filter, interval), request.resume_token, tell)
+        await self._subscriptions.subscribe(ReviewSubscription(project, filter, interval), request.resume_token, tell)
 
     async def _message(self, review: Review) -> pb.Review:
         return to_message(review, (await self._patterns.get_many([review.pattern_id])).get(review.pattern_id))

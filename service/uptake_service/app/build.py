@@ -191,7 +191,7 @@ class ReviewParts:
     recent: RecentFeedback
     sweep: OutboxSweep
     trigger_projection: TriggerProjection
-    watch: ReviewSubscriptions
+    subscriptions: ReviewSubscriptions
 
 
 def build_reviews(base: Base, of: FeedbackParts, broadcaster: EventBroadcaster) -> ReviewParts:
@@ -236,7 +236,7 @@ def build_corrections(base: Base, of: FeedbackParts, reviews: ReviewParts) -> Co
     basis = BasisBuilder(mongo, clock, of.projects, of.feedback, reviews.store, counts)
     targets: dict[CorrectionKind, Targets] = {
         CorrectionKind.KNOWLEDGE: knowledge,
-        CorrectionKind.BEHAVIOR: instructions,
+        CorrectionKind.INSTRUCTIONS: instructions,
     }
     workflow = CorrectionWorkflow(
         clock, store, basis, targets, of.feedback, of.projects, base.events, base.requests, base.audit

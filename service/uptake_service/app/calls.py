@@ -184,7 +184,7 @@ class CallServer:
             of.patterns,
             of.feedback,
             corrections.resolution,
-            parts.reviews.watch,
+            parts.reviews.subscriptions,
             base.requests,
             base.clock,
         )

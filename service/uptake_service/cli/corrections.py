@@ -63,14 +63,11 @@ async def show_correction(client: Client, console: Console, id: str) -> None:
     if correction.review_id:
         console.print(Text(f"  review {correction.review_id}"))
     console.print(Text(f"  {verdict_name(verdict)}: {one_line(verdict.summary, 1000)}"))
-    rates = [
-        ("before", verdict.baseline_rate, verdict.baseline_votes),
-        ("after", verdict.later_rate, verdict.later_votes),
-    ]
-    if verdict.old_answer_votes:
-        rates.append(("older answers", verdict.old_answer_rate, verdict.old_answer_votes))
-    for name, rate, votes in rates:
-        console.print(Text(f"    {name:<14}  {rate:>4.0%} of {votes:,} votes negative"))
+    rates = [("before", verdict.baseline), ("after", verdict.later)]
+    if verdict.old_answers.votes:
+        rates.append(("older answers", verdict.old_answers))
+    for name, rate in rates:
+        console.print(Text(f"    {name:<14}  {rate.negative_rate:>4.0%} of {rate.votes:,} votes negative"))
     show_difference(console, correction)
 
 

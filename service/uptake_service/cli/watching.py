@@ -47,7 +47,7 @@ async def watch_reviews(client: Client, console: Console, *, states: Sequence[st
     """Shows the reviews in these states, the most urgent first."""
     reviews: dict[str, review_pb2.Review] = {}
     with _screen(console) as show:
-        async with client.reviews.watch(filter=states_filter(states)) as updates:
+        async with client.reviews.subscribe(filter=states_filter(states)) as updates:
             async for update in updates:
                 match update.WhichOneof("update"):
                     case "review":

@@ -14,7 +14,7 @@ from uptake_service.corrections.model import (
 )
 from uptake_service.domain.clock import Clock, just_before
 from uptake_service.domain.errors import Reason, not_found
-from uptake_service.domain.feedback import CorrectionKind
+from uptake_service.domain.feedback import FORMER_INSTRUCTIONS, CorrectionKind
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.documents import Document, since
 from uptake_service.mongo.indexes import Index
@@ -85,7 +85,7 @@ class CorrectionStore(Store):
         """Corrections that match, newest first, from the first after `last`; and the sort values to go on after, None
         at the end."""
         wanted: dict[str, Collection[str]] = {
-            "kind": filter.kinds,
+            "kind": _stored_kinds(filter.kinds),
             "state": filter.states,
             "verdict": filter.verdicts,
             **{name: (getattr(filter, name),) for name in _INDEXED if getattr(filter, name)},
@@ -225,8 +225,13 @@ async def scan(mongo: Mongo, session: Session) -> tuple[list[Correction], list[t
     """All corrections of all projects, without their differences, and the heads of all targets."""
     documents = await mongo.collection("corrections").find({}, projection={"diff": 0}, session=session)
     heads = [(CorrectionKind.KNOWLEDGE, head) for head in await knowledge.heads(mongo, session)]
-    heads += [(CorrectionKind.BEHAVIOR, head) for head in await instructions.heads(mongo, session)]
+    heads += [(CorrectionKind.INSTRUCTIONS, head) for head in await instructions.heads(mongo, session)]
     return [to_correction(document | {"diff": ""}) for document in documents], heads
+
+
+def _stored_kinds(kinds: Collection[CorrectionKind]) -> list[str]:
+    """These kinds as documents name them, older ones too."""
+    return [*kinds, *([FORMER_INSTRUCTIONS] if CorrectionKind.INSTRUCTIONS in kinds else [])]
 
 
 def _ids_of(documents: Sequence[Document]) -> list[tuple[str, str]]:

@@ -35,7 +35,7 @@ METHODS = {
     ),
     Permission.READ: (
         *("GetFeedback", "ListFeedback", "ListSimilarFeedback"),
-        *("ListReviews", "GetReview", "WatchReviews"),
+        *("ListReviews", "GetReview", "SubscribeReviews"),
         *("GetInsights", "ListIssues", "GetIssue", "QueryMetrics", "SubscribeInsights"),
         *("GetCorrection", "ListCorrections", "SearchKnowledge", "GetInstructions", "ListInstructionRevisions"),
         *("GetProject", "ListProjects"),

@@ -49,7 +49,15 @@ VISIBLE_STATES = (FeedbackState.ACTIVE, FeedbackState.RETRACTED)
 
 class CorrectionKind(StrEnum):
     KNOWLEDGE = "KNOWLEDGE"
-    BEHAVIOR = "BEHAVIOR"
+    INSTRUCTIONS = "INSTRUCTIONS"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "CorrectionKind | None":
+        return cls.INSTRUCTIONS if value == FORMER_INSTRUCTIONS else None
+
+
+FORMER_INSTRUCTIONS = "BEHAVIOR"
+"""What older documents call the kind INSTRUCTIONS."""
 
 
 class CollectOutcome(StrEnum):
@@ -85,6 +93,7 @@ class Interaction(Model):
     conversation_id: str = ""
     trace_id: str = ""
     span_id: str = ""
+    variant: str = ""
 
 
 class Rating(Model):
@@ -303,6 +312,7 @@ class FeedbackFilter(Model):
     scores: tuple[str, ...] = ()
     conversation_id: str = ""
     trace_id: str = ""
+    variant: str = ""
 
 
 def complains(feedback: Feedback) -> bool:

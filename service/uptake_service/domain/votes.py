@@ -154,7 +154,7 @@ def _without(statement: Statement, fields: Collection[str]) -> Statement:
 
 def _interaction(old: Interaction, new: Interaction) -> Interaction:
     """The question and answer that both are about: what the newer one leaves empty is the older one's."""
-    answer = ("response", "model", "create_time", "history", "contexts", "trace_id", "span_id")
+    answer = ("response", "model", "variant", "create_time", "history", "contexts", "trace_id", "span_id")
     filled: dict[str, object] = {
         "query": new.query if is_visible(new.query) else old.query,
         "conversation_id": new.conversation_id or old.conversation_id,
@@ -166,7 +166,7 @@ def _interaction(old: Interaction, new: Interaction) -> Interaction:
 
 
 def _other_answer(old: Interaction, new: Interaction) -> bool:
-    """Whether two votes name different models, versions or responses, and so are on different answers."""
-    pairs = [(old.model, new.model), (old.response.strip(), new.response.strip())]
+    """Whether two votes name different models, variants, versions or responses, and so are on different answers."""
+    pairs = [(old.model, new.model), (old.variant, new.variant), (old.response.strip(), new.response.strip())]
     pairs += [(old.versions[name], value) for name, value in new.versions.items() if name in old.versions]
     return any(one and other and one != other for one, other in pairs)

@@ -23,7 +23,7 @@ from uptake_service.domain.feedback import (
 from uptake_service.embedding.embedders import FIRST_EDITION
 from uptake_service.mongo.documents import Document
 
-_IDS = ("conversation_id", "trace_id", "span_id")
+_OFTEN_EMPTY = ("conversation_id", "trace_id", "span_id", "variant")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -105,7 +105,7 @@ def to_feedback(document: Document) -> StoredFeedback:
 
 
 def _interaction_document(interaction: Interaction) -> Document:
-    """Most callers send no conversation and no trace: what is empty is left out."""
+    """Most callers send no conversation, trace or variant: what is empty is left out."""
     document: Document = {
         "id": interaction.id,
         "query": interaction.query,
@@ -118,7 +118,7 @@ def _interaction_document(interaction: Interaction) -> Document:
         document["history"] = [{"role": turn.role, "content": turn.content} for turn in interaction.history]
     if interaction.contexts:
         document["contexts"] = list(interaction.contexts)
-    for name in _IDS:
+    for name in _OFTEN_EMPTY:
         if value := getattr(interaction, name):
             document[name] = value
     return document
@@ -134,7 +134,7 @@ def _to_interaction(document: Document) -> Interaction:
         create_time=document["create_time"],
         history=tuple(ChatMessage(role=turn["role"], content=turn["content"]) for turn in document.get("history", ())),
         contexts=tuple(document.get("contexts", ())),
-        **{name: document.get(name, "") for name in _IDS},
+        **{name: document.get(name, "") for name in _OFTEN_EMPTY},
     )
 
 

@@ -51,6 +51,7 @@ _KEYS_AT_ONCE, _RECOUNTED_AT_ONCE = 100, 500
 _FILTERED = (
     *("occur_time", "project", "state", "type", "sentiment", "pattern_id", "user_id", "source", "score", "labels"),
     *("interaction.id", "interaction.model", "interaction.conversation_id", "interaction.trace_id"),
+    "interaction.variant",
 )
 """The fields that a filter may ask for."""
 
@@ -301,6 +302,7 @@ def _matching(project: str, filter: FeedbackFilter) -> Callable[[Document], bool
             ("interaction.model", (filter.model,)),
             ("interaction.conversation_id", (filter.conversation_id,)),
             ("interaction.trace_id", (filter.trace_id,)),
+            ("interaction.variant", (filter.variant,)),
         )
         if any(values)
     ]

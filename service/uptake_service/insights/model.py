@@ -20,7 +20,7 @@ def shown(text: str) -> str:
 
 
 class Metrics(Model):
-    """The numbers of a window: from `start_time` to before `end_time`, full hours."""
+    """The numbers of a window: from `start_time` to before `end_time`, full hours. A rate of nothing is None."""
 
     start_time: datetime
     end_time: datetime
@@ -44,26 +44,26 @@ class Metrics(Model):
         return self.total - self.of_type(FeedbackType.COMMENT)
 
     @property
-    def positive_rate(self) -> float:
-        return self.positive / self.rated if self.rated else 0.0
+    def positive_rate(self) -> float | None:
+        return self.positive / self.rated if self.rated else None
 
     @property
-    def negative_rate(self) -> float:
-        return self.negative / self.rated if self.rated else 0.0
+    def negative_rate(self) -> float | None:
+        return self.negative / self.rated if self.rated else None
 
     @property
-    def positive_rate_interval(self) -> tuple[float, float]:
-        return wilson_interval(self.positive, self.rated)
+    def positive_rate_interval(self) -> tuple[float, float] | None:
+        return wilson_interval(self.positive, self.rated) if self.rated else None
 
     @property
-    def negative_rate_interval(self) -> tuple[float, float]:
-        return wilson_interval(self.negative, self.rated)
+    def negative_rate_interval(self) -> tuple[float, float] | None:
+        return wilson_interval(self.negative, self.rated) if self.rated else None
 
     @property
-    def average_rating(self) -> float:
-        """Mean position of the ratings, 0 to 1; 0 without ratings."""
+    def average_rating(self) -> float | None:
+        """Mean position of the ratings, 0 to 1; None without ratings."""
         ratings = self.counts.get("rating", 0)
-        return self.counts.get("position", 0) / (ratings * POSITION_SCALE) if ratings else 0.0
+        return self.counts.get("position", 0) / (ratings * POSITION_SCALE) if ratings else None
 
     def of_type(self, type: FeedbackType) -> int:
         return self.counts.get(type.value.lower(), 0)

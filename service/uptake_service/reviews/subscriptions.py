@@ -1,4 +1,4 @@
-"""Watching reviews: those that match a filter, then each of them anew whenever it changes.
+"""Subscriptions to reviews: those that match a filter, then each of them anew whenever it changes.
 
 Reviews are told as they are now, so a sink that comes back is told each that changed once, whatever happened to it.
 """
@@ -27,7 +27,7 @@ _PAGE = 50
 _PAGES_AT_ONCE = 16
 _PAGE_SECONDS = 0.1
 """Who does not take a review in this time has the rest of its page read again once it goes on: memory holds pages of
-watchers that read, and one review of each that does not."""
+subscribers that read, and one review of each that does not."""
 
 _KEPT_BYTES = 16 * 1024 * 1024
 _REVIEW_BYTES = 4_000
@@ -35,8 +35,8 @@ _REVIEW_BYTES = 4_000
 
 
 @dataclass(frozen=True)
-class Watching:
-    """What a sink wants."""
+class ReviewSubscription:
+    """What a subscriber wants."""
 
     project: str
     filter: ReviewFilter
@@ -46,7 +46,7 @@ class Watching:
         """What makes and reads the resume tokens of all that want the same."""
         filter = self.filter
         values = (sorted(set(filter.states)), sorted(set(filter.priorities)), filter.assignee, filter.pattern_id)
-        return ResumeToken(sign, "WatchReviews", self.project, json.dumps(values))
+        return ResumeToken(sign, "SubscribeReviews", self.project, json.dumps(values))
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ Tell = Callable[[Update], Awaitable[None]]
 
 
 class ReviewSubscriptions:
-    """Serves watchers of reviews."""
+    """Serves subscribers to reviews."""
 
     def __init__(self, reviews: ReviewStore, patterns: Patterns, broadcaster: EventBroadcaster, sign: Sign) -> None:
         self._reviews = reviews
@@ -87,24 +87,24 @@ class ReviewSubscriptions:
         self._reading = asyncio.Lock()
         self._pages = asyncio.Semaphore(_PAGES_AT_ONCE)
 
-    async def watch(self, watching: Watching, resume_token: str, tell: Tell) -> None:
+    async def subscribe(self, wanted: ReviewSubscription, resume_token: str, tell: Tell) -> None:
         """Tells a sink what happens, until it leaves or the process stops.
 
         Raises:
             DomainError: The token is wrong or too old, the sink is too slow, or the process stops.
         """
-        tokens = watching.token(self._sign)
+        tokens = wanted.token(self._sign)
         after: int | None = None
         place: list[Any] | None = None
         if resume_token:
             after, rest = tokens.read(resume_token)
             # Where in the list of reviews it stands; nothing after the list's end.
             place = [datetime.fromisoformat(rest[0]), rest[1]] if rest else None
-        async with self._broadcaster.follow(watching.project, after) as subscriber:
-            sink = _ReviewSink(self, watching, tokens, subscriber, tell, resumed=bool(resume_token))
+        async with self._broadcaster.follow(wanted.project, after) as subscriber:
+            sink = _ReviewSink(self, wanted, tokens, subscriber, tell, resumed=bool(resume_token))
             if after is None or place:
-                await self._tell_all(watching, sink, place)
-            await serve(subscriber, sink, watching.checkpoint_interval.total_seconds())
+                await self._tell_all(wanted, sink, place)
+            await serve(subscriber, sink, wanted.checkpoint_interval.total_seconds())
 
     async def as_of(self, project: str, wanted: Mapping[str, int]) -> dict[str, SeenReview]:
         """Reviews by id, each as it was at its seq or later; what one sink read serves all."""
@@ -114,24 +114,24 @@ class ReviewSubscriptions:
                 known = await self._read(project, wanted)
         return known
 
-    async def _tell_all(self, watching: Watching, sink: "_ReviewSink", place: list[Any] | None) -> None:
+    async def _tell_all(self, wanted: ReviewSubscription, sink: "_ReviewSink", place: list[Any] | None) -> None:
         """Tells of every review that matches now, newest first, from `place` on."""
         more = True
         while more:
             async with self._pages:
-                place, more, telling = await self._tell_page(watching, sink, place)
+                place, more, telling = await self._tell_page(wanted, sink, place)
             if telling is not None:
                 await telling
 
     async def _tell_page(
-        self, watching: Watching, sink: "_ReviewSink", place: list[Any] | None
+        self, wanted: ReviewSubscription, sink: "_ReviewSink", place: list[Any] | None
     ) -> "tuple[list[Any] | None, bool, asyncio.Task[None] | None]":
         """Tells of a page of reviews, up to one that the sink does not take.
 
         Returns:
             Where to go on, whether there is more, and what is still being told.
         """
-        page, rest = await self._reviews.page(watching.project, watching.filter, ReviewOrder.NEWEST, place, _PAGE)
+        page, rest = await self._reviews.page(wanted.project, wanted.filter, ReviewOrder.NEWEST, place, _PAGE)
         patterns = await self._patterns.get_many(review.pattern_id for review in page)
         for review in page:
             place = sort_values(review, ReviewOrder.NEWEST)
@@ -186,7 +186,7 @@ class _ReviewSink:
     def __init__(
         self,
         reviews: ReviewSubscriptions,
-        watching: Watching,
+        wanted: ReviewSubscription,
         tokens: ResumeToken,
         subscriber: Subscriber,
         tell: Tell,
@@ -194,7 +194,7 @@ class _ReviewSink:
         resumed: bool,
     ) -> None:
         self._reviews = reviews
-        self._watching = watching
+        self._wanted = wanted
         self._tokens = tokens
         self._subscriber = subscriber
         self._tell = tell
@@ -210,11 +210,11 @@ class _ReviewSink:
     async def events(self, events: Sequence[Event]) -> bool:
         # Of several changes of one review the last tells all.
         newest = {change.review_id: event.seq for event in events if (change := ReviewEvent.of(event)) is not None}
-        seen = await self._reviews.as_of(self._watching.project, newest) if newest else {}
+        seen = await self._reviews.as_of(self._wanted.project, newest) if newest else {}
         told = False
         for id, seq in sorted(newest.items(), key=lambda item: item[1]):
             self._subscriber.seq = seq
-            matches = id in seen and self._watching.filter.matches(seen[id].review)
+            matches = id in seen and self._wanted.filter.matches(seen[id].review)
             if matches:
                 self._matching.add(id)
                 await self._say(Update(self._token, seen=seen[id]))

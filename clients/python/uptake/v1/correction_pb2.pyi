@@ -3,6 +3,7 @@ import datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from uptake.v1 import error_pb2 as _error_pb2
 from uptake.v1 import feedback_pb2 as _feedback_pb2
+from uptake.v1 import interval_pb2 as _interval_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -18,6 +19,7 @@ class CorrectionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CORRECTION_STATE_APPLIED: _ClassVar[CorrectionState]
     CORRECTION_STATE_SUPERSEDED: _ClassVar[CorrectionState]
     CORRECTION_STATE_REVERTED: _ClassVar[CorrectionState]
+    CORRECTION_STATE_PROPOSED: _ClassVar[CorrectionState]
 
 class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -30,6 +32,7 @@ CORRECTION_STATE_UNSPECIFIED: CorrectionState
 CORRECTION_STATE_APPLIED: CorrectionState
 CORRECTION_STATE_SUPERSEDED: CorrectionState
 CORRECTION_STATE_REVERTED: CorrectionState
+CORRECTION_STATE_PROPOSED: CorrectionState
 VERDICT_UNSPECIFIED: Verdict
 VERDICT_NOT_ENOUGH_DATA: Verdict
 VERDICT_IMPROVED: Verdict
@@ -104,51 +107,45 @@ class Correction(_message.Message):
     revert_time: _timestamp_pb2.Timestamp
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[_feedback_pb2.CorrectionKind, str]] = ..., target: _Optional[str] = ..., revision: _Optional[int] = ..., base_revision: _Optional[int] = ..., content: _Optional[str] = ..., diff: _Optional[str] = ..., feedback_ids: _Optional[_Iterable[str]] = ..., review_id: _Optional[str] = ..., pattern_id: _Optional[str] = ..., reviewer: _Optional[str] = ..., note: _Optional[str] = ..., state: _Optional[_Union[CorrectionState, str]] = ..., verdict: _Optional[_Union[VerdictReport, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revert_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class VoteRate(_message.Message):
+    __slots__ = ("votes", "negative_rate", "left_out")
+    VOTES_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_RATE_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    votes: int
+    negative_rate: float
+    left_out: int
+    def __init__(self, votes: _Optional[int] = ..., negative_rate: _Optional[float] = ..., left_out: _Optional[int] = ...) -> None: ...
+
 class VerdictReport(_message.Message):
-    __slots__ = ("verdict", "baseline_rate", "baseline_votes", "later_rate", "later_votes", "difference", "difference_low", "difference_high", "control_drift", "has_control", "summary", "update_time", "look_votes", "look_rate", "old_answer_votes", "old_answer_rate", "of_revert", "verdict_before_revert", "baseline_left_out", "later_left_out", "control_left_out")
+    __slots__ = ("verdict", "baseline", "later", "look", "old_answers", "difference", "difference_interval", "control_drift", "control_left_out", "of_revert", "verdict_before_revert", "summary", "update_time")
     VERDICT_FIELD_NUMBER: _ClassVar[int]
-    BASELINE_RATE_FIELD_NUMBER: _ClassVar[int]
-    BASELINE_VOTES_FIELD_NUMBER: _ClassVar[int]
-    LATER_RATE_FIELD_NUMBER: _ClassVar[int]
-    LATER_VOTES_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_FIELD_NUMBER: _ClassVar[int]
+    LATER_FIELD_NUMBER: _ClassVar[int]
+    LOOK_FIELD_NUMBER: _ClassVar[int]
+    OLD_ANSWERS_FIELD_NUMBER: _ClassVar[int]
     DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
-    DIFFERENCE_LOW_FIELD_NUMBER: _ClassVar[int]
-    DIFFERENCE_HIGH_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     CONTROL_DRIFT_FIELD_NUMBER: _ClassVar[int]
-    HAS_CONTROL_FIELD_NUMBER: _ClassVar[int]
-    SUMMARY_FIELD_NUMBER: _ClassVar[int]
-    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
-    LOOK_VOTES_FIELD_NUMBER: _ClassVar[int]
-    LOOK_RATE_FIELD_NUMBER: _ClassVar[int]
-    OLD_ANSWER_VOTES_FIELD_NUMBER: _ClassVar[int]
-    OLD_ANSWER_RATE_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     OF_REVERT_FIELD_NUMBER: _ClassVar[int]
     VERDICT_BEFORE_REVERT_FIELD_NUMBER: _ClassVar[int]
-    BASELINE_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
-    LATER_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
-    CONTROL_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     verdict: Verdict
-    baseline_rate: float
-    baseline_votes: int
-    later_rate: float
-    later_votes: int
+    baseline: VoteRate
+    later: VoteRate
+    look: VoteRate
+    old_answers: VoteRate
     difference: float
-    difference_low: float
-    difference_high: float
+    difference_interval: _interval_pb2.Interval
     control_drift: float
-    has_control: bool
-    summary: str
-    update_time: _timestamp_pb2.Timestamp
-    look_votes: int
-    look_rate: float
-    old_answer_votes: int
-    old_answer_rate: float
+    control_left_out: int
     of_revert: bool
     verdict_before_revert: Verdict
-    baseline_left_out: int
-    later_left_out: int
-    control_left_out: int
-    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., baseline_rate: _Optional[float] = ..., baseline_votes: _Optional[int] = ..., later_rate: _Optional[float] = ..., later_votes: _Optional[int] = ..., difference: _Optional[float] = ..., difference_low: _Optional[float] = ..., difference_high: _Optional[float] = ..., control_drift: _Optional[float] = ..., has_control: bool = ..., summary: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., look_votes: _Optional[int] = ..., look_rate: _Optional[float] = ..., old_answer_votes: _Optional[int] = ..., old_answer_rate: _Optional[float] = ..., of_revert: bool = ..., verdict_before_revert: _Optional[_Union[Verdict, str]] = ..., baseline_left_out: _Optional[int] = ..., later_left_out: _Optional[int] = ..., control_left_out: _Optional[int] = ...) -> None: ...
+    summary: str
+    update_time: _timestamp_pb2.Timestamp
+    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., baseline: _Optional[_Union[VoteRate, _Mapping]] = ..., later: _Optional[_Union[VoteRate, _Mapping]] = ..., look: _Optional[_Union[VoteRate, _Mapping]] = ..., old_answers: _Optional[_Union[VoteRate, _Mapping]] = ..., difference: _Optional[float] = ..., difference_interval: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., control_drift: _Optional[float] = ..., control_left_out: _Optional[int] = ..., of_revert: bool = ..., verdict_before_revert: _Optional[_Union[Verdict, str]] = ..., summary: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ApplyCorrectionsRequest(_message.Message):
     __slots__ = ("project", "corrections", "reviewer", "dry_run", "request_id")
@@ -263,18 +260,18 @@ class KnowledgeEntry(_message.Message):
     def __init__(self, key: _Optional[str] = ..., content: _Optional[str] = ..., revision: _Optional[int] = ..., correction_id: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class SearchKnowledgeRequest(_message.Message):
-    __slots__ = ("project", "query", "page_size", "minimum_score", "key_prefix")
+    __slots__ = ("project", "query", "limit", "minimum_score", "key_prefix")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
-    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
     MINIMUM_SCORE_FIELD_NUMBER: _ClassVar[int]
     KEY_PREFIX_FIELD_NUMBER: _ClassVar[int]
     project: str
     query: str
-    page_size: int
+    limit: int
     minimum_score: float
     key_prefix: str
-    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., page_size: _Optional[int] = ..., minimum_score: _Optional[float] = ..., key_prefix: _Optional[str] = ...) -> None: ...
+    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., limit: _Optional[int] = ..., minimum_score: _Optional[float] = ..., key_prefix: _Optional[str] = ...) -> None: ...
 
 class SearchKnowledgeResponse(_message.Message):
     __slots__ = ("matches",)

@@ -48,7 +48,7 @@ class CorrectionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CORRECTION_KIND_UNSPECIFIED: _ClassVar[CorrectionKind]
     CORRECTION_KIND_KNOWLEDGE: _ClassVar[CorrectionKind]
-    CORRECTION_KIND_BEHAVIOR: _ClassVar[CorrectionKind]
+    CORRECTION_KIND_INSTRUCTIONS: _ClassVar[CorrectionKind]
 FEEDBACK_TYPE_UNSPECIFIED: FeedbackType
 FEEDBACK_TYPE_THUMBS_UP: FeedbackType
 FEEDBACK_TYPE_THUMBS_DOWN: FeedbackType
@@ -69,7 +69,7 @@ COLLECT_OUTCOME_UNCHANGED: CollectOutcome
 COLLECT_OUTCOME_REPEATED: CollectOutcome
 CORRECTION_KIND_UNSPECIFIED: CorrectionKind
 CORRECTION_KIND_KNOWLEDGE: CorrectionKind
-CORRECTION_KIND_BEHAVIOR: CorrectionKind
+CORRECTION_KIND_INSTRUCTIONS: CorrectionKind
 
 class ChatMessage(_message.Message):
     __slots__ = ("role", "content")
@@ -80,7 +80,7 @@ class ChatMessage(_message.Message):
     def __init__(self, role: _Optional[str] = ..., content: _Optional[str] = ...) -> None: ...
 
 class Interaction(_message.Message):
-    __slots__ = ("id", "query", "response", "model", "versions", "create_time", "history", "contexts", "conversation_id", "trace_id", "span_id")
+    __slots__ = ("id", "query", "response", "model", "versions", "create_time", "history", "contexts", "conversation_id", "trace_id", "span_id", "variant")
     class VersionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +99,7 @@ class Interaction(_message.Message):
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     SPAN_ID_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
     id: str
     query: str
     response: str
@@ -110,7 +111,8 @@ class Interaction(_message.Message):
     conversation_id: str
     trace_id: str
     span_id: str
-    def __init__(self, id: _Optional[str] = ..., query: _Optional[str] = ..., response: _Optional[str] = ..., model: _Optional[str] = ..., versions: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., history: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., contexts: _Optional[_Iterable[str]] = ..., conversation_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ...) -> None: ...
+    variant: str
+    def __init__(self, id: _Optional[str] = ..., query: _Optional[str] = ..., response: _Optional[str] = ..., model: _Optional[str] = ..., versions: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., history: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., contexts: _Optional[_Iterable[str]] = ..., conversation_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., variant: _Optional[str] = ...) -> None: ...
 
 class Rating(_message.Message):
     __slots__ = ("score", "min", "max")
@@ -260,7 +262,7 @@ class GetFeedbackResponse(_message.Message):
     def __init__(self, feedback: _Optional[_Union[Feedback, _Mapping]] = ...) -> None: ...
 
 class FeedbackFilter(_message.Message):
-    __slots__ = ("types", "sentiments", "pattern_id", "interaction_id", "user_id", "source", "model", "labels", "start_time", "end_time", "states", "update_start_time", "update_end_time", "score", "conversation_id", "trace_id")
+    __slots__ = ("types", "sentiments", "pattern_id", "interaction_id", "user_id", "source", "model", "labels", "start_time", "end_time", "states", "update_start_time", "update_end_time", "score", "conversation_id", "trace_id", "variant")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -284,6 +286,7 @@ class FeedbackFilter(_message.Message):
     SCORE_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
     types: _containers.RepeatedScalarFieldContainer[FeedbackType]
     sentiments: _containers.RepeatedScalarFieldContainer[Sentiment]
     pattern_id: str
@@ -300,7 +303,8 @@ class FeedbackFilter(_message.Message):
     score: str
     conversation_id: str
     trace_id: str
-    def __init__(self, types: _Optional[_Iterable[_Union[FeedbackType, str]]] = ..., sentiments: _Optional[_Iterable[_Union[Sentiment, str]]] = ..., pattern_id: _Optional[str] = ..., interaction_id: _Optional[str] = ..., user_id: _Optional[str] = ..., source: _Optional[str] = ..., model: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., states: _Optional[_Iterable[_Union[FeedbackState, str]]] = ..., update_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., score: _Optional[str] = ..., conversation_id: _Optional[str] = ..., trace_id: _Optional[str] = ...) -> None: ...
+    variant: str
+    def __init__(self, types: _Optional[_Iterable[_Union[FeedbackType, str]]] = ..., sentiments: _Optional[_Iterable[_Union[Sentiment, str]]] = ..., pattern_id: _Optional[str] = ..., interaction_id: _Optional[str] = ..., user_id: _Optional[str] = ..., source: _Optional[str] = ..., model: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., states: _Optional[_Iterable[_Union[FeedbackState, str]]] = ..., update_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., score: _Optional[str] = ..., conversation_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., variant: _Optional[str] = ...) -> None: ...
 
 class ListFeedbackRequest(_message.Message):
     __slots__ = ("project", "filter", "page_size", "page_token")
@@ -325,20 +329,20 @@ class ListFeedbackResponse(_message.Message):
     def __init__(self, feedback: _Optional[_Iterable[_Union[Feedback, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., complete_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListSimilarFeedbackRequest(_message.Message):
-    __slots__ = ("project", "feedback_id", "interaction_id", "query", "page_size", "filter")
+    __slots__ = ("project", "feedback_id", "interaction_id", "query", "limit", "filter")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     FEEDBACK_ID_FIELD_NUMBER: _ClassVar[int]
     INTERACTION_ID_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
-    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     project: str
     feedback_id: str
     interaction_id: str
     query: str
-    page_size: int
+    limit: int
     filter: FeedbackFilter
-    def __init__(self, project: _Optional[str] = ..., feedback_id: _Optional[str] = ..., interaction_id: _Optional[str] = ..., query: _Optional[str] = ..., page_size: _Optional[int] = ..., filter: _Optional[_Union[FeedbackFilter, _Mapping]] = ...) -> None: ...
+    def __init__(self, project: _Optional[str] = ..., feedback_id: _Optional[str] = ..., interaction_id: _Optional[str] = ..., query: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[_Union[FeedbackFilter, _Mapping]] = ...) -> None: ...
 
 class ListSimilarFeedbackResponse(_message.Message):
     __slots__ = ("similar_feedback",)

@@ -102,8 +102,9 @@ class FeedbackServiceServicer(object):
         - What a vote leaves empty is filled from the others: query, answer, ids, source.
         - Comment, labels and custom stay until a newer vote brings its own, or says the opposite (a positive one of a
         negative one, or the reverse; a neutral one keeps them).
-        - Another model, version (another value of the same name) or response makes it a vote on another answer: response,
-        contexts, history, model, versions, `create_time`, trace and span are then the newer vote's alone.
+        - Another model, variant, version (another value of the same name) or response makes it a vote on another answer:
+        response, contexts, history, model, variant, versions, `create_time`, trace and span are then the newer vote's
+        alone.
         - What AmendFeedback changed or cleared stays so against every vote that occurred before the amendment.
         Pattern, numbers, reviews and verdicts follow in the same commit.
         """

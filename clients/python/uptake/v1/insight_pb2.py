@@ -28,73 +28,75 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from uptake.v1 import correction_pb2 as uptake_dot_v1_dot_correction__pb2
 from uptake.v1 import event_pb2 as uptake_dot_v1_dot_event__pb2
 from uptake.v1 import feedback_pb2 as uptake_dot_v1_dot_feedback__pb2
+from uptake.v1 import interval_pb2 as uptake_dot_v1_dot_interval__pb2
 from uptake.v1 import issue_pb2 as uptake_dot_v1_dot_issue__pb2
 from uptake.v1 import stream_pb2 as uptake_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17uptake/v1/insight.proto\x12\tuptake.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1auptake/v1/correction.proto\x1a\x15uptake/v1/event.proto\x1a\x18uptake/v1/feedback.proto\x1a\x15uptake/v1/issue.proto\x1a\x16uptake/v1/stream.proto\"A\n\tTypeCount\x12%\n\x04type\x18\x01 \x01(\x0e\x32\x17.uptake.v1.FeedbackType\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\xa0\x02\n\x07Metrics\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0etotal_feedback\x18\x03 \x01(\x03\x12\x16\n\x0epositive_count\x18\x04 \x01(\x03\x12\x16\n\x0enegative_count\x18\x05 \x01(\x03\x12\x15\n\rpositive_rate\x18\x06 \x01(\x01\x12\x15\n\rnegative_rate\x18\x07 \x01(\x01\x12)\n\x0btype_counts\x18\x08 \x03(\x0b\x32\x14.uptake.v1.TypeCount\x12\x16\n\x0e\x61verage_rating\x18\t \x01(\x01\"\xd6\x02\n\x08Insights\x12#\n\x07metrics\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Metrics\x12\'\n\rcommon_issues\x18\x02 \x03(\x0b\x32\x10.uptake.v1.Issue\x12\x44\n\x19improvement_opportunities\x18\x03 \x03(\x0b\x32!.uptake.v1.ImprovementOpportunity\x12\x33\n\x10user_corrections\x18\x04 \x03(\x0b\x32\x19.uptake.v1.UserCorrection\x12\'\n\x0btime_series\x18\x05 \x03(\x0b\x32\x12.uptake.v1.Metrics\x12\x1b\n\x13\x61\x63tive_review_count\x18\x06 \x01(\x03\x12;\n\x14measured_corrections\x18\x07 \x03(\x0b\x32\x1d.uptake.v1.MeasuredCorrection\"\xe1\x01\n\x16ImprovementOpportunity\x12\r\n\x05title\x18\x01 \x01(\t\x12\x12\n\npattern_id\x18\x02 \x01(\t\x12\x10\n\x08issue_id\x18\x03 \x01(\t\x12\x16\n\x0enegative_count\x18\x04 \x01(\x03\x12\x16\n\x0etotal_feedback\x18\x05 \x01(\x03\x12\x16\n\x0enegative_share\x18\x06 \x01(\x01\x12\x18\n\x10suggested_action\x18\x07 \x01(\t\x12\x1d\n\x15\x65vidence_feedback_ids\x18\x08 \x03(\t\x12\x11\n\treview_id\x18\t \x01(\t\"\xa8\x01\n\x0eUserCorrection\x12\x13\n\x0b\x66\x65\x65\x64\x62\x61\x63k_id\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12.\n\ncorrection\x18\x03 \x01(\x0b\x32\x1a.uptake.v1.CorrectionValue\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\npattern_id\x18\x05 \x01(\t\"\xff\x01\n\x12MeasuredCorrection\x12\x15\n\rcorrection_id\x18\x01 \x01(\t\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.uptake.v1.CorrectionKind\x12\x0e\n\x06target\x18\x03 \x01(\t\x12)\n\x05state\x18\x04 \x01(\x0e\x32\x1a.uptake.v1.CorrectionState\x12\x12\n\npattern_id\x18\x05 \x01(\t\x12)\n\x07verdict\x18\x06 \x01(\x0b\x32\x18.uptake.v1.VerdictReport\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9b\x01\n\x12GetInsightsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0erefresh_issues\x18\x04 \x01(\x08\"<\n\x13GetInsightsResponse\x12%\n\x08insights\x18\x01 \x01(\x0b\x32\x13.uptake.v1.Insights\"O\n\x0bIssueFilter\x12%\n\x06states\x18\x01 \x03(\x0e\x32\x15.uptake.v1.IssueState\x12\x19\n\x11minimum_frequency\x18\x02 \x01(\x03\"\xd1\x01\n\x11ListIssuesRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12&\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.uptake.v1.IssueFilter\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"O\n\x12ListIssuesResponse\x12 \n\x06issues\x18\x01 \x03(\x0b\x32\x10.uptake.v1.Issue\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x0fGetIssueRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"L\n\x10GetIssueResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\x12\x17\n\x0f\x64\x61ily_frequency\x18\x02 \x03(\x03\"\xb7\x01\n\x12UpdateIssueRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x1f\n\x05issue\x18\x03 \x01(\x0b\x32\x10.uptake.v1.Issue\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x10\n\x08reviewer\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"6\n\x13UpdateIssueResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\"y\n\x12MergeIssuesRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x12\n\nmerged_ids\x18\x03 \x03(\t\x12\x10\n\x08reviewer\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\"6\n\x13MergeIssuesResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\"\x89\x01\n\x11SplitIssueRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x14\n\x0c\x66\x65\x65\x64\x62\x61\x63k_ids\x18\x03 \x03(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x10\n\x08reviewer\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"Z\n\x12SplitIssueResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\x12#\n\tnew_issue\x18\x02 \x01(\x0b\x32\x10.uptake.v1.Issue\"\xf6\x01\n\x13QueryMetricsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08interval\x18\x04 \x01(\x0e\x32\x19.uptake.v1.MetricInterval\x12%\n\x05group\x18\x05 \x01(\x0e\x32\x16.uptake.v1.MetricGroup\x12\x12\n\x05score\x18\x06 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_score\"F\n\x14QueryMetricsResponse\x12.\n\rmetric_series\x18\x01 \x03(\x0b\x32\x17.uptake.v1.MetricSeries\"K\n\x0cMetricSeries\x12\x13\n\x0bgroup_value\x18\x01 \x01(\t\x12&\n\x06points\x18\x02 \x03(\x0b\x32\x16.uptake.v1.MetricPoint\"\xa0\x01\n\x0bMetricPoint\x12#\n\x07metrics\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Metrics\x12\x19\n\x11negative_rate_low\x18\x02 \x01(\x01\x12\x1a\n\x12negative_rate_high\x18\x03 \x01(\x01\x12\x19\n\x11positive_rate_low\x18\x04 \x01(\x01\x12\x1a\n\x12positive_rate_high\x18\x05 \x01(\x01\"f\n\x0b\x45ventFilter\x12#\n\x05kinds\x18\x01 \x03(\x0e\x32\x14.uptake.v1.EventKind\x12\x32\n\x10minimum_severity\x18\x02 \x01(\x0e\x32\x18.uptake.v1.EventSeverity\"\xa1\x01\n\x18SubscribeInsightsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12&\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.uptake.v1.EventFilter\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\x12\x36\n\x13\x63heckpoint_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x80\x02\n\x19SubscribeInsightsResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\'\n\x08snapshot\x18\x02 \x01(\x0b\x32\x13.uptake.v1.InsightsH\x00\x12%\n\x07metrics\x18\x03 \x01(\x0b\x32\x12.uptake.v1.MetricsH\x00\x12!\n\x05\x65vent\x18\x04 \x01(\x0b\x32\x10.uptake.v1.EventH\x00\x12+\n\ncheckpoint\x18\x05 \x01(\x0b\x32\x15.uptake.v1.CheckpointH\x00\x12#\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x14.uptake.v1.StreamEndH\x00\x42\x08\n\x06update*~\n\x0eMetricInterval\x12\x1f\n\x1bMETRIC_INTERVAL_UNSPECIFIED\x10\x00\x12\x18\n\x14METRIC_INTERVAL_HOUR\x10\x01\x12\x17\n\x13METRIC_INTERVAL_DAY\x10\x02\x12\x18\n\x14METRIC_INTERVAL_WEEK\x10\x03*\xa5\x01\n\x0bMetricGroup\x12\x1c\n\x18METRIC_GROUP_UNSPECIFIED\x10\x00\x12\x15\n\x11METRIC_GROUP_TYPE\x10\x01\x12\x16\n\x12METRIC_GROUP_MODEL\x10\x02\x12\x17\n\x13METRIC_GROUP_SOURCE\x10\x03\x12\x18\n\x14METRIC_GROUP_PATTERN\x10\x04\x12\x16\n\x12METRIC_GROUP_SCORE\x10\x05\x32\x88\x05\n\x0eInsightService\x12L\n\x0bGetInsights\x12\x1d.uptake.v1.GetInsightsRequest\x1a\x1e.uptake.v1.GetInsightsResponse\x12I\n\nListIssues\x12\x1c.uptake.v1.ListIssuesRequest\x1a\x1d.uptake.v1.ListIssuesResponse\x12\x43\n\x08GetIssue\x12\x1a.uptake.v1.GetIssueRequest\x1a\x1b.uptake.v1.GetIssueResponse\x12L\n\x0bUpdateIssue\x12\x1d.uptake.v1.UpdateIssueRequest\x1a\x1e.uptake.v1.UpdateIssueResponse\x12L\n\x0bMergeIssues\x12\x1d.uptake.v1.MergeIssuesRequest\x1a\x1e.uptake.v1.MergeIssuesResponse\x12I\n\nSplitIssue\x12\x1c.uptake.v1.SplitIssueRequest\x1a\x1d.uptake.v1.SplitIssueResponse\x12O\n\x0cQueryMetrics\x12\x1e.uptake.v1.QueryMetricsRequest\x1a\x1f.uptake.v1.QueryMetricsResponse\x12`\n\x11SubscribeInsights\x12#.uptake.v1.SubscribeInsightsRequest\x1a$.uptake.v1.SubscribeInsightsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17uptake/v1/insight.proto\x12\tuptake.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1auptake/v1/correction.proto\x1a\x15uptake/v1/event.proto\x1a\x18uptake/v1/feedback.proto\x1a\x18uptake/v1/interval.proto\x1a\x15uptake/v1/issue.proto\x1a\x16uptake/v1/stream.proto\"A\n\tTypeCount\x12%\n\x04type\x18\x01 \x01(\x0e\x32\x17.uptake.v1.FeedbackType\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\xe6\x02\n\x07Metrics\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0etotal_feedback\x18\x03 \x01(\x03\x12\x16\n\x0epositive_count\x18\x04 \x01(\x03\x12\x16\n\x0enegative_count\x18\x05 \x01(\x03\x12\x1a\n\rpositive_rate\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rnegative_rate\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12)\n\x0btype_counts\x18\x08 \x03(\x0b\x32\x14.uptake.v1.TypeCount\x12\x1b\n\x0e\x61verage_rating\x18\t \x01(\x01H\x02\x88\x01\x01\x42\x10\n\x0e_positive_rateB\x10\n\x0e_negative_rateB\x11\n\x0f_average_rating\"\xd6\x02\n\x08Insights\x12#\n\x07metrics\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Metrics\x12\'\n\rcommon_issues\x18\x02 \x03(\x0b\x32\x10.uptake.v1.Issue\x12\x44\n\x19improvement_opportunities\x18\x03 \x03(\x0b\x32!.uptake.v1.ImprovementOpportunity\x12\x33\n\x10user_corrections\x18\x04 \x03(\x0b\x32\x19.uptake.v1.UserCorrection\x12\'\n\x0btime_series\x18\x05 \x03(\x0b\x32\x12.uptake.v1.Metrics\x12\x1b\n\x13\x61\x63tive_review_count\x18\x06 \x01(\x03\x12;\n\x14measured_corrections\x18\x07 \x03(\x0b\x32\x1d.uptake.v1.MeasuredCorrection\"\xe1\x01\n\x16ImprovementOpportunity\x12\r\n\x05title\x18\x01 \x01(\t\x12\x12\n\npattern_id\x18\x02 \x01(\t\x12\x10\n\x08issue_id\x18\x03 \x01(\t\x12\x16\n\x0enegative_count\x18\x04 \x01(\x03\x12\x16\n\x0etotal_feedback\x18\x05 \x01(\x03\x12\x16\n\x0enegative_share\x18\x06 \x01(\x01\x12\x18\n\x10suggested_action\x18\x07 \x01(\t\x12\x1d\n\x15\x65vidence_feedback_ids\x18\x08 \x03(\t\x12\x11\n\treview_id\x18\t \x01(\t\"\xa8\x01\n\x0eUserCorrection\x12\x13\n\x0b\x66\x65\x65\x64\x62\x61\x63k_id\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12.\n\ncorrection\x18\x03 \x01(\x0b\x32\x1a.uptake.v1.CorrectionValue\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\npattern_id\x18\x05 \x01(\t\"\xff\x01\n\x12MeasuredCorrection\x12\x15\n\rcorrection_id\x18\x01 \x01(\t\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.uptake.v1.CorrectionKind\x12\x0e\n\x06target\x18\x03 \x01(\t\x12)\n\x05state\x18\x04 \x01(\x0e\x32\x1a.uptake.v1.CorrectionState\x12\x12\n\npattern_id\x18\x05 \x01(\t\x12)\n\x07verdict\x18\x06 \x01(\x0b\x32\x18.uptake.v1.VerdictReport\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9b\x01\n\x12GetInsightsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0erefresh_issues\x18\x04 \x01(\x08\"<\n\x13GetInsightsResponse\x12%\n\x08insights\x18\x01 \x01(\x0b\x32\x13.uptake.v1.Insights\"O\n\x0bIssueFilter\x12%\n\x06states\x18\x01 \x03(\x0e\x32\x15.uptake.v1.IssueState\x12\x19\n\x11minimum_frequency\x18\x02 \x01(\x03\"\xd1\x01\n\x11ListIssuesRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12&\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.uptake.v1.IssueFilter\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"O\n\x12ListIssuesResponse\x12 \n\x06issues\x18\x01 \x03(\x0b\x32\x10.uptake.v1.Issue\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x0fGetIssueRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"L\n\x10GetIssueResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\x12\x17\n\x0f\x64\x61ily_frequency\x18\x02 \x03(\x03\"\xb7\x01\n\x12UpdateIssueRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x1f\n\x05issue\x18\x03 \x01(\x0b\x32\x10.uptake.v1.Issue\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x10\n\x08reviewer\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"6\n\x13UpdateIssueResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\"y\n\x12MergeIssuesRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x12\n\nmerged_ids\x18\x03 \x03(\t\x12\x10\n\x08reviewer\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\"6\n\x13MergeIssuesResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\"\x89\x01\n\x11SplitIssueRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x14\n\x0c\x66\x65\x65\x64\x62\x61\x63k_ids\x18\x03 \x03(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x10\n\x08reviewer\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"Z\n\x12SplitIssueResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\x12#\n\tnew_issue\x18\x02 \x01(\x0b\x32\x10.uptake.v1.Issue\"\xf6\x01\n\x13QueryMetricsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08interval\x18\x04 \x01(\x0e\x32\x19.uptake.v1.MetricInterval\x12%\n\x05group\x18\x05 \x01(\x0e\x32\x16.uptake.v1.MetricGroup\x12\x12\n\x05score\x18\x06 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_score\"F\n\x14QueryMetricsResponse\x12.\n\rmetric_series\x18\x01 \x03(\x0b\x32\x17.uptake.v1.MetricSeries\"K\n\x0cMetricSeries\x12\x13\n\x0bgroup_value\x18\x01 \x01(\t\x12&\n\x06points\x18\x02 \x03(\x0b\x32\x16.uptake.v1.MetricPoint\"\x9c\x01\n\x0bMetricPoint\x12#\n\x07metrics\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Metrics\x12\x33\n\x16negative_rate_interval\x18\x02 \x01(\x0b\x32\x13.uptake.v1.Interval\x12\x33\n\x16positive_rate_interval\x18\x03 \x01(\x0b\x32\x13.uptake.v1.Interval\"f\n\x0b\x45ventFilter\x12#\n\x05kinds\x18\x01 \x03(\x0e\x32\x14.uptake.v1.EventKind\x12\x32\n\x10minimum_severity\x18\x02 \x01(\x0e\x32\x18.uptake.v1.EventSeverity\"\xa1\x01\n\x18SubscribeInsightsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12&\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.uptake.v1.EventFilter\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\x12\x36\n\x13\x63heckpoint_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x80\x02\n\x19SubscribeInsightsResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\'\n\x08snapshot\x18\x02 \x01(\x0b\x32\x13.uptake.v1.InsightsH\x00\x12%\n\x07metrics\x18\x03 \x01(\x0b\x32\x12.uptake.v1.MetricsH\x00\x12!\n\x05\x65vent\x18\x04 \x01(\x0b\x32\x10.uptake.v1.EventH\x00\x12+\n\ncheckpoint\x18\x05 \x01(\x0b\x32\x15.uptake.v1.CheckpointH\x00\x12#\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x14.uptake.v1.StreamEndH\x00\x42\x08\n\x06update*~\n\x0eMetricInterval\x12\x1f\n\x1bMETRIC_INTERVAL_UNSPECIFIED\x10\x00\x12\x18\n\x14METRIC_INTERVAL_HOUR\x10\x01\x12\x17\n\x13METRIC_INTERVAL_DAY\x10\x02\x12\x18\n\x14METRIC_INTERVAL_WEEK\x10\x03*\xa5\x01\n\x0bMetricGroup\x12\x1c\n\x18METRIC_GROUP_UNSPECIFIED\x10\x00\x12\x15\n\x11METRIC_GROUP_TYPE\x10\x01\x12\x16\n\x12METRIC_GROUP_MODEL\x10\x02\x12\x17\n\x13METRIC_GROUP_SOURCE\x10\x03\x12\x18\n\x14METRIC_GROUP_PATTERN\x10\x04\x12\x16\n\x12METRIC_GROUP_SCORE\x10\x05\x32\x88\x05\n\x0eInsightService\x12L\n\x0bGetInsights\x12\x1d.uptake.v1.GetInsightsRequest\x1a\x1e.uptake.v1.GetInsightsResponse\x12I\n\nListIssues\x12\x1c.uptake.v1.ListIssuesRequest\x1a\x1d.uptake.v1.ListIssuesResponse\x12\x43\n\x08GetIssue\x12\x1a.uptake.v1.GetIssueRequest\x1a\x1b.uptake.v1.GetIssueResponse\x12L\n\x0bUpdateIssue\x12\x1d.uptake.v1.UpdateIssueRequest\x1a\x1e.uptake.v1.UpdateIssueResponse\x12L\n\x0bMergeIssues\x12\x1d.uptake.v1.MergeIssuesRequest\x1a\x1e.uptake.v1.MergeIssuesResponse\x12I\n\nSplitIssue\x12\x1c.uptake.v1.SplitIssueRequest\x1a\x1d.uptake.v1.SplitIssueResponse\x12O\n\x0cQueryMetrics\x12\x1e.uptake.v1.QueryMetricsRequest\x1a\x1f.uptake.v1.QueryMetricsResponse\x12`\n\x11SubscribeInsights\x12#.uptake.v1.SubscribeInsightsRequest\x1a$.uptake.v1.SubscribeInsightsResponse0\x01\x42K\n\rdev.uptake.v1B\x0cInsightProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'uptake.v1.insight_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_METRICINTERVAL']._serialized_start=4082
-  _globals['_METRICINTERVAL']._serialized_end=4208
-  _globals['_METRICGROUP']._serialized_start=4211
-  _globals['_METRICGROUP']._serialized_end=4376
-  _globals['_TYPECOUNT']._serialized_start=261
-  _globals['_TYPECOUNT']._serialized_end=326
-  _globals['_METRICS']._serialized_start=329
-  _globals['_METRICS']._serialized_end=617
-  _globals['_INSIGHTS']._serialized_start=620
-  _globals['_INSIGHTS']._serialized_end=962
-  _globals['_IMPROVEMENTOPPORTUNITY']._serialized_start=965
-  _globals['_IMPROVEMENTOPPORTUNITY']._serialized_end=1190
-  _globals['_USERCORRECTION']._serialized_start=1193
-  _globals['_USERCORRECTION']._serialized_end=1361
-  _globals['_MEASUREDCORRECTION']._serialized_start=1364
-  _globals['_MEASUREDCORRECTION']._serialized_end=1619
-  _globals['_GETINSIGHTSREQUEST']._serialized_start=1622
-  _globals['_GETINSIGHTSREQUEST']._serialized_end=1777
-  _globals['_GETINSIGHTSRESPONSE']._serialized_start=1779
-  _globals['_GETINSIGHTSRESPONSE']._serialized_end=1839
-  _globals['_ISSUEFILTER']._serialized_start=1841
-  _globals['_ISSUEFILTER']._serialized_end=1920
-  _globals['_LISTISSUESREQUEST']._serialized_start=1923
-  _globals['_LISTISSUESREQUEST']._serialized_end=2132
-  _globals['_LISTISSUESRESPONSE']._serialized_start=2134
-  _globals['_LISTISSUESRESPONSE']._serialized_end=2213
-  _globals['_GETISSUEREQUEST']._serialized_start=2215
-  _globals['_GETISSUEREQUEST']._serialized_end=2261
-  _globals['_GETISSUERESPONSE']._serialized_start=2263
-  _globals['_GETISSUERESPONSE']._serialized_end=2339
-  _globals['_UPDATEISSUEREQUEST']._serialized_start=2342
-  _globals['_UPDATEISSUEREQUEST']._serialized_end=2525
-  _globals['_UPDATEISSUERESPONSE']._serialized_start=2527
-  _globals['_UPDATEISSUERESPONSE']._serialized_end=2581
-  _globals['_MERGEISSUESREQUEST']._serialized_start=2583
-  _globals['_MERGEISSUESREQUEST']._serialized_end=2704
-  _globals['_MERGEISSUESRESPONSE']._serialized_start=2706
-  _globals['_MERGEISSUESRESPONSE']._serialized_end=2760
-  _globals['_SPLITISSUEREQUEST']._serialized_start=2763
-  _globals['_SPLITISSUEREQUEST']._serialized_end=2900
-  _globals['_SPLITISSUERESPONSE']._serialized_start=2902
-  _globals['_SPLITISSUERESPONSE']._serialized_end=2992
-  _globals['_QUERYMETRICSREQUEST']._serialized_start=2995
-  _globals['_QUERYMETRICSREQUEST']._serialized_end=3241
-  _globals['_QUERYMETRICSRESPONSE']._serialized_start=3243
-  _globals['_QUERYMETRICSRESPONSE']._serialized_end=3313
-  _globals['_METRICSERIES']._serialized_start=3315
-  _globals['_METRICSERIES']._serialized_end=3390
-  _globals['_METRICPOINT']._serialized_start=3393
-  _globals['_METRICPOINT']._serialized_end=3553
-  _globals['_EVENTFILTER']._serialized_start=3555
-  _globals['_EVENTFILTER']._serialized_end=3657
-  _globals['_SUBSCRIBEINSIGHTSREQUEST']._serialized_start=3660
-  _globals['_SUBSCRIBEINSIGHTSREQUEST']._serialized_end=3821
-  _globals['_SUBSCRIBEINSIGHTSRESPONSE']._serialized_start=3824
-  _globals['_SUBSCRIBEINSIGHTSRESPONSE']._serialized_end=4080
-  _globals['_INSIGHTSERVICE']._serialized_start=4379
-  _globals['_INSIGHTSERVICE']._serialized_end=5027
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.uptake.v1B\014InsightProtoP\001Z\036uptake.dev/clients/go/uptakev1\252\002\tUptake.V1'
+  _globals['_METRICINTERVAL']._serialized_start=4174
+  _globals['_METRICINTERVAL']._serialized_end=4300
+  _globals['_METRICGROUP']._serialized_start=4303
+  _globals['_METRICGROUP']._serialized_end=4468
+  _globals['_TYPECOUNT']._serialized_start=287
+  _globals['_TYPECOUNT']._serialized_end=352
+  _globals['_METRICS']._serialized_start=355
+  _globals['_METRICS']._serialized_end=713
+  _globals['_INSIGHTS']._serialized_start=716
+  _globals['_INSIGHTS']._serialized_end=1058
+  _globals['_IMPROVEMENTOPPORTUNITY']._serialized_start=1061
+  _globals['_IMPROVEMENTOPPORTUNITY']._serialized_end=1286
+  _globals['_USERCORRECTION']._serialized_start=1289
+  _globals['_USERCORRECTION']._serialized_end=1457
+  _globals['_MEASUREDCORRECTION']._serialized_start=1460
+  _globals['_MEASUREDCORRECTION']._serialized_end=1715
+  _globals['_GETINSIGHTSREQUEST']._serialized_start=1718
+  _globals['_GETINSIGHTSREQUEST']._serialized_end=1873
+  _globals['_GETINSIGHTSRESPONSE']._serialized_start=1875
+  _globals['_GETINSIGHTSRESPONSE']._serialized_end=1935
+  _globals['_ISSUEFILTER']._serialized_start=1937
+  _globals['_ISSUEFILTER']._serialized_end=2016
+  _globals['_LISTISSUESREQUEST']._serialized_start=2019
+  _globals['_LISTISSUESREQUEST']._serialized_end=2228
+  _globals['_LISTISSUESRESPONSE']._serialized_start=2230
+  _globals['_LISTISSUESRESPONSE']._serialized_end=2309
+  _globals['_GETISSUEREQUEST']._serialized_start=2311
+  _globals['_GETISSUEREQUEST']._serialized_end=2357
+  _globals['_GETISSUERESPONSE']._serialized_start=2359
+  _globals['_GETISSUERESPONSE']._serialized_end=2435
+  _globals['_UPDATEISSUEREQUEST']._serialized_start=2438
+  _globals['_UPDATEISSUEREQUEST']._serialized_end=2621
+  _globals['_UPDATEISSUERESPONSE']._serialized_start=2623
+  _globals['_UPDATEISSUERESPONSE']._serialized_end=2677
+  _globals['_MERGEISSUESREQUEST']._serialized_start=2679
+  _globals['_MERGEISSUESREQUEST']._serialized_end=2800
+  _globals['_MERGEISSUESRESPONSE']._serialized_start=2802
+  _globals['_MERGEISSUESRESPONSE']._serialized_end=2856
+  _globals['_SPLITISSUEREQUEST']._serialized_start=2859
+  _globals['_SPLITISSUEREQUEST']._serialized_end=2996
+  _globals['_SPLITISSUERESPONSE']._serialized_start=2998
+  _globals['_SPLITISSUERESPONSE']._serialized_end=3088
+  _globals['_QUERYMETRICSREQUEST']._serialized_start=3091
+  _globals['_QUERYMETRICSREQUEST']._serialized_end=3337
+  _globals['_QUERYMETRICSRESPONSE']._serialized_start=3339
+  _globals['_QUERYMETRICSRESPONSE']._serialized_end=3409
+  _globals['_METRICSERIES']._serialized_start=3411
+  _globals['_METRICSERIES']._serialized_end=3486
+  _globals['_METRICPOINT']._serialized_start=3489
+  _globals['_METRICPOINT']._serialized_end=3645
+  _globals['_EVENTFILTER']._serialized_start=3647
+  _globals['_EVENTFILTER']._serialized_end=3749
+  _globals['_SUBSCRIBEINSIGHTSREQUEST']._serialized_start=3752
+  _globals['_SUBSCRIBEINSIGHTSREQUEST']._serialized_end=3913
+  _globals['_SUBSCRIBEINSIGHTSRESPONSE']._serialized_start=3916
+  _globals['_SUBSCRIBEINSIGHTSRESPONSE']._serialized_end=4172
+  _globals['_INSIGHTSERVICE']._serialized_start=4471
+  _globals['_INSIGHTSERVICE']._serialized_end=5119
 # @@protoc_insertion_point(module_scope)

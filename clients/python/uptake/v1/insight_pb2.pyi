@@ -6,6 +6,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from uptake.v1 import correction_pb2 as _correction_pb2
 from uptake.v1 import event_pb2 as _event_pb2
 from uptake.v1 import feedback_pb2 as _feedback_pb2
+from uptake.v1 import interval_pb2 as _interval_pb2
 from uptake.v1 import issue_pb2 as _issue_pb2
 from uptake.v1 import stream_pb2 as _stream_pb2
 from google.protobuf.internal import containers as _containers
@@ -314,18 +315,14 @@ class MetricSeries(_message.Message):
     def __init__(self, group_value: _Optional[str] = ..., points: _Optional[_Iterable[_Union[MetricPoint, _Mapping]]] = ...) -> None: ...
 
 class MetricPoint(_message.Message):
-    __slots__ = ("metrics", "negative_rate_low", "negative_rate_high", "positive_rate_low", "positive_rate_high")
+    __slots__ = ("metrics", "negative_rate_interval", "positive_rate_interval")
     METRICS_FIELD_NUMBER: _ClassVar[int]
-    NEGATIVE_RATE_LOW_FIELD_NUMBER: _ClassVar[int]
-    NEGATIVE_RATE_HIGH_FIELD_NUMBER: _ClassVar[int]
-    POSITIVE_RATE_LOW_FIELD_NUMBER: _ClassVar[int]
-    POSITIVE_RATE_HIGH_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_RATE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    POSITIVE_RATE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     metrics: Metrics
-    negative_rate_low: float
-    negative_rate_high: float
-    positive_rate_low: float
-    positive_rate_high: float
-    def __init__(self, metrics: _Optional[_Union[Metrics, _Mapping]] = ..., negative_rate_low: _Optional[float] = ..., negative_rate_high: _Optional[float] = ..., positive_rate_low: _Optional[float] = ..., positive_rate_high: _Optional[float] = ...) -> None: ...
+    negative_rate_interval: _interval_pb2.Interval
+    positive_rate_interval: _interval_pb2.Interval
+    def __init__(self, metrics: _Optional[_Union[Metrics, _Mapping]] = ..., negative_rate_interval: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., positive_rate_interval: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ...) -> None: ...
 
 class EventFilter(_message.Message):
     __slots__ = ("kinds", "minimum_severity")

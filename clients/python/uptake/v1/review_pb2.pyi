@@ -366,7 +366,7 @@ class ReopenReviewResponse(_message.Message):
     review: Review
     def __init__(self, review: _Optional[_Union[Review, _Mapping]] = ...) -> None: ...
 
-class WatchReviewsRequest(_message.Message):
+class SubscribeReviewsRequest(_message.Message):
     __slots__ = ("project", "filter", "resume_token", "checkpoint_interval")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
@@ -378,7 +378,7 @@ class WatchReviewsRequest(_message.Message):
     checkpoint_interval: _duration_pb2.Duration
     def __init__(self, project: _Optional[str] = ..., filter: _Optional[_Union[ReviewFilter, _Mapping]] = ..., resume_token: _Optional[str] = ..., checkpoint_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
-class WatchReviewsResponse(_message.Message):
+class SubscribeReviewsResponse(_message.Message):
     __slots__ = ("resume_token", "review", "removed_review_id", "checkpoint", "end")
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     REVIEW_FIELD_NUMBER: _ClassVar[int]

@@ -75,10 +75,10 @@ class ReviewServiceStub(object):
                 request_serializer=uptake_dot_v1_dot_review__pb2.ReopenReviewRequest.SerializeToString,
                 response_deserializer=uptake_dot_v1_dot_review__pb2.ReopenReviewResponse.FromString,
                 _registered_method=True)
-        self.WatchReviews = channel.unary_stream(
-                '/uptake.v1.ReviewService/WatchReviews',
-                request_serializer=uptake_dot_v1_dot_review__pb2.WatchReviewsRequest.SerializeToString,
-                response_deserializer=uptake_dot_v1_dot_review__pb2.WatchReviewsResponse.FromString,
+        self.SubscribeReviews = channel.unary_stream(
+                '/uptake.v1.ReviewService/SubscribeReviews',
+                request_serializer=uptake_dot_v1_dot_review__pb2.SubscribeReviewsRequest.SerializeToString,
+                response_deserializer=uptake_dot_v1_dot_review__pb2.SubscribeReviewsResponse.FromString,
                 _registered_method=True)
 
 
@@ -144,8 +144,8 @@ class ReviewServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def WatchReviews(self, request, context):
-        """WatchReviews streams changes of the reviews that match a filter.
+    def SubscribeReviews(self, request, context):
+        """SubscribeReviews streams changes of the reviews that match a filter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,10 +194,10 @@ def add_ReviewServiceServicer_to_server(servicer, server):
                     request_deserializer=uptake_dot_v1_dot_review__pb2.ReopenReviewRequest.FromString,
                     response_serializer=uptake_dot_v1_dot_review__pb2.ReopenReviewResponse.SerializeToString,
             ),
-            'WatchReviews': grpc.unary_stream_rpc_method_handler(
-                    servicer.WatchReviews,
-                    request_deserializer=uptake_dot_v1_dot_review__pb2.WatchReviewsRequest.FromString,
-                    response_serializer=uptake_dot_v1_dot_review__pb2.WatchReviewsResponse.SerializeToString,
+            'SubscribeReviews': grpc.unary_stream_rpc_method_handler(
+                    servicer.SubscribeReviews,
+                    request_deserializer=uptake_dot_v1_dot_review__pb2.SubscribeReviewsRequest.FromString,
+                    response_serializer=uptake_dot_v1_dot_review__pb2.SubscribeReviewsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -428,7 +428,7 @@ class ReviewService(object):
             _registered_method=True)
 
     @staticmethod
-    def WatchReviews(request,
+    def SubscribeReviews(request,
             target,
             options=(),
             channel_credentials=None,
@@ -441,9 +441,9 @@ class ReviewService(object):
         return grpc.experimental.unary_stream(
             request,
             target,
-            '/uptake.v1.ReviewService/WatchReviews',
-            uptake_dot_v1_dot_review__pb2.WatchReviewsRequest.SerializeToString,
-            uptake_dot_v1_dot_review__pb2.WatchReviewsResponse.FromString,
+            '/uptake.v1.ReviewService/SubscribeReviews',
+            uptake_dot_v1_dot_review__pb2.SubscribeReviewsRequest.SerializeToString,
+            uptake_dot_v1_dot_review__pb2.SubscribeReviewsResponse.FromString,
             options,
             channel_credentials,
             insecure,

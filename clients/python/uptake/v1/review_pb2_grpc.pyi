@@ -53,8 +53,8 @@ class ReviewServiceStub:
     """DismissReview finishes a claimed review: nothing is to be fixed. The pattern stays quiet for a time."""
     ReopenReview: _grpc.UnaryUnaryMultiCallable[_review_pb2.ReopenReviewRequest, _review_pb2.ReopenReviewResponse]
     """ReopenReview opens a finished review again."""
-    WatchReviews: _grpc.UnaryStreamMultiCallable[_review_pb2.WatchReviewsRequest, _review_pb2.WatchReviewsResponse]
-    """WatchReviews streams changes of the reviews that match a filter."""
+    SubscribeReviews: _grpc.UnaryStreamMultiCallable[_review_pb2.SubscribeReviewsRequest, _review_pb2.SubscribeReviewsResponse]
+    """SubscribeReviews streams changes of the reviews that match a filter."""
 
 @_typing.type_check_only
 class ReviewServiceAsyncStub(ReviewServiceStub):
@@ -81,8 +81,8 @@ class ReviewServiceAsyncStub(ReviewServiceStub):
     """DismissReview finishes a claimed review: nothing is to be fixed. The pattern stays quiet for a time."""
     ReopenReview: _aio.UnaryUnaryMultiCallable[_review_pb2.ReopenReviewRequest, _review_pb2.ReopenReviewResponse]  # type: ignore[assignment]
     """ReopenReview opens a finished review again."""
-    WatchReviews: _aio.UnaryStreamMultiCallable[_review_pb2.WatchReviewsRequest, _review_pb2.WatchReviewsResponse]  # type: ignore[assignment]
-    """WatchReviews streams changes of the reviews that match a filter."""
+    SubscribeReviews: _aio.UnaryStreamMultiCallable[_review_pb2.SubscribeReviewsRequest, _review_pb2.SubscribeReviewsResponse]  # type: ignore[assignment]
+    """SubscribeReviews streams changes of the reviews that match a filter."""
 
 class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
     """ReviewService gives people their tasks: patterns whose answers turned bad."""
@@ -156,11 +156,11 @@ class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
         """ReopenReview opens a finished review again."""
 
     @_abc_1.abstractmethod
-    def WatchReviews(
+    def SubscribeReviews(
         self,
-        request: _review_pb2.WatchReviewsRequest,
+        request: _review_pb2.SubscribeReviewsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_review_pb2.WatchReviewsResponse], _abc.AsyncIterator[_review_pb2.WatchReviewsResponse]]:
-        """WatchReviews streams changes of the reviews that match a filter."""
+    ) -> _typing.Union[_abc.Iterator[_review_pb2.SubscribeReviewsResponse], _abc.AsyncIterator[_review_pb2.SubscribeReviewsResponse]]:
+        """SubscribeReviews streams changes of the reviews that match a filter."""
 
 def add_ReviewServiceServicer_to_server(servicer: ReviewServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,6 +1,7 @@
 """Corrections, knowledge and instructions on the wire to and from those as the service knows them."""
 
 from uptake.v1 import correction_pb2 as pb
+from uptake.v1 import interval_pb2
 
 from uptake_service.api.checks import ID_LENGTH, QUERY_LENGTH, TEXT_LENGTH, Checks, put_time, to_timestamp
 from uptake_service.api.enums import members, numbers
@@ -12,6 +13,7 @@ from uptake_service.corrections.model import (
     Draft,
     Revision,
     Verdict,
+    Votes,
 )
 from uptake_service.corrections.verdict_summary import summary
 from uptake_service.domain.feedback import CorrectionKind
@@ -42,7 +44,7 @@ def to_draft(checks: Checks, message: pb.CorrectionDraft, review_id: str = "") -
         name = checks.text("knowledge.key", message.knowledge.key, ID_LENGTH, required=True)
         content = checks.text("knowledge.content", message.knowledge.content, TEXT_LENGTH, required=True)
     elif target == "instructions":
-        kind = CorrectionKind.BEHAVIOR
+        kind = CorrectionKind.INSTRUCTIONS
         name = checks.text("instructions.name", message.instructions.name, ID_LENGTH, required=True)
         content = checks.text("instructions.content", message.instructions.content, TEXT_LENGTH, required=True)
     else:
@@ -103,29 +105,31 @@ def to_message(correction: Correction) -> pb.Correction:
 
 
 def verdict_message(correction: Correction) -> pb.VerdictReport:
-    baseline, measured, revert = correction.basis.baseline, correction.measured, correction.revert
+    measured, revert = correction.measured, correction.revert
     report = pb.VerdictReport(
         verdict=VERDICT_NUMBERS[correction.verdict],
-        baseline_rate=baseline.rate,
-        baseline_votes=baseline.votes,
-        baseline_left_out=baseline.left_out,
+        baseline=_vote_rate(correction.basis.baseline),
         summary=summary(correction),
         of_revert=revert is not None,
         verdict_before_revert=VERDICT_NUMBERS[revert.verdict] if revert else pb.VERDICT_UNSPECIFIED,
     )
     if measured is None:
         return report
-    report.later_rate, report.later_votes = measured.later.rate, measured.later.votes
-    report.later_left_out = measured.later.left_out
-    report.old_answer_rate, report.old_answer_votes = measured.old.rate, measured.old.votes
+    report.later.CopyFrom(_vote_rate(measured.later))
+    report.old_answers.CopyFrom(_vote_rate(measured.old))
     put_time(report.update_time, measured.time)
     finding = measured.finding
     if finding is not None:
-        report.look_rate, report.look_votes = finding.later.rate, finding.later.votes
-        report.difference, report.has_control = finding.difference, finding.drift is not None
-        report.difference_low, report.difference_high = finding.low, finding.high
-        report.control_drift, report.control_left_out = finding.drift or 0.0, finding.control_left_out
+        report.look.CopyFrom(_vote_rate(finding.later))
+        report.difference = finding.difference
+        report.difference_interval.CopyFrom(interval_pb2.Interval(low=finding.low, high=finding.high))
+        if finding.drift is not None:
+            report.control_drift, report.control_left_out = finding.drift, finding.control_left_out
     return report
+
+
+def _vote_rate(votes: Votes) -> pb.VoteRate:
+    return pb.VoteRate(votes=votes.votes, negative_rate=votes.rate if votes.votes else None, left_out=votes.left_out)
 
 
 def entry_message(entry: Revision) -> pb.KnowledgeEntry:

@@ -84,7 +84,7 @@ def to_draft(
         checks.text("feedback.interaction.query", interaction.query, QUERY_LENGTH)
         checks.text("feedback.interaction.response", interaction.response, TEXT_LENGTH)
         checks.text("feedback.interaction.model", interaction.model, ID_LENGTH)
-        for name in ("conversation_id", "trace_id", "span_id"):
+        for name in ("conversation_id", "trace_id", "span_id", "variant"):
             checks.text(f"feedback.interaction.{name}", getattr(interaction, name), ID_LENGTH)
     versions = checks.mapping("feedback.interaction.versions", interaction.versions)
     history = _to_history(checks, interaction)
@@ -121,6 +121,7 @@ def to_draft(
             conversation_id=interaction.conversation_id,
             trace_id=interaction.trace_id,
             span_id=interaction.span_id,
+            variant=interaction.variant,
         ),
         content=content,
         user_id=message.user_id,
@@ -188,7 +189,16 @@ def check_mask(checks: Checks, paths: list[str]) -> list[str]:
 
 
 def to_filter(checks: Checks, message: pb.FeedbackFilter) -> FeedbackFilter:
-    for field in ("pattern_id", "interaction_id", "user_id", "source", "model", "conversation_id", "trace_id"):
+    for field in (
+        "pattern_id",
+        "interaction_id",
+        "user_id",
+        "source",
+        "model",
+        "conversation_id",
+        "trace_id",
+        "variant",
+    ):
         checks.text(f"filter.{field}", getattr(message, field), ID_LENGTH)
     checks.text("filter.score", message.score, NAME_LENGTH)
     start, end = checks.window(message, "filter.")
@@ -212,6 +222,7 @@ def to_filter(checks: Checks, message: pb.FeedbackFilter) -> FeedbackFilter:
         scores=(message.score,) if message.HasField("score") else (),
         conversation_id=message.conversation_id,
         trace_id=message.trace_id,
+        variant=message.variant,
     )
 
 
@@ -231,6 +242,7 @@ def to_message(feedback: Feedback) -> pb.Feedback:
             conversation_id=interaction.conversation_id,
             trace_id=interaction.trace_id,
             span_id=interaction.span_id,
+            variant=interaction.variant,
         ),
         score=feedback.score,
         user_id=feedback.user_id,

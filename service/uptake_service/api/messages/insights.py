@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uptake.v1 import event_pb2, insight_pb2, issue_pb2
+from uptake.v1 import event_pb2, insight_pb2, interval_pb2, issue_pb2
 
 from uptake_service.api.checks import Checks, to_timestamp
 from uptake_service.api.enums import members, numbers
@@ -191,15 +191,15 @@ def _issue_event(event: IssueEvent) -> event_pb2.IssueEvent:
 
 
 def _metric_point(metrics: Metrics) -> insight_pb2.MetricPoint:
-    negative_low, negative_high = metrics.negative_rate_interval
-    positive_low, positive_high = metrics.positive_rate_interval
     return insight_pb2.MetricPoint(
         metrics=metrics_message(metrics),
-        negative_rate_low=negative_low,
-        negative_rate_high=negative_high,
-        positive_rate_low=positive_low,
-        positive_rate_high=positive_high,
+        negative_rate_interval=_interval(metrics.negative_rate_interval),
+        positive_rate_interval=_interval(metrics.positive_rate_interval),
     )
+
+
+def _interval(ends: tuple[float, float] | None) -> interval_pb2.Interval | None:
+    return interval_pb2.Interval(low=ends[0], high=ends[1]) if ends else None
 
 
 def _comment(comment: Comment) -> issue_pb2.SampleComment:

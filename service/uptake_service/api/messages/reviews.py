@@ -64,7 +64,7 @@ def to_message(review: Review, pattern: Pattern | None) -> pb.Review:
         covered_pattern_ids=review.covers,
         evidence_votes=review.examined.evidence_votes,
         evidence_negatives=review.examined.evidence_negatives,
-        baseline_rate=review.examined.baseline_rate,
+        baseline_rate=review.examined.baseline_rate if review.examined.evidence_votes else None,
         evidence_left_out=review.examined.evidence_left_out,
         baseline_left_out=review.examined.baseline_left_out,
     )
@@ -84,8 +84,8 @@ def to_message(review: Review, pattern: Pattern | None) -> pb.Review:
     return message
 
 
-def watch_message(update: Update, now: datetime) -> pb.WatchReviewsResponse:
-    response = pb.WatchReviewsResponse(resume_token=update.token)
+def subscription_message(update: Update, now: datetime) -> pb.SubscribeReviewsResponse:
+    response = pb.SubscribeReviewsResponse(resume_token=update.token)
     if update.seen is not None:
         response.review.CopyFrom(to_message(update.seen.review, update.seen.pattern))
     elif update.removed_id:

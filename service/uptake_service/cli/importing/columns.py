@@ -13,7 +13,7 @@ TYPES = ("THUMBS_UP", "THUMBS_DOWN", "CORRECTION", "RATING", "COMMENT")
 SKIP = "SKIP"
 """What a case of the type's mapping gives for rows that are to be left out."""
 
-TEXTS = ("query", "response", "model", "comment", "user_id", "source")
+TEXTS = ("query", "response", "model", "variant", "comment", "user_id", "source")
 IDS = ("conversation_id", "trace_id", "span_id")
 TIMES = ("occur_time", "interaction_create_time")
 MAPS = ("labels", "versions")

@@ -172,6 +172,7 @@ def _facts(request: feedback_pb2.CollectFeedbackRequest, draft: Draft) -> dict[s
         "occur_time": _time(made.occur_time) if made.HasField("occur_time") else "",
         "source": made.source,
         "model": interaction.model,
+        "variant": interaction.variant,
         "versions": _pairs(interaction.versions),
         "labels": _pairs(made.labels),
         "history": " / ".join(f"{each.role}: {each.content}" for each in about.history),

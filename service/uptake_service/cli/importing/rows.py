@@ -25,7 +25,7 @@ _SECONDS = re.compile(r"\d{9,}(\.\d*)?")
 _KINDS = {
     "": None,
     "KNOWLEDGE": feedback_pb2.CORRECTION_KIND_KNOWLEDGE,
-    "BEHAVIOR": feedback_pb2.CORRECTION_KIND_BEHAVIOR,
+    "BEHAVIOR": feedback_pb2.CORRECTION_KIND_INSTRUCTIONS,
 }
 _TYPES_OF_FIELD = {"rating": "RATING", "corrected": "CORRECTION", "original": "CORRECTION"}
 """The fields that one type alone has."""
@@ -95,7 +95,7 @@ def to_feedback(row: Row, columns: Columns, request_id: str, now: datetime) -> f
                 corrected, original = (_text(field, values[field]) for field in ("corrected", "original"))
                 kind = _text("correction_kind", values["correction_kind"]).strip().upper()
                 if kind not in _KINDS:
-                    raise BadRow(f"correction_kind is {kind!r}, neither KNOWLEDGE nor BEHAVIOR")
+                    raise BadRow(f"correction_kind is {kind!r}, neither KNOWLEDGE nor INSTRUCTIONS")
                 made = correction(id, corrected, original=original, kind=_KINDS[kind], **about)
         _add_context(made, values, columns)
     except (ValueError, TypeError) as error:

@@ -22,7 +22,7 @@ _WORDS = 300
 
 def render(report: Report, embedders: Embedders) -> str:
     """The page. All users' words in it are escaped, and its own policy keeps it from loading anything."""
-    measured = [each for each in report.corrections if each.verdict.baseline_votes or each.verdict.later_votes]
+    measured = [each for each in report.corrections if each.verdict.baseline.votes or each.verdict.later.votes]
     places = positions(embedders, [_says(issue) for issue in report.issues])
     figures = {
         "rates": plots.rates(report.series) if report.insights.metrics.total_feedback else None,

@@ -31,7 +31,7 @@ def rates(series: insight_pb2.MetricSeries) -> go.Figure:
     points = series.points
     days = [point.metrics.start_time.ToDatetime(UTC) for point in points]
     totals = [point.metrics.total_feedback for point in points]
-    seen = [point for point in points if point.metrics.total_feedback]
+    seen = [point for point in points if point.metrics.HasField("negative_rate")]
     seen_days = [point.metrics.start_time.ToDatetime(UTC) for point in seen]
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06)
     figure.add_trace(
@@ -41,14 +41,15 @@ def rates(series: insight_pb2.MetricSeries) -> go.Figure:
             error_y={
                 "type": "data",
                 "symmetric": False,
-                "array": [point.negative_rate_high - point.metrics.negative_rate for point in seen],
-                "arrayminus": [point.metrics.negative_rate - point.negative_rate_low for point in seen],
+                "array": [point.negative_rate_interval.high - point.metrics.negative_rate for point in seen],
+                "arrayminus": [point.metrics.negative_rate - point.negative_rate_interval.low for point in seen],
                 "color": _RED,
                 "thickness": 1,
                 "width": 2,
             },
             customdata=[
-                (point.negative_rate_low, point.negative_rate_high, point.metrics.total_feedback) for point in seen
+                (point.negative_rate_interval.low, point.negative_rate_interval.high, point.metrics.total_feedback)
+                for point in seen
             ],
             hovertemplate="%{x|%d %b %Y}: %{y:.0%} of %{customdata[2]:,}, 95% interval %{customdata[0]:.0%} to "
             "%{customdata[1]:.0%}<extra></extra>",
@@ -195,8 +196,8 @@ def verdicts(corrections: Sequence[correction_pb2.Correction]) -> go.Figure:
     }
     rows = _unique(escape(one_line(correction.target, 40)) for correction in corrections)
     reports = [correction.verdict for correction in corrections]
-    before = [_rate("before", report.baseline_rate, report.baseline_votes) for report in reports]
-    after = [_rate("after", report.later_rate, report.later_votes) for report in reports]
+    before = [_rate("before", report.baseline.negative_rate, report.baseline.votes) for report in reports]
+    after = [_rate("after", report.later.negative_rate, report.later.votes) for report in reports]
     figure = go.Figure()
     for rates, shades, place in (
         (before, [_GREY] * len(rows), 0.18),

@@ -10,13 +10,15 @@ import type { ItemError } from "./error_pb.js";
 import { file_uptake_v1_error } from "./error_pb.js";
 import type { CorrectionKind } from "./feedback_pb.js";
 import { file_uptake_v1_feedback } from "./feedback_pb.js";
+import type { Interval } from "./interval_pb.js";
+import { file_uptake_v1_interval } from "./interval_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file uptake/v1/correction.proto.
  */
 export const file_uptake_v1_correction: GenFile = /*@__PURE__*/
-  fileDesc("Chp1cHRha2UvdjEvY29ycmVjdGlvbi5wcm90bxIJdXB0YWtlLnYxIugBCg9Db3JyZWN0aW9uRHJhZnQSLwoJa25vd2xlZGdlGAEgASgLMhoudXB0YWtlLnYxLktub3dsZWRnZUNoYW5nZUgAEjUKDGluc3RydWN0aW9ucxgCIAEoCzIdLnVwdGFrZS52MS5JbnN0cnVjdGlvbnNDaGFuZ2VIABIaCg1iYXNlX3JldmlzaW9uGAMgASgDSAGIAQESFAoMZmVlZGJhY2tfaWRzGAQgAygJEhEKCXJldmlld19pZBgFIAEoCRIMCgRub3RlGAYgASgJQggKBnRhcmdldEIQCg5fYmFzZV9yZXZpc2lvbiIvCg9Lbm93bGVkZ2VDaGFuZ2USCwoDa2V5GAEgASgJEg8KB2NvbnRlbnQYAiABKAkiMwoSSW5zdHJ1Y3Rpb25zQ2hhbmdlEgwKBG5hbWUYASABKAkSDwoHY29udGVudBgCIAEoCSKuAwoKQ29ycmVjdGlvbhIKCgJpZBgBIAEoCRInCgRraW5kGAIgASgOMhkudXB0YWtlLnYxLkNvcnJlY3Rpb25LaW5kEg4KBnRhcmdldBgDIAEoCRIQCghyZXZpc2lvbhgEIAEoAxIVCg1iYXNlX3JldmlzaW9uGAUgASgDEg8KB2NvbnRlbnQYBiABKAkSDAoEZGlmZhgHIAEoCRIUCgxmZWVkYmFja19pZHMYCCADKAkSEQoJcmV2aWV3X2lkGAkgASgJEhIKCnBhdHRlcm5faWQYCiABKAkSEAoIcmV2aWV3ZXIYCyABKAkSDAoEbm90ZRgMIAEoCRIpCgVzdGF0ZRgNIAEoDjIaLnVwdGFrZS52MS5Db3JyZWN0aW9uU3RhdGUSKQoHdmVyZGljdBgOIAEoCzIYLnVwdGFrZS52MS5WZXJkaWN0UmVwb3J0Ei8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXZlcnRfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAirAQKDVZlcmRpY3RSZXBvcnQSIwoHdmVyZGljdBgBIAEoDjISLnVwdGFrZS52MS5WZXJkaWN0EhUKDWJhc2VsaW5lX3JhdGUYAiABKAESFgoOYmFzZWxpbmVfdm90ZXMYAyABKAMSEgoKbGF0ZXJfcmF0ZRgEIAEoARITCgtsYXRlcl92b3RlcxgFIAEoAxISCgpkaWZmZXJlbmNlGAYgASgBEhYKDmRpZmZlcmVuY2VfbG93GAcgASgBEhcKD2RpZmZlcmVuY2VfaGlnaBgIIAEoARIVCg1jb250cm9sX2RyaWZ0GAkgASgBEhMKC2hhc19jb250cm9sGAogASgIEg8KB3N1bW1hcnkYCyABKAkSLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmxvb2tfdm90ZXMYDSABKAMSEQoJbG9va19yYXRlGA4gASgBEhgKEG9sZF9hbnN3ZXJfdm90ZXMYDyABKAMSFwoPb2xkX2Fuc3dlcl9yYXRlGBAgASgBEhEKCW9mX3JldmVydBgRIAEoCBIxChV2ZXJkaWN0X2JlZm9yZV9yZXZlcnQYEiABKA4yEi51cHRha2UudjEuVmVyZGljdBIZChFiYXNlbGluZV9sZWZ0X291dBgTIAEoAxIWCg5sYXRlcl9sZWZ0X291dBgUIAEoAxIYChBjb250cm9sX2xlZnRfb3V0GBUgASgDIpIBChdBcHBseUNvcnJlY3Rpb25zUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEi8KC2NvcnJlY3Rpb25zGAIgAygLMhoudXB0YWtlLnYxLkNvcnJlY3Rpb25EcmFmdBIQCghyZXZpZXdlchgDIAEoCRIPCgdkcnlfcnVuGAQgASgIEhIKCnJlcXVlc3RfaWQYBSABKAkiTQoYQXBwbHlDb3JyZWN0aW9uc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC51cHRha2UudjEuQXBwbHlDb3JyZWN0aW9uUmVzdWx0InUKFUFwcGx5Q29ycmVjdGlvblJlc3VsdBIrCgpjb3JyZWN0aW9uGAEgASgLMhUudXB0YWtlLnYxLkNvcnJlY3Rpb25IABIlCgVlcnJvchgCIAEoCzIULnVwdGFrZS52MS5JdGVtRXJyb3JIAEIICgZyZXN1bHQiMwoUR2V0Q29ycmVjdGlvblJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIKCgJpZBgCIAEoCSJCChVHZXRDb3JyZWN0aW9uUmVzcG9uc2USKQoKY29ycmVjdGlvbhgBIAEoCzIVLnVwdGFrZS52MS5Db3JyZWN0aW9uIsUBChBDb3JyZWN0aW9uRmlsdGVyEigKBWtpbmRzGAEgAygOMhkudXB0YWtlLnYxLkNvcnJlY3Rpb25LaW5kEioKBnN0YXRlcxgCIAMoDjIaLnVwdGFrZS52MS5Db3JyZWN0aW9uU3RhdGUSJAoIdmVyZGljdHMYAyADKA4yEi51cHRha2UudjEuVmVyZGljdBIOCgZ0YXJnZXQYBCABKAkSEQoJcmV2aWV3X2lkGAUgASgJEhIKCnBhdHRlcm5faWQYBiABKAkifQoWTGlzdENvcnJlY3Rpb25zUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEisKBmZpbHRlchgCIAEoCzIbLnVwdGFrZS52MS5Db3JyZWN0aW9uRmlsdGVyEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIl4KF0xpc3RDb3JyZWN0aW9uc1Jlc3BvbnNlEioKC2NvcnJlY3Rpb25zGAEgAygLMhUudXB0YWtlLnYxLkNvcnJlY3Rpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImoKF1JldmVydENvcnJlY3Rpb25SZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCgoCaWQYAiABKAkSEAoIcmV2aWV3ZXIYAyABKAkSDAoEbm90ZRgEIAEoCRISCgpyZXF1ZXN0X2lkGAUgASgJIkUKGFJldmVydENvcnJlY3Rpb25SZXNwb25zZRIpCgpjb3JyZWN0aW9uGAEgASgLMhUudXB0YWtlLnYxLkNvcnJlY3Rpb24iiAEKDktub3dsZWRnZUVudHJ5EgsKA2tleRgBIAEoCRIPCgdjb250ZW50GAIgASgJEhAKCHJldmlzaW9uGAMgASgDEhUKDWNvcnJlY3Rpb25faWQYBCABKAkSLwoLdXBkYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wInYKFlNlYXJjaEtub3dsZWRnZVJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRINCgVxdWVyeRgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSFQoNbWluaW11bV9zY29yZRgEIAEoARISCgprZXlfcHJlZml4GAUgASgJIkUKF1NlYXJjaEtub3dsZWRnZVJlc3BvbnNlEioKB21hdGNoZXMYASADKAsyGS51cHRha2UudjEuS25vd2xlZGdlTWF0Y2giSQoOS25vd2xlZGdlTWF0Y2gSKAoFZW50cnkYASABKAsyGS51cHRha2UudjEuS25vd2xlZGdlRW50cnkSDQoFc2NvcmUYAiABKAEihwEKDEluc3RydWN0aW9ucxIMCgRuYW1lGAEgASgJEg8KB2NvbnRlbnQYAiABKAkSEAoIcmV2aXNpb24YAyABKAMSFQoNY29ycmVjdGlvbl9pZBgEIAEoCRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYQoWR2V0SW5zdHJ1Y3Rpb25zUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgwKBG5hbWUYAiABKAkSEAoIcmV2aXNpb24YAyABKAMSFgoOa25vd25fcmV2aXNpb24YBCABKAMiWwoXR2V0SW5zdHJ1Y3Rpb25zUmVzcG9uc2USLQoMaW5zdHJ1Y3Rpb25zGAEgASgLMhcudXB0YWtlLnYxLkluc3RydWN0aW9ucxIRCgl1bmNoYW5nZWQYAiABKAgiZwofTGlzdEluc3RydWN0aW9uUmV2aXNpb25zUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgwKBG5hbWUYAiABKAkSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiagogTGlzdEluc3RydWN0aW9uUmV2aXNpb25zUmVzcG9uc2USLQoMaW5zdHJ1Y3Rpb25zGAEgAygLMhcudXB0YWtlLnYxLkluc3RydWN0aW9ucxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqkQEKD0NvcnJlY3Rpb25TdGF0ZRIgChxDT1JSRUNUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASHAoYQ09SUkVDVElPTl9TVEFURV9BUFBMSUVEEAESHwobQ09SUkVDVElPTl9TVEFURV9TVVBFUlNFREVEEAISHQoZQ09SUkVDVElPTl9TVEFURV9SRVZFUlRFRBADKn8KB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhsKF1ZFUkRJQ1RfTk9UX0VOT1VHSF9EQVRBEAESFAoQVkVSRElDVF9JTVBST1ZFRBACEhEKDVZFUkRJQ1RfV09SU0UQAxIVChFWRVJESUNUX05PX0NIQU5HRRAEMqQFChFDb3JyZWN0aW9uU2VydmljZRJbChBBcHBseUNvcnJlY3Rpb25zEiIudXB0YWtlLnYxLkFwcGx5Q29ycmVjdGlvbnNSZXF1ZXN0GiMudXB0YWtlLnYxLkFwcGx5Q29ycmVjdGlvbnNSZXNwb25zZRJSCg1HZXRDb3JyZWN0aW9uEh8udXB0YWtlLnYxLkdldENvcnJlY3Rpb25SZXF1ZXN0GiAudXB0YWtlLnYxLkdldENvcnJlY3Rpb25SZXNwb25zZRJYCg9MaXN0Q29ycmVjdGlvbnMSIS51cHRha2UudjEuTGlzdENvcnJlY3Rpb25zUmVxdWVzdBoiLnVwdGFrZS52MS5MaXN0Q29ycmVjdGlvbnNSZXNwb25zZRJbChBSZXZlcnRDb3JyZWN0aW9uEiIudXB0YWtlLnYxLlJldmVydENvcnJlY3Rpb25SZXF1ZXN0GiMudXB0YWtlLnYxLlJldmVydENvcnJlY3Rpb25SZXNwb25zZRJYCg9TZWFyY2hLbm93bGVkZ2USIS51cHRha2UudjEuU2VhcmNoS25vd2xlZGdlUmVxdWVzdBoiLnVwdGFrZS52MS5TZWFyY2hLbm93bGVkZ2VSZXNwb25zZRJYCg9HZXRJbnN0cnVjdGlvbnMSIS51cHRha2UudjEuR2V0SW5zdHJ1Y3Rpb25zUmVxdWVzdBoiLnVwdGFrZS52MS5HZXRJbnN0cnVjdGlvbnNSZXNwb25zZRJzChhMaXN0SW5zdHJ1Y3Rpb25SZXZpc2lvbnMSKi51cHRha2UudjEuTGlzdEluc3RydWN0aW9uUmV2aXNpb25zUmVxdWVzdBorLnVwdGFrZS52MS5MaXN0SW5zdHJ1Y3Rpb25SZXZpc2lvbnNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_uptake_v1_error, file_uptake_v1_feedback]);
+  fileDesc("Chp1cHRha2UvdjEvY29ycmVjdGlvbi5wcm90bxIJdXB0YWtlLnYxIugBCg9Db3JyZWN0aW9uRHJhZnQSLwoJa25vd2xlZGdlGAEgASgLMhoudXB0YWtlLnYxLktub3dsZWRnZUNoYW5nZUgAEjUKDGluc3RydWN0aW9ucxgCIAEoCzIdLnVwdGFrZS52MS5JbnN0cnVjdGlvbnNDaGFuZ2VIABIaCg1iYXNlX3JldmlzaW9uGAMgASgDSAGIAQESFAoMZmVlZGJhY2tfaWRzGAQgAygJEhEKCXJldmlld19pZBgFIAEoCRIMCgRub3RlGAYgASgJQggKBnRhcmdldEIQCg5fYmFzZV9yZXZpc2lvbiIvCg9Lbm93bGVkZ2VDaGFuZ2USCwoDa2V5GAEgASgJEg8KB2NvbnRlbnQYAiABKAkiMwoSSW5zdHJ1Y3Rpb25zQ2hhbmdlEgwKBG5hbWUYASABKAkSDwoHY29udGVudBgCIAEoCSKuAwoKQ29ycmVjdGlvbhIKCgJpZBgBIAEoCRInCgRraW5kGAIgASgOMhkudXB0YWtlLnYxLkNvcnJlY3Rpb25LaW5kEg4KBnRhcmdldBgDIAEoCRIQCghyZXZpc2lvbhgEIAEoAxIVCg1iYXNlX3JldmlzaW9uGAUgASgDEg8KB2NvbnRlbnQYBiABKAkSDAoEZGlmZhgHIAEoCRIUCgxmZWVkYmFja19pZHMYCCADKAkSEQoJcmV2aWV3X2lkGAkgASgJEhIKCnBhdHRlcm5faWQYCiABKAkSEAoIcmV2aWV3ZXIYCyABKAkSDAoEbm90ZRgMIAEoCRIpCgVzdGF0ZRgNIAEoDjIaLnVwdGFrZS52MS5Db3JyZWN0aW9uU3RhdGUSKQoHdmVyZGljdBgOIAEoCzIYLnVwdGFrZS52MS5WZXJkaWN0UmVwb3J0Ei8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXZlcnRfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiWQoIVm90ZVJhdGUSDQoFdm90ZXMYASABKAMSGgoNbmVnYXRpdmVfcmF0ZRgCIAEoAUgAiAEBEhAKCGxlZnRfb3V0GAMgASgDQhAKDl9uZWdhdGl2ZV9yYXRlIvYDCg1WZXJkaWN0UmVwb3J0EiMKB3ZlcmRpY3QYASABKA4yEi51cHRha2UudjEuVmVyZGljdBIlCghiYXNlbGluZRgCIAEoCzITLnVwdGFrZS52MS5Wb3RlUmF0ZRIiCgVsYXRlchgDIAEoCzITLnVwdGFrZS52MS5Wb3RlUmF0ZRIhCgRsb29rGAQgASgLMhMudXB0YWtlLnYxLlZvdGVSYXRlEigKC29sZF9hbnN3ZXJzGAUgASgLMhMudXB0YWtlLnYxLlZvdGVSYXRlEhcKCmRpZmZlcmVuY2UYBiABKAFIAIgBARIwChNkaWZmZXJlbmNlX2ludGVydmFsGAcgASgLMhMudXB0YWtlLnYxLkludGVydmFsEhoKDWNvbnRyb2xfZHJpZnQYCCABKAFIAYgBARIYChBjb250cm9sX2xlZnRfb3V0GAkgASgDEhEKCW9mX3JldmVydBgKIAEoCBIxChV2ZXJkaWN0X2JlZm9yZV9yZXZlcnQYCyABKA4yEi51cHRha2UudjEuVmVyZGljdBIPCgdzdW1tYXJ5GAwgASgJEi8KC3VwZGF0ZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEINCgtfZGlmZmVyZW5jZUIQCg5fY29udHJvbF9kcmlmdCKSAQoXQXBwbHlDb3JyZWN0aW9uc1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIvCgtjb3JyZWN0aW9ucxgCIAMoCzIaLnVwdGFrZS52MS5Db3JyZWN0aW9uRHJhZnQSEAoIcmV2aWV3ZXIYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCBISCgpyZXF1ZXN0X2lkGAUgASgJIk0KGEFwcGx5Q29ycmVjdGlvbnNSZXNwb25zZRIxCgdyZXN1bHRzGAEgAygLMiAudXB0YWtlLnYxLkFwcGx5Q29ycmVjdGlvblJlc3VsdCJ1ChVBcHBseUNvcnJlY3Rpb25SZXN1bHQSKwoKY29ycmVjdGlvbhgBIAEoCzIVLnVwdGFrZS52MS5Db3JyZWN0aW9uSAASJQoFZXJyb3IYAiABKAsyFC51cHRha2UudjEuSXRlbUVycm9ySABCCAoGcmVzdWx0IjMKFEdldENvcnJlY3Rpb25SZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCgoCaWQYAiABKAkiQgoVR2V0Q29ycmVjdGlvblJlc3BvbnNlEikKCmNvcnJlY3Rpb24YASABKAsyFS51cHRha2UudjEuQ29ycmVjdGlvbiLFAQoQQ29ycmVjdGlvbkZpbHRlchIoCgVraW5kcxgBIAMoDjIZLnVwdGFrZS52MS5Db3JyZWN0aW9uS2luZBIqCgZzdGF0ZXMYAiADKA4yGi51cHRha2UudjEuQ29ycmVjdGlvblN0YXRlEiQKCHZlcmRpY3RzGAMgAygOMhIudXB0YWtlLnYxLlZlcmRpY3QSDgoGdGFyZ2V0GAQgASgJEhEKCXJldmlld19pZBgFIAEoCRISCgpwYXR0ZXJuX2lkGAYgASgJIn0KFkxpc3RDb3JyZWN0aW9uc1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIrCgZmaWx0ZXIYAiABKAsyGy51cHRha2UudjEuQ29ycmVjdGlvbkZpbHRlchIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJeChdMaXN0Q29ycmVjdGlvbnNSZXNwb25zZRIqCgtjb3JyZWN0aW9ucxgBIAMoCzIVLnVwdGFrZS52MS5Db3JyZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJqChdSZXZlcnRDb3JyZWN0aW9uUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgoKAmlkGAIgASgJEhAKCHJldmlld2VyGAMgASgJEgwKBG5vdGUYBCABKAkSEgoKcmVxdWVzdF9pZBgFIAEoCSJFChhSZXZlcnRDb3JyZWN0aW9uUmVzcG9uc2USKQoKY29ycmVjdGlvbhgBIAEoCzIVLnVwdGFrZS52MS5Db3JyZWN0aW9uIogBCg5Lbm93bGVkZ2VFbnRyeRILCgNrZXkYASABKAkSDwoHY29udGVudBgCIAEoCRIQCghyZXZpc2lvbhgDIAEoAxIVCg1jb3JyZWN0aW9uX2lkGAQgASgJEi8KC3VwZGF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJyChZTZWFyY2hLbm93bGVkZ2VSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSDQoFcXVlcnkYAiABKAkSDQoFbGltaXQYAyABKAUSFQoNbWluaW11bV9zY29yZRgEIAEoARISCgprZXlfcHJlZml4GAUgASgJIkUKF1NlYXJjaEtub3dsZWRnZVJlc3BvbnNlEioKB21hdGNoZXMYASADKAsyGS51cHRha2UudjEuS25vd2xlZGdlTWF0Y2giSQoOS25vd2xlZGdlTWF0Y2gSKAoFZW50cnkYASABKAsyGS51cHRha2UudjEuS25vd2xlZGdlRW50cnkSDQoFc2NvcmUYAiABKAEihwEKDEluc3RydWN0aW9ucxIMCgRuYW1lGAEgASgJEg8KB2NvbnRlbnQYAiABKAkSEAoIcmV2aXNpb24YAyABKAMSFQoNY29ycmVjdGlvbl9pZBgEIAEoCRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYQoWR2V0SW5zdHJ1Y3Rpb25zUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgwKBG5hbWUYAiABKAkSEAoIcmV2aXNpb24YAyABKAMSFgoOa25vd25fcmV2aXNpb24YBCABKAMiWwoXR2V0SW5zdHJ1Y3Rpb25zUmVzcG9uc2USLQoMaW5zdHJ1Y3Rpb25zGAEgASgLMhcudXB0YWtlLnYxLkluc3RydWN0aW9ucxIRCgl1bmNoYW5nZWQYAiABKAgiZwofTGlzdEluc3RydWN0aW9uUmV2aXNpb25zUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgwKBG5hbWUYAiABKAkSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiagogTGlzdEluc3RydWN0aW9uUmV2aXNpb25zUmVzcG9uc2USLQoMaW5zdHJ1Y3Rpb25zGAEgAygLMhcudXB0YWtlLnYxLkluc3RydWN0aW9ucxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqsAEKD0NvcnJlY3Rpb25TdGF0ZRIgChxDT1JSRUNUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASHAoYQ09SUkVDVElPTl9TVEFURV9BUFBMSUVEEAESHwobQ09SUkVDVElPTl9TVEFURV9TVVBFUlNFREVEEAISHQoZQ09SUkVDVElPTl9TVEFURV9SRVZFUlRFRBADEh0KGUNPUlJFQ1RJT05fU1RBVEVfUFJPUE9TRUQQBCp/CgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIbChdWRVJESUNUX05PVF9FTk9VR0hfREFUQRABEhQKEFZFUkRJQ1RfSU1QUk9WRUQQAhIRCg1WRVJESUNUX1dPUlNFEAMSFQoRVkVSRElDVF9OT19DSEFOR0UQBDKkBQoRQ29ycmVjdGlvblNlcnZpY2USWwoQQXBwbHlDb3JyZWN0aW9ucxIiLnVwdGFrZS52MS5BcHBseUNvcnJlY3Rpb25zUmVxdWVzdBojLnVwdGFrZS52MS5BcHBseUNvcnJlY3Rpb25zUmVzcG9uc2USUgoNR2V0Q29ycmVjdGlvbhIfLnVwdGFrZS52MS5HZXRDb3JyZWN0aW9uUmVxdWVzdBogLnVwdGFrZS52MS5HZXRDb3JyZWN0aW9uUmVzcG9uc2USWAoPTGlzdENvcnJlY3Rpb25zEiEudXB0YWtlLnYxLkxpc3RDb3JyZWN0aW9uc1JlcXVlc3QaIi51cHRha2UudjEuTGlzdENvcnJlY3Rpb25zUmVzcG9uc2USWwoQUmV2ZXJ0Q29ycmVjdGlvbhIiLnVwdGFrZS52MS5SZXZlcnRDb3JyZWN0aW9uUmVxdWVzdBojLnVwdGFrZS52MS5SZXZlcnRDb3JyZWN0aW9uUmVzcG9uc2USWAoPU2VhcmNoS25vd2xlZGdlEiEudXB0YWtlLnYxLlNlYXJjaEtub3dsZWRnZVJlcXVlc3QaIi51cHRha2UudjEuU2VhcmNoS25vd2xlZGdlUmVzcG9uc2USWAoPR2V0SW5zdHJ1Y3Rpb25zEiEudXB0YWtlLnYxLkdldEluc3RydWN0aW9uc1JlcXVlc3QaIi51cHRha2UudjEuR2V0SW5zdHJ1Y3Rpb25zUmVzcG9uc2UScwoYTGlzdEluc3RydWN0aW9uUmV2aXNpb25zEioudXB0YWtlLnYxLkxpc3RJbnN0cnVjdGlvblJldmlzaW9uc1JlcXVlc3QaKy51cHRha2UudjEuTGlzdEluc3RydWN0aW9uUmV2aXNpb25zUmVzcG9uc2VCTgoNZGV2LnVwdGFrZS52MUIPQ29ycmVjdGlvblByb3RvUAFaHnVwdGFrZS5kZXYvY2xpZW50cy9nby91cHRha2V2MaoCCVVwdGFrZS5WMWIGcHJvdG8z", [file_google_protobuf_timestamp, file_uptake_v1_error, file_uptake_v1_feedback, file_uptake_v1_interval]);
 
 /**
  * CorrectionDraft is a correction to apply.
@@ -268,6 +270,42 @@ export const CorrectionSchema: GenMessage<Correction> = /*@__PURE__*/
   messageDesc(file_uptake_v1_correction, 3);
 
 /**
+ * VoteRate is how many votes of some answers are negative.
+ *
+ * @generated from message uptake.v1.VoteRate
+ */
+export type VoteRate = Message<"uptake.v1.VoteRate"> & {
+  /**
+   * The votes that count.
+   *
+   * @generated from field: int64 votes = 1;
+   */
+  votes: bigint;
+
+  /**
+   * Share of negative ones among them, 0 to 1; unset without votes.
+   *
+   * @generated from field: optional double negative_rate = 2;
+   */
+  negativeRate?: number | undefined;
+
+  /**
+   * Votes that do not count, because their voters counted as often as the policy's `voter_share` allowed when the
+   * correction was applied.
+   *
+   * @generated from field: int64 left_out = 3;
+   */
+  leftOut: bigint;
+};
+
+/**
+ * Describes the message uptake.v1.VoteRate.
+ * Use `create(VoteRateSchema)` to create a new message.
+ */
+export const VoteRateSchema: GenMessage<VoteRate> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_correction, 4);
+
+/**
  * VerdictReport is a verdict with what it rests on. It looks only when 25, 50, 100, 200 and 400 later votes are in, so
  * that watching it makes no error more frequent.
  *
@@ -282,147 +320,91 @@ export type VerdictReport = Message<"uptake.v1.VerdictReport"> & {
   verdict: Verdict;
 
   /**
-   * Negative rate before, 0 to 1, without the feedback that triggered the review.
+   * The votes before, without the feedback that triggered the review.
    *
-   * @generated from field: double baseline_rate = 2;
+   * @generated from field: uptake.v1.VoteRate baseline = 2;
    */
-  baselineRate: number;
+  baseline?: VoteRate | undefined;
 
   /**
-   * Votes before.
+   * The votes on answers after the fix until now, up to the 400 of the last look.
    *
-   * @generated from field: int64 baseline_votes = 3;
+   * @generated from field: uptake.v1.VoteRate later = 3;
    */
-  baselineVotes: bigint;
+  later?: VoteRate | undefined;
 
   /**
-   * Negative rate of answers after the fix until now, 0 to 1.
+   * The later votes of the look that the verdict and the difference are of: the newest that tells, or the newest of all
+   * if none does. Unset before the first look.
    *
-   * @generated from field: double later_rate = 4;
+   * @generated from field: uptake.v1.VoteRate look = 4;
    */
-  laterRate: number;
+  look?: VoteRate | undefined;
 
   /**
-   * Votes on answers after the fix until now, up to the 400 of the last look.
+   * The votes since the fix on answers from before it; they do not count.
    *
-   * @generated from field: int64 later_votes = 5;
+   * @generated from field: uptake.v1.VoteRate old_answers = 5;
    */
-  laterVotes: bigint;
+  oldAnswers?: VoteRate | undefined;
 
   /**
-   * `look_rate` minus baseline rate, less the control's drift.
+   * The look's negative rate minus the baseline's, less the control's drift; -2 to 2. Unset before the first look.
    *
-   * @generated from field: double difference = 6;
+   * @generated from field: optional double difference = 6;
    */
-  difference: number;
+  difference?: number | undefined;
 
   /**
-   * Lower end of the difference's interval.
+   * The interval of the difference; unset before the first look.
    *
-   * @generated from field: double difference_low = 7;
+   * @generated from field: uptake.v1.Interval difference_interval = 7;
    */
-  differenceLow: number;
+  differenceInterval?: Interval | undefined;
 
   /**
-   * Upper end of the difference's interval.
+   * How much the negative rate of patterns without a correction moved, -1 to 1. Unset without a control, which takes at
+   * least 100 votes on such patterns before the fix, and as many after it.
    *
-   * @generated from field: double difference_high = 8;
+   * @generated from field: optional double control_drift = 8;
    */
-  differenceHigh: number;
+  controlDrift?: number | undefined;
 
   /**
-   * How much the negative rate of patterns without a correction moved.
+   * Votes of the control, before the fix and after it, that do not count because of the policy's `voter_share`.
    *
-   * @generated from field: double control_drift = 9;
+   * @generated from field: int64 control_left_out = 9;
    */
-  controlDrift: number;
-
-  /**
-   * Whether there was a control: at least 100 votes on such patterns before the fix, and as many after it.
-   *
-   * @generated from field: bool has_control = 10;
-   */
-  hasControl: boolean;
-
-  /**
-   * The verdict in words.
-   *
-   * @generated from field: string summary = 11;
-   */
-  summary: string;
-
-  /**
-   * When it was last worked out; unset before the first time.
-   *
-   * @generated from field: google.protobuf.Timestamp update_time = 12;
-   */
-  updateTime?: Timestamp | undefined;
-
-  /**
-   * The look that the verdict and the difference are of, as how many later votes it looked at: the newest that tells, or
-   * the newest of all if none does. 0 before the first.
-   *
-   * @generated from field: int64 look_votes = 13;
-   */
-  lookVotes: bigint;
-
-  /**
-   * Negative rate of these votes, 0 to 1.
-   *
-   * @generated from field: double look_rate = 14;
-   */
-  lookRate: number;
-
-  /**
-   * Votes since the fix on answers from before it; they do not count.
-   *
-   * @generated from field: int64 old_answer_votes = 15;
-   */
-  oldAnswerVotes: bigint;
-
-  /**
-   * Negative rate of these, 0 to 1.
-   *
-   * @generated from field: double old_answer_rate = 16;
-   */
-  oldAnswerRate: number;
+  controlLeftOut: bigint;
 
   /**
    * The correction was reverted, and this is about the revert: the votes before are those on answers under the
    * correction, the later ones those on answers after the revert.
    *
-   * @generated from field: bool of_revert = 17;
+   * @generated from field: bool of_revert = 10;
    */
   ofRevert: boolean;
 
   /**
    * The correction's verdict when it was reverted; unset if it was not.
    *
-   * @generated from field: uptake.v1.Verdict verdict_before_revert = 18;
+   * @generated from field: uptake.v1.Verdict verdict_before_revert = 11;
    */
   verdictBeforeRevert: Verdict;
 
   /**
-   * Votes before that do not count, because their voters counted as often as the policy's `voter_share` allowed when the
-   * correction was applied.
+   * The verdict in words.
    *
-   * @generated from field: int64 baseline_left_out = 19;
+   * @generated from field: string summary = 12;
    */
-  baselineLeftOut: bigint;
+  summary: string;
 
   /**
-   * Votes on answers after the fix that do not count, for the same reason.
+   * When it was last worked out; unset before the first time.
    *
-   * @generated from field: int64 later_left_out = 20;
+   * @generated from field: google.protobuf.Timestamp update_time = 13;
    */
-  laterLeftOut: bigint;
-
-  /**
-   * Votes of the control, before the fix and after it, that do not count, for the same reason.
-   *
-   * @generated from field: int64 control_left_out = 21;
-   */
-  controlLeftOut: bigint;
+  updateTime?: Timestamp | undefined;
 };
 
 /**
@@ -430,7 +412,7 @@ export type VerdictReport = Message<"uptake.v1.VerdictReport"> & {
  * Use `create(VerdictReportSchema)` to create a new message.
  */
 export const VerdictReportSchema: GenMessage<VerdictReport> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 4);
+  messageDesc(file_uptake_v1_correction, 5);
 
 /**
  * ApplyCorrectionsRequest is the request of ApplyCorrections.
@@ -479,7 +461,7 @@ export type ApplyCorrectionsRequest = Message<"uptake.v1.ApplyCorrectionsRequest
  * Use `create(ApplyCorrectionsRequestSchema)` to create a new message.
  */
 export const ApplyCorrectionsRequestSchema: GenMessage<ApplyCorrectionsRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 5);
+  messageDesc(file_uptake_v1_correction, 6);
 
 /**
  * ApplyCorrectionsResponse is the response of ApplyCorrections.
@@ -500,7 +482,7 @@ export type ApplyCorrectionsResponse = Message<"uptake.v1.ApplyCorrectionsRespon
  * Use `create(ApplyCorrectionsResponseSchema)` to create a new message.
  */
 export const ApplyCorrectionsResponseSchema: GenMessage<ApplyCorrectionsResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 6);
+  messageDesc(file_uptake_v1_correction, 7);
 
 /**
  * ApplyCorrectionResult is what became of one correction.
@@ -537,7 +519,7 @@ export type ApplyCorrectionResult = Message<"uptake.v1.ApplyCorrectionResult"> &
  * Use `create(ApplyCorrectionResultSchema)` to create a new message.
  */
 export const ApplyCorrectionResultSchema: GenMessage<ApplyCorrectionResult> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 7);
+  messageDesc(file_uptake_v1_correction, 8);
 
 /**
  * GetCorrectionRequest is the request of GetCorrection.
@@ -565,7 +547,7 @@ export type GetCorrectionRequest = Message<"uptake.v1.GetCorrectionRequest"> & {
  * Use `create(GetCorrectionRequestSchema)` to create a new message.
  */
 export const GetCorrectionRequestSchema: GenMessage<GetCorrectionRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 8);
+  messageDesc(file_uptake_v1_correction, 9);
 
 /**
  * GetCorrectionResponse is the response of GetCorrection.
@@ -586,7 +568,7 @@ export type GetCorrectionResponse = Message<"uptake.v1.GetCorrectionResponse"> &
  * Use `create(GetCorrectionResponseSchema)` to create a new message.
  */
 export const GetCorrectionResponseSchema: GenMessage<GetCorrectionResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 9);
+  messageDesc(file_uptake_v1_correction, 10);
 
 /**
  * CorrectionFilter narrows a list of corrections. Every set field must match.
@@ -642,7 +624,7 @@ export type CorrectionFilter = Message<"uptake.v1.CorrectionFilter"> & {
  * Use `create(CorrectionFilterSchema)` to create a new message.
  */
 export const CorrectionFilterSchema: GenMessage<CorrectionFilter> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 10);
+  messageDesc(file_uptake_v1_correction, 11);
 
 /**
  * ListCorrectionsRequest is the request of ListCorrections.
@@ -684,7 +666,7 @@ export type ListCorrectionsRequest = Message<"uptake.v1.ListCorrectionsRequest">
  * Use `create(ListCorrectionsRequestSchema)` to create a new message.
  */
 export const ListCorrectionsRequestSchema: GenMessage<ListCorrectionsRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 11);
+  messageDesc(file_uptake_v1_correction, 12);
 
 /**
  * ListCorrectionsResponse is the response of ListCorrections.
@@ -713,7 +695,7 @@ export type ListCorrectionsResponse = Message<"uptake.v1.ListCorrectionsResponse
  * Use `create(ListCorrectionsResponseSchema)` to create a new message.
  */
 export const ListCorrectionsResponseSchema: GenMessage<ListCorrectionsResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 12);
+  messageDesc(file_uptake_v1_correction, 13);
 
 /**
  * RevertCorrectionRequest is the request of RevertCorrection.
@@ -762,7 +744,7 @@ export type RevertCorrectionRequest = Message<"uptake.v1.RevertCorrectionRequest
  * Use `create(RevertCorrectionRequestSchema)` to create a new message.
  */
 export const RevertCorrectionRequestSchema: GenMessage<RevertCorrectionRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 13);
+  messageDesc(file_uptake_v1_correction, 14);
 
 /**
  * RevertCorrectionResponse is the response of RevertCorrection.
@@ -783,7 +765,7 @@ export type RevertCorrectionResponse = Message<"uptake.v1.RevertCorrectionRespon
  * Use `create(RevertCorrectionResponseSchema)` to create a new message.
  */
 export const RevertCorrectionResponseSchema: GenMessage<RevertCorrectionResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 14);
+  messageDesc(file_uptake_v1_correction, 15);
 
 /**
  * KnowledgeEntry is one entry of the knowledge base.
@@ -832,7 +814,7 @@ export type KnowledgeEntry = Message<"uptake.v1.KnowledgeEntry"> & {
  * Use `create(KnowledgeEntrySchema)` to create a new message.
  */
 export const KnowledgeEntrySchema: GenMessage<KnowledgeEntry> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 15);
+  messageDesc(file_uptake_v1_correction, 16);
 
 /**
  * SearchKnowledgeRequest is the request of SearchKnowledge.
@@ -857,9 +839,9 @@ export type SearchKnowledgeRequest = Message<"uptake.v1.SearchKnowledgeRequest">
   /**
    * How many at most. Default 10; more than 100 is read as 100.
    *
-   * @generated from field: int32 page_size = 3;
+   * @generated from field: int32 limit = 3;
    */
-  pageSize: number;
+  limit: number;
 
   /**
    * Leave out entries below this score, -1 to 1. Default 0.
@@ -881,7 +863,7 @@ export type SearchKnowledgeRequest = Message<"uptake.v1.SearchKnowledgeRequest">
  * Use `create(SearchKnowledgeRequestSchema)` to create a new message.
  */
 export const SearchKnowledgeRequestSchema: GenMessage<SearchKnowledgeRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 16);
+  messageDesc(file_uptake_v1_correction, 17);
 
 /**
  * SearchKnowledgeResponse is the response of SearchKnowledge.
@@ -902,7 +884,7 @@ export type SearchKnowledgeResponse = Message<"uptake.v1.SearchKnowledgeResponse
  * Use `create(SearchKnowledgeResponseSchema)` to create a new message.
  */
 export const SearchKnowledgeResponseSchema: GenMessage<SearchKnowledgeResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 17);
+  messageDesc(file_uptake_v1_correction, 18);
 
 /**
  * KnowledgeMatch is an entry with its score.
@@ -930,7 +912,7 @@ export type KnowledgeMatch = Message<"uptake.v1.KnowledgeMatch"> & {
  * Use `create(KnowledgeMatchSchema)` to create a new message.
  */
 export const KnowledgeMatchSchema: GenMessage<KnowledgeMatch> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 18);
+  messageDesc(file_uptake_v1_correction, 19);
 
 /**
  * Instructions are named instructions at one revision.
@@ -979,7 +961,7 @@ export type Instructions = Message<"uptake.v1.Instructions"> & {
  * Use `create(InstructionsSchema)` to create a new message.
  */
 export const InstructionsSchema: GenMessage<Instructions> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 19);
+  messageDesc(file_uptake_v1_correction, 20);
 
 /**
  * GetInstructionsRequest is the request of GetInstructions.
@@ -1021,7 +1003,7 @@ export type GetInstructionsRequest = Message<"uptake.v1.GetInstructionsRequest">
  * Use `create(GetInstructionsRequestSchema)` to create a new message.
  */
 export const GetInstructionsRequestSchema: GenMessage<GetInstructionsRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 20);
+  messageDesc(file_uptake_v1_correction, 21);
 
 /**
  * GetInstructionsResponse is the response of GetInstructions.
@@ -1049,7 +1031,7 @@ export type GetInstructionsResponse = Message<"uptake.v1.GetInstructionsResponse
  * Use `create(GetInstructionsResponseSchema)` to create a new message.
  */
 export const GetInstructionsResponseSchema: GenMessage<GetInstructionsResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 21);
+  messageDesc(file_uptake_v1_correction, 22);
 
 /**
  * ListInstructionRevisionsRequest is the request of ListInstructionRevisions.
@@ -1091,7 +1073,7 @@ export type ListInstructionRevisionsRequest = Message<"uptake.v1.ListInstruction
  * Use `create(ListInstructionRevisionsRequestSchema)` to create a new message.
  */
 export const ListInstructionRevisionsRequestSchema: GenMessage<ListInstructionRevisionsRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 22);
+  messageDesc(file_uptake_v1_correction, 23);
 
 /**
  * ListInstructionRevisionsResponse is the response of ListInstructionRevisions.
@@ -1120,7 +1102,7 @@ export type ListInstructionRevisionsResponse = Message<"uptake.v1.ListInstructio
  * Use `create(ListInstructionRevisionsResponseSchema)` to create a new message.
  */
 export const ListInstructionRevisionsResponseSchema: GenMessage<ListInstructionRevisionsResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_correction, 23);
+  messageDesc(file_uptake_v1_correction, 24);
 
 /**
  * CorrectionState tells whether a correction is in force.
@@ -1155,6 +1137,14 @@ export enum CorrectionState {
    * @generated from enum value: CORRECTION_STATE_REVERTED = 3;
    */
   REVERTED = 3,
+
+  /**
+   * It waits for a person to apply it. Nothing makes this state yet: a client that knows it now is ready for when agents
+   * propose corrections.
+   *
+   * @generated from enum value: CORRECTION_STATE_PROPOSED = 4;
+   */
+  PROPOSED = 4,
 }
 
 /**

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file uptake/v1/stream.proto.
  */
 export const file_uptake_v1_stream: GenFile = /*@__PURE__*/
-  fileDesc("ChZ1cHRha2UvdjEvc3RyZWFtLnByb3RvEgl1cHRha2UudjEiNgoKQ2hlY2twb2ludBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIbCglTdHJlYW1FbmQSDgoGcmVhc29uGAEgASgJYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChZ1cHRha2UvdjEvc3RyZWFtLnByb3RvEgl1cHRha2UudjEiNgoKQ2hlY2twb2ludBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIbCglTdHJlYW1FbmQSDgoGcmVhc29uGAEgASgJQkoKDWRldi51cHRha2UudjFCC1N0cmVhbVByb3RvUAFaHnVwdGFrZS5kZXYvY2xpZW50cy9nby91cHRha2V2MaoCCVVwdGFrZS5WMWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Checkpoint says that everything up to its response's resume token was delivered. It is sent while nothing else is, so

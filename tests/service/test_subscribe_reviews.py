@@ -1,4 +1,4 @@
-"""WatchReviews: what matches, each change of it, and what no longer matches."""
+"""SubscribeReviews: what matches, each change of it, and what no longer matches."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from tests.policies import by_rate_alone
 from tests.processes import free_port
 from tests.streams import Stream
 
-Message = pb.WatchReviewsResponse
+Message = pb.SubscribeReviewsResponse
 OPEN = pb.ReviewFilter(states=[pb.REVIEW_STATE_OPEN])
 
 
@@ -36,7 +36,9 @@ async def stub(quick: Service) -> AsyncIterator[ReviewServiceStub]:
 
 
 def watch(stub: ReviewServiceStub, **request: Any) -> Stream[Message]:
-    return Stream(stub.WatchReviews(pb.WatchReviewsRequest(**{"checkpoint_interval": {"seconds": 1}, **request})))
+    return Stream(
+        stub.SubscribeReviews(pb.SubscribeReviewsRequest(**{"checkpoint_interval": {"seconds": 1}, **request}))
+    )
 
 
 async def opened(client: Client, query: str) -> pb.Review:
@@ -152,7 +154,7 @@ async def test_after_resuming_a_review_that_does_not_match_is_told(quick: Servic
 
 async def test_the_clients_watch_goes_on_over_a_restart(start_service: StartService, quick: Service) -> None:
     review = await opened(quick.client, "How do I reset my password?")
-    async with quick.client.reviews.watch(checkpoint_seconds=1) as watching:
+    async with quick.client.reviews.subscribe(checkpoint_seconds=1) as watching:
         assert (await anext(watching)).review == review
         await quick.app.stop()
         again = await start_service(port=quick.app.port, subscription_interval_seconds=0.1)
