@@ -295,7 +295,7 @@ async def buy_votes(stage: Stage, callers: Callers) -> str:
 async def flood_messages(stage: Stage, callers: Callers) -> str:
     """One caller sends messages as large as any, all at once, and begins some that do not come."""
     replica = random.choice(stage.replicas)
-    content = random.randbytes(_LARGEST_BYTES)
+    content: Any = random.randbytes(_LARGEST_BYTES)
     async with _heights(replica) as height:
         channels = [grpc.aio.insecure_channel(f"localhost:{replica.port}", options=_ALONE) for _ in range(20)]
         held = [channels[0].stream_unary(f"{_FEEDBACK}/CollectFeedback")(_never()) for _ in range(200)]
@@ -329,7 +329,7 @@ async def reset_streams(stage: Stage, callers: Callers) -> str:
     return f"{opened} opened and left, {max(height)} MiB at most"
 
 
-async def _never() -> AsyncIterator[bytes]:
+async def _never() -> AsyncIterator[Any]:
     await asyncio.get_running_loop().create_future()
     yield b""
 

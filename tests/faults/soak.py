@@ -147,7 +147,9 @@ class Voter:
             "model": rng.choice(["", "a", "b"]),
             "occur_time": datetime.now(UTC) - age if age else None,
         }
-        make = rng.choice([thumbs_up, thumbs_down, thumbs_down, rating, comment, correction])
+        makers: list[Callable[..., feedback_pb2.Feedback]] = [thumbs_up, thumbs_down, thumbs_down]
+        makers += [rating, comment, correction]
+        make = rng.choice(makers)
         if make is rating:
             said = rating(name, rng.randint(1, 5), comment=words, **about)
         elif make is comment:
@@ -324,7 +326,9 @@ class Team:
                 await claim.resolve("done", corrections=[self._draft()])
 
     def _draft(self) -> correction_pb2.CorrectionDraft:
-        make, key = self._work.rng.choice([(knowledge, "a/b"), (knowledge, "a/c"), (instructions, "prompt")])
+        kinds: list[tuple[Callable[..., correction_pb2.CorrectionDraft], str]]
+        kinds = [(knowledge, "a/b"), (knowledge, "a/c"), (instructions, "prompt")]
+        make, key = self._work.rng.choice(kinds)
         return make(key, f"The page {self._work.rng.random()}.")
 
     async def _apply(self, client: Client) -> None:

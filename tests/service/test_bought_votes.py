@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from uptake import Client, UptakeError, correction, thumbs_down, thumbs_up
@@ -34,7 +35,7 @@ def _flood(make: Make, number: int, name: str = "bought", **about: object) -> li
     return [make(f"{name}-{place}", **{"query": QUERY, "user_id": MALLORY, **about}) for place in range(number)]
 
 
-def _honest(down: int, up: int, name: str = "honest", **about: object) -> list[feedback_pb2.Feedback]:
+def _honest(down: int, up: int, name: str = "honest", **about: Any) -> list[feedback_pb2.Feedback]:
     """Votes of as many users, good ones first."""
     made = [thumbs_up] * up + [thumbs_down] * down
     return [

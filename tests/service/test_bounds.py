@@ -26,16 +26,20 @@ _CHECK = "/grpc.health.v1.Health/Check"
 _MIB = 1024 * 1024
 
 
-async def _never() -> AsyncIterator[bytes]:
+async def _never() -> AsyncIterator[Any]:
     """A message that does not come."""
     await asyncio.get_running_loop().create_future()
     yield b""
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def _nothing() -> AsyncIterator[Any]:
     """An end without a message."""
     return
     yield b""
+
+
+def _bytes_to(channel: grpc.aio.Channel, path: str) -> "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]":
+    return channel.unary_unary(path)
 
 
 async def _told(call: Any) -> grpc.StatusCode:
@@ -94,7 +98,9 @@ async def test_an_idle_stream_may_be_idle(start_service: StartService) -> None:
             assert await _told(channel.stream_unary(_COLLECT)(_never())) is grpc.StatusCode.DEADLINE_EXCEEDED
         await stream.write(pb.StreamFeedbackRequest(feedback=thumbs_down("i1", query="q"), request_id="r1"))
         await stream.read()
-        answer = pb.StreamFeedbackResponse.FromString(await stream.read())
+        read = await stream.read()
+        assert isinstance(read, bytes)
+        answer = pb.StreamFeedbackResponse.FromString(read)
         assert (answer.request_id, answer.HasField("error")) == ("r1", False)
         await stream.done_writing()
         assert await _told(stream) is grpc.StatusCode.OK
@@ -107,7 +113,7 @@ async def test_when_memory_is_short_messages_that_do_not_come_are_given_up_and_o
     # Any process has more.
     service = await start_service(memory_limit_mib=64)
     async with grpc.aio.insecure_channel(service.address) as channel:
-        held = [channel.stream_unary(_COLLECT)(_never()) for _ in range(30)]
+        held: list[grpc.aio.Call] = [channel.stream_unary(_COLLECT)(_never()) for _ in range(30)]
         streams = [channel.stream_stream(_STREAM)(_never()) for _ in range(30)]
         # Its status comes behind what was answered before.
         await asyncio.gather(*(stream.read() for stream in streams))
@@ -126,11 +132,11 @@ async def test_a_method_takes_no_more_than_it_needs_and_a_bomb_is_no_more_than_i
     async with grpc.aio.insecure_channel(service.address) as channel:
         for path in ("/uptake.v1.ProjectService/GetProject", _COLLECT, _CHECK):
             for compression in (grpc.Compression.NoCompression, grpc.Compression.Gzip):
-                large = channel.unary_unary(path)(b"\0" * (2 * _MIB + 1), compression=compression)
+                large = _bytes_to(channel, path)(b"\0" * (2 * _MIB + 1), compression=compression)
                 assert await _told(large) is grpc.StatusCode.INVALID_ARGUMENT, path
-            bomb = channel.unary_unary(path)(b"\0" * (64 * _MIB), compression=grpc.Compression.Gzip)
+            bomb = _bytes_to(channel, path)(b"\0" * (64 * _MIB), compression=grpc.Compression.Gzip)
             assert await _told(bomb) is grpc.StatusCode.RESOURCE_EXHAUSTED, path
-            garbage = channel.unary_unary(path)(b"\xff" * 100)
+            garbage = _bytes_to(channel, path)(b"\xff" * 100)
             assert await _told(garbage) is grpc.StatusCode.INVALID_ARGUMENT, path
         check = channel.unary_unary(_CHECK, response_deserializer=health_pb2.HealthCheckResponse.FromString)
         assert (await check(b"", compression=grpc.Compression.Gzip)).status == health_pb2.HealthCheckResponse.SERVING

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -712,9 +713,10 @@ async def test_what_is_just_within_bounds_is_stored(client: Client) -> None:
 async def test_reads_too_name_every_wrong_field(service: Service) -> None:
     pb = feedback_pb2
     long = "x" * 257
+    no_type: Any = 9
     async with grpc.aio.insecure_channel(service.address) as channel:
         stub = feedback_pb2_grpc.FeedbackServiceStub(channel)
-        bad_filter = pb.FeedbackFilter(user_id=long, types=[9], labels={str(number): "" for number in range(9)})
+        bad_filter = pb.FeedbackFilter(user_id=long, types=[no_type], labels={str(number): "" for number in range(9)})
         filter_fields = {"filter.user_id", "filter.types", "filter.labels"}
         cases: list[tuple[Callable[[], Awaitable[object]], set[str]]] = [
             (lambda: stub.GetFeedback(pb.GetFeedbackRequest(project="No!")), {"project", "id"}),

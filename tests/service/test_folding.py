@@ -28,7 +28,7 @@ from tests.processes import PATIENCE_SECONDS, eventually
 QUERIES = ("weather in Paris tomorrow", "cancel my subscription", "where is my parcel")
 
 
-async def _numbers(service: Service) -> tuple[object, ...]:
+async def _numbers(service: Service) -> tuple[int, float, dict[str, tuple[int, int]]]:
     metrics = (await service.client.insights.get()).metrics
     reviews = [review async for review in service.client.reviews.list()]
     return (

@@ -166,7 +166,7 @@ async def test_what_an_answer_came_from_is_stored(client: Client, tmp_path: Path
 
 
 async def test_what_a_dry_run_calls_bad_the_service_refuses_with_the_same_words(client: Client, tmp_path: Path) -> None:
-    rows = [
+    rows: Rows = [
         {"interaction_id": "x" * 257, "type": "THUMBS_UP"},
         {"type": "RATING", "rating": 7},
         {"type": "THUMBS_UP", "comment": "x" * 10_001},
@@ -179,15 +179,17 @@ async def test_what_a_dry_run_calls_bad_the_service_refuses_with_the_same_words(
     assert run_preview(file, Options({}), dry) == await run_import(client, file, Options({}), wet) == 1
 
     told = [
-        [line for line in console.file.getvalue().splitlines() if line.startswith("line ")] for console in (dry, wet)
-    ]  # type: ignore[attr-defined]
+        [line for line in console.file.getvalue().splitlines() if line.startswith("line ")]  # type: ignore[attr-defined]
+        for console in (dry, wet)
+    ]
     assert told[0] == told[1]
     assert len(told[0]) == 5
 
 
 async def test_a_dry_run_redacts_what_the_service_redacts(client: Client, tmp_path: Path) -> None:
     words = "write to ann@example.com"
-    row = {"interaction_id": "a", "type": "CORRECTION", "corrected": words, "original": words, "user_id": words}
+    row: dict[str, Any] = {"interaction_id": "a", "type": "CORRECTION", "corrected": words}
+    row |= {"original": words, "user_id": words}
     row |= {"query": words, "response": words, "comment": words, "source": words, "labels": {"by": words}}
     texts: dict[str, Any] = {"history": [{"role": "user", "content": words}], "contexts": [words]}
     file, dry = lines(tmp_path, [row | texts]), Console(file=io.StringIO(), width=300)

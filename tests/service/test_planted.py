@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from uptake import Client, thumbs_down
 from uptake.v1 import (
@@ -59,7 +59,7 @@ def marker(name: str) -> str:
 
 def plant(message: Message, of: str = "") -> None:
     """Fills every field of a message that a text fits into, by its descriptor; of a oneof what was chosen before."""
-    descriptor: Descriptor = message.DESCRIPTOR
+    descriptor: Any = message.DESCRIPTOR
     for each in descriptor.fields:
         name = each.name
         if (message.DESCRIPTOR.name == "Feedback" and name in _OUTPUT_ONLY) or each.containing_oneof is not None:
@@ -110,7 +110,7 @@ def planted(number: int, chosen: str) -> pb.Feedback:
 KINDS = ("overall", "custom", "correction", "rating", "comment")
 
 
-def fields_of(descriptor: Descriptor = pb.Feedback.DESCRIPTOR) -> set[str]:
+def fields_of(descriptor: Any = pb.Feedback.DESCRIPTOR) -> set[str]:
     """What has to be planted: the names of the markers of a filled message, of whatever value."""
     return {found for chosen in KINDS for found in PLANTED.findall(str(planted(0, chosen)))}
 
@@ -138,7 +138,7 @@ class Door:
 
     async def answers(self) -> dict[str, Message]:
         """What every method answers that reads."""
-        states = pb.FeedbackFilter(states=pb.FeedbackState.values()[1:])
+        states = pb.FeedbackFilter(states=pb.FeedbackState.keys()[1:])
         found: dict[str, Message] = {
             "feedback": await self.feedback.ListFeedback(pb.ListFeedbackRequest(filter=states, page_size=1000)),
             "similar": await self.feedback.ListSimilarFeedback(
@@ -147,7 +147,7 @@ class Door:
             "insights": await self.insights.GetInsights(insight_pb2.GetInsightsRequest()),
             "issues": await self.insights.ListIssues(
                 insight_pb2.ListIssuesRequest(
-                    page_size=1000, filter=insight_pb2.IssueFilter(states=issue_pb2.IssueState.values()[1:])
+                    page_size=1000, filter=insight_pb2.IssueFilter(states=issue_pb2.IssueState.keys()[1:])
                 )
             ),
             "reviews": await self.reviews.ListReviews(review_pb2.ListReviewsRequest(page_size=1000)),
@@ -165,7 +165,9 @@ class Door:
             "audit": await self.projects.ListAuditEvents(project_pb2.ListAuditEventsRequest(page_size=1000)),
         }
         for group in insight_pb2.MetricGroup.values():
-            request = insight_pb2.QueryMetricsRequest(interval=insight_pb2.METRIC_INTERVAL_DAY, group=group)
+            request = insight_pb2.QueryMetricsRequest(
+                interval=insight_pb2.METRIC_INTERVAL_DAY, group=insight_pb2.MetricGroup.Name(group)
+            )
             found[f"metrics {group}"] = await self.insights.QueryMetrics(request)
         for issue in found["issues"].issues:  # type: ignore[attr-defined]
             found[f"issue {issue.id}"] = await self.insights.GetIssue(insight_pb2.GetIssueRequest(id=issue.id))

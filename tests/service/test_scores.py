@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from uptake import Client, UptakeError, correction, rating, thumbs_down, thumbs_up
@@ -337,7 +338,7 @@ async def test_a_clustering_run_leaves_out_what_joins_no_issue_live(service: Ser
     """A named score without words of its own stands beside the overall vote: one complaint is no two."""
     client = service.client
     for number in range(8):
-        about = {"user_id": f"u{number}", "query": "Why is the invoice total wrong?"}
+        about: dict[str, Any] = {"user_id": f"u{number}", "query": "Why is the invoice total wrong?"}
         await client.collect(thumbs_down(f"m{number}", comment=f"the invoice total is wrong, {number}", **about))
         await client.collect(named(thumbs_down(f"m{number}", **about), "tone"))
     issues = (await client.insights.get(refresh_issues=True)).common_issues

@@ -10,7 +10,7 @@ import decimal
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, NoReturn, Required, TypeAlias, TypedDict
+from typing import Any, NoReturn, Required, TypeAlias, TypedDict, TypeVar
 
 import grpc
 import grpc.aio
@@ -861,7 +861,8 @@ async def test_an_item_of_a_stream_that_fails_for_a_while_is_sent_again_and_one_
     feedback.item_errors = {"1": [later] * 3, "3": [wrong]}
     items = [uptake.thumbs_up("a", comment=str(n)) for n in range(5)]
 
-    results = {result.item.comment: result for result in await results_of(client.feedback.stream(items))}
+    answered: list[Any] = await results_of(client.feedback.stream(items))
+    results = {result.item.comment: result for result in answered}
 
     assert sorted(results) == ["0", "1", "2", "3", "4"]
     assert all(results[item.comment].item is item for item in items)

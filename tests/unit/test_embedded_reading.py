@@ -133,7 +133,12 @@ def test_what_is_found_is_what_was_found(
     assert mended.find_matching("db", "things", filter, **options) == expected
 
     rest = [{"$match": {"state": "x"}}] if has_rest else []
-    pipeline = [{"$match": filter}, *rest, {"$sort": sort}, *([{"$limit": limit}] if skip < 2 else [])]
+    pipeline: list[dict[str, Any]] = [
+        {"$match": filter},
+        *rest,
+        {"$sort": sort},
+        *([{"$limit": limit}] if skip < 2 else []),
+    ]
     pipeline += [{"$project": projection}] if projection else []
     assert _answer(handlers, mended, pipeline) == _answer(commands, plain, pipeline)
 
@@ -147,7 +152,10 @@ def test_whole_keys_of_an_index_are_looked_up(stores: Stores, places: list[int],
         for place in places
     ]
     questions = sorted({key["question"] for key in keys})
-    pipeline = [{"$match": {"project": "a", "question": {"$in": questions}}}, {"$match": {"$or": keys}}]
+    pipeline: list[dict[str, Any]] = [
+        {"$match": {"project": "a", "question": {"$in": questions}}},
+        {"$match": {"$or": keys}},
+    ]
     found = _answer(handlers, mended, pipeline)
     assert sorted(each["_id"] for each in found) == sorted(each["_id"] for each in _answer(commands, plain, pipeline))
 

@@ -740,7 +740,7 @@ def test_a_dry_run_shows_what_would_be_stored(tmp_path: Path) -> None:
 )
 def test_a_dry_run_knows_what_the_service_refuses(tmp_path: Path, row: Mapping[str, Any], reason: str) -> None:
     file = tmp_path / "a.jsonl"
-    file.write_text(json.dumps({"type": "THUMBS_UP"} | row) + "\n")
+    file.write_text(json.dumps({"type": "THUMBS_UP", **row}) + "\n")
 
     code, printed = previewed(file)
 

@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -66,18 +67,18 @@ def vote(
     labels: dict[str, str] | None = None,
     custom: str | None = None,
     source: str = "",
-    **answer: object,
+    **answer: Any,
 ) -> Statement:
     type, rating = VERDICTS[verdict]
     time = START + minute * MINUTE
     content = Content(type=type, rating=rating, comment=comment, labels=labels or {}, custom_json=custom)
-    interaction = Interaction(id="m", **answer)  # type: ignore[arg-type]
+    interaction = Interaction(id="m", **answer)
     return Statement(time=time, occur_time=time, content=content, interaction=interaction, source=source)
 
 
-def amendment(minute: int, fields: tuple[str, ...], **content: object) -> Statement:
+def amendment(minute: int, fields: tuple[str, ...], **content: Any) -> Statement:
     time = START + minute * MINUTE
-    whole = Content(**{"type": FeedbackType.THUMBS_DOWN, **content})  # type: ignore[arg-type]
+    whole = Content(**{"type": FeedbackType.THUMBS_DOWN, **content})
     return Statement(time=time, occur_time=START, content=whole, interaction=Interaction(id="m"), amended=fields)
 
 
@@ -130,7 +131,7 @@ def test_a_custom_value_waits_while_the_vote_is_a_rating() -> None:
     assert in_any_order(*votes).content.custom_json == '{"a":1}'
 
 
-ANSWER = {
+ANSWER: dict[str, Any] = {
     "response": "You cannot.",
     "model": "model-a",
     "versions": {"prompt": "7"},
@@ -146,7 +147,7 @@ ANSWER = {
 def test_what_one_vote_tells_of_the_question_and_the_answer_the_other_does_not_lose(known_first: bool) -> None:
     told = {**ANSWER, "query": "How do I export?", "conversation_id": "c", "source": "web"}
     first, second = (told, {}) if known_first else ({}, told)
-    merged = in_any_order(vote("down", 1, **first), vote("down", 2, **second))  # type: ignore[arg-type]
+    merged = in_any_order(vote("down", 1, **first), vote("down", 2, **second))
     assert merged.source == "web"
     assert merged.interaction == Interaction(id="m", query="How do I export?", conversation_id="c", **ANSWER)
 
@@ -163,13 +164,13 @@ def test_what_one_vote_tells_of_the_question_and_the_answer_the_other_does_not_l
     ],
 )
 def test_a_vote_on_another_answer_takes_all_of_that_answer_and_nothing_of_the_first(
-    other: dict[str, object], verdict: str
+    other: dict[str, Any], verdict: str
 ) -> None:
     merged = in_any_order(
         vote("down", 1, query="How do I export?", **ANSWER),
-        vote(verdict, 2, **other),  # type: ignore[arg-type]
+        vote(verdict, 2, **other),
     )
-    assert merged.interaction == Interaction(id="m", query="How do I export?", **other)  # type: ignore[arg-type]
+    assert merged.interaction == Interaction(id="m", query="How do I export?", **other)
 
 
 @pytest.mark.parametrize("same", [{"model": "model-a"}, {"response": "You cannot. "}, {"versions": {"index": "2"}}, {}])
