@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -383,14 +384,12 @@ async def grow_too_old(work: Work, address: str, kept: Counter[str]) -> None:
                 time = old + timedelta(minutes=place) if place < 15 else None
                 said = thumbs_down(f"{project}-{place}", query=_TOPICS[place % 3], occur_time=time, comment="no")
                 await keep_at(
-                    lambda said=said, id=f"{project}-{place}": client.collect(  # type: ignore[misc]
-                        said, request_id=id, timeout_seconds=_CALL_SECONDS
-                    )
+                    partial(client.collect, said, request_id=f"{project}-{place}", timeout_seconds=_CALL_SECONDS)
                 )
             age = duration_pb2.Duration()
             age.FromTimedelta(_KEPT)
             settings = project_pb2.ProjectSettings(retention=project_pb2.Retention(feedback_age=age))
-            await keep_at(lambda settings=settings: client.projects.update(settings, ["retention"]))  # type: ignore[misc]
+            await keep_at(partial(client.projects.update, settings, ["retention"]))
             kept[project] = 5
             work.done["grow_too_old"] += 1
         await any_moment(20.0, work.rng)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import grpc
@@ -151,7 +152,7 @@ async def test_a_verdict_that_cannot_be_worked_out_holds_up_no_other(start_servi
         return not found["unmeasured"] and found["measured"] is not None
 
     for id in ids:
-        await eventually(lambda id=id: is_measured(id), "the first count")  # type: ignore[misc]
+        await eventually(partial(is_measured, id), "the first count")
     mend = await broken(service, "corrections", ids[0], "measured")
     for project in (BAD, GOOD):
         async with Client(service.address, project=project) as client:

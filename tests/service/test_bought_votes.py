@@ -48,8 +48,8 @@ async def _reviews(client: Client) -> list[review_pb2.Review]:
     return [review async for review in client.reviews.list()]
 
 
-async def _set(client: Client, **policy: object) -> None:
-    settings = project_pb2.ProjectSettings(review_policy=project_pb2.ReviewPolicy(**policy))  # type: ignore[arg-type]
+async def _set(client: Client, **policy: Any) -> None:
+    settings = project_pb2.ProjectSettings(review_policy=project_pb2.ReviewPolicy(**policy))
     await client.projects.update(settings, [f"review_policy.{name}" for name in policy])
 
 

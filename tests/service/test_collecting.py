@@ -26,9 +26,9 @@ from uptake_service.reviews.outbox import OutboxEntry, TriggerOutbox
 from tests.conftest import Service, StartService
 
 
-async def _refused(call: object) -> UptakeError:
+async def _refused(call: Awaitable[object]) -> UptakeError:
     with pytest.raises(UptakeError) as caught:
-        await call  # type: ignore[misc]
+        await call
     return caught.value
 
 
@@ -83,11 +83,11 @@ async def test_every_wrong_field_is_named_at_once(client: Client) -> None:
         ({"rating": feedback_pb2.Rating(score=1, min=1, max=1)}, "feedback.rating.max"),
     ],
 )
-async def test_a_value_must_match_its_type(client: Client, change: dict[str, object], field: str) -> None:
+async def test_a_value_must_match_its_type(client: Client, change: dict[str, Any], field: str) -> None:
     bad = rating("i", 3)
     for name, value in change.items():
         if name == "rating":
-            bad.rating.CopyFrom(value)  # type: ignore[arg-type]
+            bad.rating.CopyFrom(value)
         else:
             setattr(bad, name, value)
     error = await _refused(client.collect(bad))
@@ -429,7 +429,7 @@ NOON = datetime(2026, 3, 4, 12, 0, 0, 123_000, tzinfo=UTC)
 
 async def test_every_field_comes_back_from_get_and_list(client: Client) -> None:
     odd = {"$gt": "$where", "a.b.c": "\0", "ключ": "値 🙂", "e\u0301": "\u202e", "__proto__": "x" * 256}
-    every = {
+    every: dict[str, Any] = {
         "query": "Wie? 🙂 \0 $x.y",
         "response": "línea\n" * 1000,
         "model": "m.1$\0",
@@ -443,15 +443,15 @@ async def test_every_field_comes_back_from_get_and_list(client: Client) -> None:
     }
     custom = {"$inc": {"a.b": [1, 2.5, -1e300, None, True, {"\0": "ключ"}]}, "": []}
     sent = [
-        thumbs_up("up.$", custom=custom, **every),  # type: ignore[arg-type]
-        thumbs_down("down\0", custom="text", **every),  # type: ignore[arg-type]
-        rating("rating", -0.5, min=-1, max=0.25, **every),  # type: ignore[arg-type]
+        thumbs_up("up.$", custom=custom, **every),
+        thumbs_down("down\0", custom="text", **every),
+        rating("rating", -0.5, min=-1, max=0.25, **every),
         correction(
             "correction",
             "$right\0",
             original="wr.ong",
             kind=feedback_pb2.CORRECTION_KIND_KNOWLEDGE,
-            **every,  # type: ignore[arg-type]
+            **every,
         ),
     ]
     stored = [await client.collect(feedback) for feedback in sent]

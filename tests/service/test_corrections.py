@@ -195,6 +195,7 @@ async def test_a_wrong_call_names_every_wrong_field(client: Client) -> None:
         "known_revision",
     }
     assert await wrong_fields(corrections.instruction_revisions("", page_size=-1).page()) == {"name", "page_size"}
+    # There are none with such numbers.
     unknown = pb.CorrectionFilter(kinds=[9], states=[9], verdicts=[9], target="t" * 257)  # type: ignore[list-item]
     assert await wrong_fields(corrections.list(filter=unknown, page_size=-1).page()) == {
         "filter.kinds",

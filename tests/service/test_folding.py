@@ -261,6 +261,7 @@ async def test_the_entries_of_older_versions_are_split_by_project_at_the_start(s
         return
 
     first = await start_service()
+    # Only of this service: the next one folds.
     first.app.parts.feedback.compactor.run = nothing.__get__(first.app.parts.feedback.compactor)  # type: ignore[method-assign]
     async with Client(first.address, project="other") as other:
         await asyncio.gather(

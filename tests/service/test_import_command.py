@@ -28,8 +28,8 @@ async def imported(client: Client, file: Path, **mapping: str) -> tuple[int, str
     """Exit code and the last line that is printed."""
     console = Console(file=io.StringIO(), width=200)
     code = await run_import(client, file, Options(mapping), console)
-    printed: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return code, printed.splitlines()[-1]
+    assert isinstance(console.file, io.StringIO)
+    return code, console.file.getvalue().splitlines()[-1]
 
 
 def lines(tmp_path: Path, rows: Rows) -> Path:
@@ -174,14 +174,12 @@ async def test_what_a_dry_run_calls_bad_the_service_refuses_with_the_same_words(
         {"type": "THUMBS_UP", "occur_time": "1999-12-31"},
     ]
     file = lines(tmp_path, rows)
-    dry, wet = (Console(file=io.StringIO(), width=300) for _ in range(2))
+    shown = (io.StringIO(), io.StringIO())
+    dry, wet = (Console(file=each, width=300) for each in shown)
 
     assert run_preview(file, Options({}), dry) == await run_import(client, file, Options({}), wet) == 1
 
-    told = [
-        [line for line in console.file.getvalue().splitlines() if line.startswith("line ")]  # type: ignore[attr-defined]
-        for console in (dry, wet)
-    ]
+    told = [[line for line in each.getvalue().splitlines() if line.startswith("line ")] for each in shown]
     assert told[0] == told[1]
     assert len(told[0]) == 5
 
@@ -197,7 +195,8 @@ async def test_a_dry_run_redacts_what_the_service_redacts(client: Client, tmp_pa
     assert run_preview(file, Options({}), dry) == 0
     assert (await imported(client, file))[0] == 0
 
-    shown = [line.split() for line in dry.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    assert isinstance(dry.file, io.StringIO)
+    shown = [line.split() for line in dry.file.getvalue().splitlines()]
     redacted = {words[0] for words in shown if words and words[-1] == "(redacted)"}
     found = (await stored(client))["a"]
     kept = {

@@ -39,13 +39,13 @@ def strings(descriptor: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, 
 PATHS = [path for path in strings(pb.Feedback.DESCRIPTOR) if path[0] not in OURS]
 
 
-def parent(message: Message, path: tuple[str, ...]) -> Message:
+def parent(message: Any, path: tuple[str, ...]) -> Any:
     """What holds the last field of a path; of a list of messages the first, which is made if it is not there."""
     for name in path[:-1]:
         field = message.DESCRIPTOR.fields_by_name[name]
         message = getattr(message, name)
         if field.is_repeated:
-            message = message[0] if len(message) else message.add(role="user")  # type: ignore[arg-type, attr-defined, index]
+            message = message[0] if len(message) else message.add(role="user")
     return message
 
 

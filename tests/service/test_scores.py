@@ -20,13 +20,13 @@ def named(feedback: feedback_pb2.Feedback, score: str) -> feedback_pb2.Feedback:
     return feedback
 
 
-def said(id: str, text: str, query: str = QUERY, **about: object) -> feedback_pb2.Feedback:
+def said(id: str, text: str, query: str = QUERY, **about: Any) -> feedback_pb2.Feedback:
     """A comment without a verdict."""
     return feedback_pb2.Feedback(
         interaction=feedback_pb2.Interaction(id=id, query=query),
         type=feedback_pb2.FEEDBACK_TYPE_COMMENT,
         comment=text,
-        **about,  # type: ignore[arg-type]
+        **about,
     )
 
 

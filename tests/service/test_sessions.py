@@ -44,17 +44,14 @@ async def test_what_is_asked_for_together_goes_in_one_trip_in_its_order(mongo: M
             trips += 1
             return submit(*arguments)
 
-        # Put back below, before the transaction commits.
-        session._threads.submit = count  # type: ignore[method-assign, assignment]
-        try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(session._threads, "submit", count)
             await things.insert({"_id": "new"}, session=session)
             return await session.gather(
                 things.count({}, session=session),
                 things.delete_each([{"_id": "there"}], session=session),
                 things.find({}, session=session),
             )
-        finally:
-            session._threads.submit = submit  # type: ignore[method-assign]
 
     assert await transaction(mongo, body) == [2, 1, [{"_id": "new"}]]
     assert trips == 1

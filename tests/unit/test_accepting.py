@@ -5,7 +5,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -65,7 +65,7 @@ class _Servicer(feedback_pb2_grpc.FeedbackServiceServicer):
 class _Counting(grpc.aio.ServerInterceptor):
     calls = 0
 
-    async def intercept_service(self, continuation, details):  # type: ignore[no-untyped-def]
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
         self.calls += 1
         return await continuation(details)
 
@@ -77,7 +77,7 @@ async def _serving(
 ) -> AsyncIterator[tuple[_Servicer, grpc.Channel, CallAcceptor, grpc.aio.Server]]:
     server = grpc.aio.server(interceptors=interceptors)
     servicer, accepting = _Servicer(), CallAcceptor(server, interceptors)
-    feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(servicer, accepting)  # type: ignore[arg-type]
+    feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(servicer, cast(Any, accepting))
     port = server.add_insecure_port("localhost:0")
     door = door or _Door()
     await accepting.start(_METHOD, door.refusal, door.metrics.calls(_METHOD))

@@ -964,7 +964,7 @@ async def test_a_subscription_goes_on_with_the_newest_token_and_repeats_nothing(
         (1, "hold", None),
     ]
 
-    seen = []
+    seen: list[int] = []
     async with client.insights.subscribe() as subscription:
         while len(seen) < 6:
             seen.append((await anext(subscription)).event.seq)

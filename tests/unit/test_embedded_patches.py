@@ -23,6 +23,7 @@ from uptake_embedded.patches import let_statements_run, look_up_texts  # noqa: E
 from tests.processes import PATIENCE_SECONDS, in_time  # noqa: E402
 
 
+# Its base is of a package without types, and not there without the extra.
 class Registry(transactions.TransactionRegistry):  # type: ignore[name-defined, misc]
     """One of the test's own."""
 

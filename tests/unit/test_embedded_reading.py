@@ -26,6 +26,7 @@ INDEXES: list[tuple[dict[str, int], dict[str, Any]]] = [
 ]
 
 
+# Its base is of a package without types, and not there without the extra.
 class Mended(storage.Storage):  # type: ignore[name-defined, misc]
     """One of the test's own."""
 

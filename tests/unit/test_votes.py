@@ -103,9 +103,9 @@ def in_any_order(*statements: Statement) -> Merged:
 def test_the_newer_vote_decides_and_words_stay_unless_it_brings_its_own_or_says_the_opposite(
     first: str, second: str, first_words: bool, second_words: bool
 ) -> None:
-    old = {"comment": "too old", "labels": {"reason": "outdated"}} if first_words else {}
-    new = {"comment": "wrong", "labels": {"reason": "wrong"}} if second_words else {}
-    merged = in_any_order(vote(first, 1, **old), vote(second, 2, **new))  # type: ignore[arg-type]
+    old: dict[str, Any] = {"comment": "too old", "labels": {"reason": "outdated"}} if first_words else {}
+    new: dict[str, Any] = {"comment": "wrong", "labels": {"reason": "wrong"}} if second_words else {}
+    merged = in_any_order(vote(first, 1, **old), vote(second, 2, **new))
     assert (merged.content.type, merged.content.rating) == VERDICTS[second]
     assert merged.occur_time == merged.said_time == START + 2 * MINUTE
     expected = new or (old if STAY[first, second] else {})
@@ -174,8 +174,8 @@ def test_a_vote_on_another_answer_takes_all_of_that_answer_and_nothing_of_the_fi
 
 
 @pytest.mark.parametrize("same", [{"model": "model-a"}, {"response": "You cannot. "}, {"versions": {"index": "2"}}, {}])
-def test_a_vote_that_does_not_name_another_answer_is_on_the_same(same: dict[str, object]) -> None:
-    merged = in_any_order(vote("down", 1, **ANSWER), vote("up", 2, **same))  # type: ignore[arg-type]
+def test_a_vote_that_does_not_name_another_answer_is_on_the_same(same: dict[str, Any]) -> None:
+    merged = in_any_order(vote("down", 1, **ANSWER), vote("up", 2, **same))
     assert merged.interaction.model == "model-a"
     assert merged.interaction.contexts == ("a page",)
     assert merged.interaction.versions["prompt"] == "7"
