@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -113,7 +113,17 @@ async def run(*arguments: str, folder: Path | None = None, **settings: str) -> t
     return process.returncode, output.decode(), errors.decode()
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], what: str, seconds: float = PATIENCE_SECONDS) -> T:
+@overload
+async def eventually(
+    condition: Callable[[], Awaitable[T | None]], what: str, seconds: float = PATIENCE_SECONDS
+) -> T: ...
+
+
+@overload
+async def eventually(condition: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T: ...
+
+
+async def eventually(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
     """Waits until a condition holds, and returns what it came to; fails when it does not in `seconds`.
 
     Args:
@@ -124,7 +134,7 @@ async def eventually(condition: Callable[[], T | Awaitable[T]], what: str, secon
     while True:
         async with in_time(f"the look for {what}", seconds):
             looked = condition()
-            found: T = await looked if inspect.isawaitable(looked) else looked
+            found = await looked if inspect.isawaitable(looked) else looked
         if found:
             return found
         # After the last look, not before: whoever comes late because the machine had no time for it still sees.

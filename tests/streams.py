@@ -1,6 +1,6 @@
 """Streams as a caller sees them, message by message, and events that cost nothing to make."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import grpc
 import pytest
@@ -23,9 +23,9 @@ class Stream(Generic[M]):
 
     async def read(self, seconds: float = PATIENCE_SECONDS) -> M:
         async with in_time("a message of the stream", seconds):
-            message = await self.call.read()
+            message: Any = await self.call.read()
         assert isinstance(message, Message), "the stream ended"
-        return message
+        return cast(M, message)
 
     async def until(self, kind: str) -> list[M]:
         """Everything up to the first message of that kind."""

@@ -121,7 +121,7 @@ class _Bench:
         self._motor.close()
 
     async def warm_up(self) -> None:
-        call = self._channel.unary_unary(traffic.COLLECT)
+        call: Callable[[Any], Awaitable[object]] = self._channel.unary_unary(traffic.COLLECT)
         await closed_loop(call, self._messages(1), 64, SECONDS)
         self._stored = await self._motor["uptake"]["feedback"].find(limit=1000).to_list(None)
 
@@ -130,7 +130,7 @@ class _Bench:
 
         async def echo() -> _Cost:
             messages = itertools.cycle(self._messages(1))
-            call = self._echo_channel.unary_unary(traffic.COLLECT)
+            call: Callable[[Any], Awaitable[object]] = self._echo_channel.unary_unary(traffic.COLLECT)
             return await self._cost(closed_loop(call, messages, in_flight, SECONDS))
 
         async def insert() -> _Cost:
@@ -209,7 +209,7 @@ class _Bench:
     async def _beside(
         self, method: str, size: int, in_flight: int, baselines: _Baselines, seconds: float = SECONDS
     ) -> dict[str, float]:
-        call = self._channel.unary_unary(method)
+        call: Callable[[Any], Awaitable[object]] = self._channel.unary_unary(method)
         return await self._medians(
             lambda: self._messages(size, seconds),
             lambda messages: closed_loop(call, messages, in_flight, seconds, size=size),

@@ -53,7 +53,7 @@ async def _run(multiples: tuple[float, ...]) -> dict[str, dict[str, float]]:
             serving(Path(folder) / "data", queue_size=str(QUEUE)) as service,
             grpc.aio.insecure_channel(service.address) as channel,
         ):
-            collect = channel.unary_unary(traffic.COLLECT)
+            collect: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(traffic.COLLECT)
             process = psutil.Process(service.process.pid)
             await closed_loop(collect, _messages(3, SECONDS * _MOST_A_SECOND), 256, SECONDS / 2)
             capacity = (await closed_loop(collect, _messages(4, SECONDS * _MOST_A_SECOND), 256, SECONDS)).a_second

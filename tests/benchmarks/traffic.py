@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Iterator
+from typing import Any
 
 from uptake import correction, rating, thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2
@@ -84,7 +85,7 @@ def serialised(requests: Iterator[feedback_pb2.CollectFeedbackRequest], number: 
 
 def _feedback(rng: random.Random, query: str, *, bad: bool) -> feedback_pb2.Feedback:
     interaction_id = f"chat-{rng.getrandbits(64):016x}"
-    about = {
+    about: dict[str, Any] = {
         "query": query,
         "response": _RESPONSE,
         "model": rng.choice(("harbor-2", "harbor-2-mini")),
@@ -95,10 +96,10 @@ def _feedback(rng: random.Random, query: str, *, bad: bool) -> feedback_pb2.Feed
     }
     kind = rng.random()
     if kind < 0.03:
-        return rating(interaction_id, rng.randint(1, 5), **about)  # type: ignore[arg-type]
+        return rating(interaction_id, rng.randint(1, 5), **about)
     if kind < 0.06:
         corrected = f"{_RESPONSE}The entry is called {query.split()[-1]}."
-        return correction(interaction_id, original=_RESPONSE, corrected=corrected, **about)  # type: ignore[arg-type]
+        return correction(interaction_id, original=_RESPONSE, corrected=corrected, **about)
     if rng.random() < (0.45 if bad else 0.08):
-        return thumbs_down(interaction_id, comment=rng.choice(COMPLAINTS), **about)  # type: ignore[arg-type]
-    return thumbs_up(interaction_id, **about)  # type: ignore[arg-type]
+        return thumbs_down(interaction_id, comment=rng.choice(COMPLAINTS), **about)
+    return thumbs_up(interaction_id, **about)

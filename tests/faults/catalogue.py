@@ -295,11 +295,15 @@ async def buy_votes(stage: Stage, callers: Callers) -> str:
 async def flood_messages(stage: Stage, callers: Callers) -> str:
     """One caller sends messages as large as any, all at once, and begins some that do not come."""
     replica = random.choice(stage.replicas)
-    content = random.randbytes(_LARGEST_BYTES)
+    content: Any = random.randbytes(_LARGEST_BYTES)
     async with _heights(replica) as height:
         channels = [grpc.aio.insecure_channel(f"localhost:{replica.port}", options=_ALONE) for _ in range(20)]
-        held = [channels[0].stream_unary(f"{_FEEDBACK}/CollectFeedback")(_never()) for _ in range(200)]
-        calls = [channel.unary_unary(f"{_FEEDBACK}/BatchCollectFeedback")(content) for channel in channels]
+        held: list[grpc.aio.Call] = [
+            channels[0].stream_unary(f"{_FEEDBACK}/CollectFeedback")(_never()) for _ in range(200)
+        ]
+        calls: list[grpc.aio.Call] = [
+            channel.unary_unary(f"{_FEEDBACK}/BatchCollectFeedback")(content) for channel in channels
+        ]
         codes = Counter([(await call.code()).name for call in calls])
         for call in held:
             call.cancel()
@@ -320,7 +324,9 @@ async def reset_streams(stage: Stage, callers: Callers) -> str:
     ):
         while opened < 3000 or len(callers.acknowledged) < before + 20:
             for method in ("CollectFeedback", "ListFeedback", "NoSuchMethod"):
-                calls = [channel.stream_unary(f"{_FEEDBACK}/{method}")(_never()) for _ in range(10)]
+                calls: list[grpc.aio.Call] = [
+                    channel.stream_unary(f"{_FEEDBACK}/{method}")(_never()) for _ in range(10)
+                ]
                 await any_moment(0.02)
                 for call in calls:
                     call.cancel()
@@ -329,7 +335,8 @@ async def reset_streams(stage: Stage, callers: Callers) -> str:
     return f"{opened} opened and left, {max(height)} MiB at most"
 
 
-async def _never() -> AsyncIterator[bytes]:
+# Of messages that gRPC is given as they are its types say Never.
+async def _never() -> AsyncIterator[Any]:
     await asyncio.get_running_loop().create_future()
     yield b""
 

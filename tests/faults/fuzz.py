@@ -199,7 +199,8 @@ class Fuzzer:
         for _ in range(self._rng.choice((1, 20, 200))):
             method = self._rng.choice([method for method in METHODS if method.server_streaming])
             path = f"/{method.containing_service.full_name}/{method.name}"
-            request = self.message(method.input_type).SerializeToString() if self._rng.random() < 0.5 else b""
+            # What gRPC takes without a serializer has no type.
+            request: Any = self.message(method.input_type).SerializeToString() if self._rng.random() < 0.5 else b""
             if method.client_streaming:
                 call: Any = self._channel.stream_stream(path)(iter([request]), timeout=_DEADLINE_SECONDS)
             else:
@@ -235,8 +236,10 @@ class Fuzzer:
     def _value(self, field: FieldDescriptor, depth: int) -> Any:
         match field.cpp_type:
             case FieldDescriptor.CPPTYPE_MESSAGE:
+                assert field.message_type is not None
                 return self.message(field.message_type, depth + 1)
             case FieldDescriptor.CPPTYPE_ENUM:
+                assert field.enum_type is not None
                 return self._rng.choice([*(value.number for value in field.enum_type.values), 77])
             case FieldDescriptor.CPPTYPE_BOOL:
                 return self._rng.random() < 0.5
@@ -255,10 +258,10 @@ class Fuzzer:
         return self._rng.choice(METHODS)
 
     async def _call(
-        self, kind: str, method: MethodDescriptor, content: bytes, metadata: list[tuple[str, str]] | None = None
+        self, kind: str, method: MethodDescriptor, content: Any, metadata: list[tuple[str, str]] | None = None
     ) -> None:
         path = f"/{method.containing_service.full_name}/{method.name}"
-        how = {"timeout": _DEADLINE_SECONDS, "metadata": metadata}
+        how: dict[str, Any] = {"timeout": _DEADLINE_SECONDS, "metadata": metadata}
         try:
             if method.client_streaming:
                 call: Any = self._channel.stream_stream(path)(iter([content]), **how)
@@ -316,7 +319,7 @@ def _is_bad(line: str) -> bool:
 
 
 def memory_mib(service: ServiceProcess) -> float:
-    return psutil.Process(service.process.pid).memory_info().rss / 2**20
+    return float(psutil.Process(service.process.pid).memory_info().rss) / 2**20
 
 
 async def _main(seconds: float, seed: int) -> int:

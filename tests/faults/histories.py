@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from uptake import comment, rating, thumbs_down, thumbs_up
+from uptake.builders import About
 from uptake.v1 import feedback_pb2 as pb
 
 _QUESTIONS = ("Where is my invoice?", "How do I reset my password?", "Can I change my plan?", "Do you ship to Norway?")
@@ -31,14 +32,15 @@ class Shape:
 
 
 def _row(rng: random.Random, place: int, time: datetime, *, project: str = "default", query: str = "") -> Row:
-    about = {
+    about: About = {
         "query": query or rng.choice(_QUESTIONS),
         "user_id": f"u{place % 97}",
         "model": rng.choice(["", "a", "b"]),
         "source": rng.choice(["web", "app"]),
         "occur_time": time,
     }
-    make = rng.choice([thumbs_up, thumbs_up, thumbs_down, rating, comment])
+    makers: list[Callable[..., pb.Feedback]] = [thumbs_up, thumbs_up, thumbs_down, rating, comment]
+    make = rng.choice(makers)
     name = f"{project}-{place}"
     if make is rating:
         return Row(project, rating(name, rng.randint(1, 5), **about))

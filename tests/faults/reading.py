@@ -66,7 +66,8 @@ async def forge_tokens(stage: Stage, callers: Callers) -> str:
     forged = [token[:-1], token[1:], token * 2, "x", "=" * 40]
     places = random.sample(range(len(token)), 10)
     forged += [token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :] for place in places]
-    for value in ([], [1], [{"ms": 10**30}, "x"], {"a": 1}, None, "x", [[[[]]]]):
+    values: list[Any] = [[], [1], [{"ms": 10**30}, "x"], {"a": 1}, None, "x", [[[[]]]]]
+    for value in values:
         body = json.dumps(value).encode()
         forged += [base64.urlsafe_b64encode(check + body).decode().rstrip("=") for check in (b"", b"x" * 8, b"x" * 16)]
     requests = [pb.ListFeedbackRequest(page_size=1, page_token=each) for each in forged]

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -147,7 +148,9 @@ class Voter:
             "model": rng.choice(["", "a", "b"]),
             "occur_time": datetime.now(UTC) - age if age else None,
         }
-        make = rng.choice([thumbs_up, thumbs_down, thumbs_down, rating, comment, correction])
+        makers: list[Callable[..., feedback_pb2.Feedback]] = [thumbs_up, thumbs_down, thumbs_down]
+        makers += [rating, comment, correction]
+        make = rng.choice(makers)
         if make is rating:
             said = rating(name, rng.randint(1, 5), comment=words, **about)
         elif make is comment:
@@ -324,7 +327,9 @@ class Team:
                 await claim.resolve("done", corrections=[self._draft()])
 
     def _draft(self) -> correction_pb2.CorrectionDraft:
-        make, key = self._work.rng.choice([(knowledge, "a/b"), (knowledge, "a/c"), (instructions, "prompt")])
+        kinds: list[tuple[Callable[..., correction_pb2.CorrectionDraft], str]]
+        kinds = [(knowledge, "a/b"), (knowledge, "a/c"), (instructions, "prompt")]
+        make, key = self._work.rng.choice(kinds)
         return make(key, f"The page {self._work.rng.random()}.")
 
     async def _apply(self, client: Client) -> None:
@@ -379,14 +384,12 @@ async def grow_too_old(work: Work, address: str, kept: Counter[str]) -> None:
                 time = old + timedelta(minutes=place) if place < 15 else None
                 said = thumbs_down(f"{project}-{place}", query=_TOPICS[place % 3], occur_time=time, comment="no")
                 await keep_at(
-                    lambda said=said, id=f"{project}-{place}": client.collect(  # type: ignore[misc]
-                        said, request_id=id, timeout_seconds=_CALL_SECONDS
-                    )
+                    partial(client.collect, said, request_id=f"{project}-{place}", timeout_seconds=_CALL_SECONDS)
                 )
             age = duration_pb2.Duration()
             age.FromTimedelta(_KEPT)
             settings = project_pb2.ProjectSettings(retention=project_pb2.Retention(feedback_age=age))
-            await keep_at(lambda settings=settings: client.projects.update(settings, ["retention"]))  # type: ignore[misc]
+            await keep_at(partial(client.projects.update, settings, ["retention"]))
             kept[project] = 5
             work.done["grow_too_old"] += 1
         await any_moment(20.0, work.rng)

@@ -63,8 +63,8 @@ async def python_calls(address: str) -> AsyncIterator[Steady]:
             calls.append(asyncio.create_task(call(client, f"{name}-{len(calls)}")))
             await let_pass(_INTERVAL_SECONDS, "ten calls a second")
 
-    patience = {"timeout_seconds": _PATIENCE_SECONDS, "connect_timeout_seconds": _PATIENCE_SECONDS}
-    async with Client(address, **patience) as client:
+    patience = _PATIENCE_SECONDS
+    async with Client(address, timeout_seconds=patience, connect_timeout_seconds=patience) as client:
         sending = asyncio.create_task(send(client))
         try:
             await steady.began.wait()

@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 from collections import Counter
+from typing import Any
 
 import psutil
 from uptake import Client, UptakeError, thumbs_down
@@ -102,8 +103,8 @@ def _workers() -> list[psutil.Process]:
     return found
 
 
-async def _members(client: Client, service: object) -> dict[str, str]:
-    mongo = service.mongo  # type: ignore[attr-defined]
+async def _members(client: Client, service: Any) -> dict[str, str]:
+    mongo = service.mongo
     generation = await mongo.collection("issue_generations").get({"_id": "default"})
     members = await mongo.collection("issue_members").find(
         {"project": "default", "generation": generation["number"], "active": True}

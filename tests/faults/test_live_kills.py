@@ -8,6 +8,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -146,7 +147,7 @@ async def test_no_event_is_missed_or_repeated_whatever_dies(tmp_path: Path) -> N
     rng = random.Random(2)
     async with running(*(replica.run() for replica in replicas)), closing(database):
         for replica in replicas:
-            await eventually(lambda replica=replica: listens(replica.port), "the service")  # type: ignore[misc]
+            await eventually(partial(listens, replica.port), "the service")
         readers = [
             read_with_cuts(replicas, seen["cut"], cuts),
             *(read_with_client(replica, seen[f"client {number}"]) for number, replica in enumerate(replicas)),

@@ -63,7 +63,7 @@ def keys_of(service: Service, clock: Clock | None = None) -> KeyStore:
 
 async def outcome(channel: grpc.aio.Channel, method: MethodDescriptor, key: str | None, **request: Any) -> Any:
     """The status code that a call with an otherwise empty request gets; None where it gets an answer."""
-    message = message_factory.GetMessageClass(method.input_type)(**request)
+    message: Any = message_factory.GetMessageClass(method.input_type)(**request)
     if method.server_streaming and not method.client_streaming:
         message.checkpoint_interval.seconds = 1
     path = f"/{method.containing_service.full_name}/{method.name}"
@@ -207,7 +207,9 @@ async def test_streams_end_when_their_key_is_revoked(start_service: StartService
         await subscribed.read()
         await sending.read()
         await sending.write(feedback_pb2.StreamFeedbackRequest(request_id="r", feedback=thumbs_down("i", query="q")))
-        assert (await sending.read()).feedback_id
+        answered = await sending.read()
+        assert isinstance(answered, feedback_pb2.StreamFeedbackResponse)
+        assert answered.feedback_id
 
         assert await keys_of(service).revoke(key.id)
         clock.ahead = timedelta(seconds=5)
@@ -256,7 +258,7 @@ async def test_a_key_may_make_so_many_calls_a_second(guarded: Service) -> None:
 
 
 async def test_keys_from_the_command_line(tmp_path: Path) -> None:
-    data = {"data_dir": str(tmp_path / "data")}
+    data: dict[str, Any] = {"data_dir": str(tmp_path / "data")}
     async with serving(tmp_path / "data", require_keys="true") as service:
         code, text, said = await run_command(
             "keys", "create", "dashboard", "--role", "reader", "--expires", "30", **data
@@ -393,7 +395,7 @@ def aged(authority: trustme.CA, begin_days: int, end_days: int) -> trustme.LeafC
     )
 
 
-Spoil = Callable[[Path, trustme.CA], None]
+Spoil = Callable[[Path, trustme.CA], object]
 
 
 def another_key(folder: Path, authority: trustme.CA) -> None:
@@ -441,7 +443,7 @@ def with_key(key: Any) -> Spoil:
 
 
 def holding(name: str, content: bytes) -> Spoil:
-    return lambda folder, authority: (folder / name).write_bytes(content) and None
+    return lambda folder, authority: (folder / name).write_bytes(content)
 
 
 def missing(name: str) -> Spoil:
@@ -512,7 +514,7 @@ async def test_a_start_with_such_files_is_one_clear_line(fault: str, authority: 
     files = with_client_ca(authority.issue_cert("localhost"), authority, tmp_path / "tls")
     spoil(tmp_path / "tls", authority)
 
-    code, output, errors = await run_command("serve", port="0", data_dir=str(tmp_path / "data"), **files)
+    code, output, errors = await run_command("serve", port="0", data_dir=str(tmp_path / "data"), folder=None, **files)
 
     assert (code, output, len(errors.splitlines())) == (1, "", 1), errors
     assert errors.startswith(f"uptake: bad setting: UPTAKE_TLS_{setting}_FILE")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -23,11 +24,11 @@ LINES = b"""\
 """
 
 
-async def applied(client: Client, raw: bytes, **how: object) -> tuple[int, str]:
+async def applied(client: Client, raw: bytes, **how: Any) -> tuple[int, str]:
     """Exit code and what is printed."""
     console = Console(width=200)
     with console.capture() as capture:
-        code = await run_apply(client, raw, "ann", console, **{"dry_run": False, "again": "", **how})  # type: ignore[arg-type]
+        code = await run_apply(client, raw, "ann", console, **{"dry_run": False, "again": "", **how})
     return code, capture.get()
 
 

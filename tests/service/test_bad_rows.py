@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import grpc
@@ -127,7 +128,7 @@ async def test_a_claim_that_cannot_be_expired_holds_up_no_other(start_service: S
         stored = service.mongo.collection("reviews")
 
         async def is_open(project: str) -> bool:
-            return ((await stored.get({"_id": ids[project]})) or {})["state"] == "OPEN"
+            return bool(((await stored.get({"_id": ids[project]})) or {})["state"] == "OPEN")
 
         await eventually(lambda: is_open(GOOD), "the end of the other claim")
         assert not await is_open(BAD)
@@ -151,7 +152,7 @@ async def test_a_verdict_that_cannot_be_worked_out_holds_up_no_other(start_servi
         return not found["unmeasured"] and found["measured"] is not None
 
     for id in ids:
-        await eventually(lambda id=id: is_measured(id), "the first count")  # type: ignore[misc]
+        await eventually(partial(is_measured, id), "the first count")
     mend = await broken(service, "corrections", ids[0], "measured")
     for project in (BAD, GOOD):
         async with Client(service.address, project=project) as client:
@@ -159,7 +160,7 @@ async def test_a_verdict_that_cannot_be_worked_out_holds_up_no_other(start_servi
 
     async def counted(id: str) -> bool:
         measured = ((await corrections.get({"_id": id})) or {})["measured"]
-        return measured != 7 and measured["later"]["votes"] + measured["old"]["votes"] == 1
+        return bool(measured != 7 and measured["later"]["votes"] + measured["old"]["votes"] == 1)
 
     await eventually(lambda: counted(ids[1]), "the other project's verdict")
 
@@ -206,7 +207,7 @@ async def test_a_bad_row_of_one_batch_fails_alone(service: Service) -> None:
         return "OK"
 
     changing = [amend(row) for row in rows]
-    *codes, stored = await asyncio.gather(*changing, client.collect(thumbs_up("new", query="q")))
+    codes, stored = await asyncio.gather(asyncio.gather(*changing), client.collect(thumbs_up("new", query="q")))
     assert codes == ["OK", "INTERNAL", "OK"]
     assert (await client.feedback.get(stored.id)).interaction.id == "new"
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from uptake import Client, UptakeError, correction, thumbs_down, thumbs_up
@@ -34,7 +35,7 @@ def _flood(make: Make, number: int, name: str = "bought", **about: object) -> li
     return [make(f"{name}-{place}", **{"query": QUERY, "user_id": MALLORY, **about}) for place in range(number)]
 
 
-def _honest(down: int, up: int, name: str = "honest", **about: object) -> list[feedback_pb2.Feedback]:
+def _honest(down: int, up: int, name: str = "honest", **about: Any) -> list[feedback_pb2.Feedback]:
     """Votes of as many users, good ones first."""
     made = [thumbs_up] * up + [thumbs_down] * down
     return [
@@ -47,8 +48,8 @@ async def _reviews(client: Client) -> list[review_pb2.Review]:
     return [review async for review in client.reviews.list()]
 
 
-async def _set(client: Client, **policy: object) -> None:
-    settings = project_pb2.ProjectSettings(review_policy=project_pb2.ReviewPolicy(**policy))  # type: ignore[arg-type]
+async def _set(client: Client, **policy: Any) -> None:
+    settings = project_pb2.ProjectSettings(review_policy=project_pb2.ReviewPolicy(**policy))
     await client.projects.update(settings, [f"review_policy.{name}" for name in policy])
 
 

@@ -26,16 +26,21 @@ _CHECK = "/grpc.health.v1.Health/Check"
 _MIB = 1024 * 1024
 
 
-async def _never() -> AsyncIterator[bytes]:
+# Of messages that gRPC is given as they are its types say Never.
+async def _never() -> AsyncIterator[Any]:
     """A message that does not come."""
     await asyncio.get_running_loop().create_future()
     yield b""
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def _nothing() -> AsyncIterator[Any]:
     """An end without a message."""
     return
     yield b""
+
+
+def _bytes_to(channel: grpc.aio.Channel, path: str) -> "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]":
+    return channel.unary_unary(path)
 
 
 async def _told(call: Any) -> grpc.StatusCode:
@@ -63,7 +68,7 @@ async def test_a_key_is_asked_for_before_the_message_by_every_method(start_servi
     guarded = await start_service(require_keys=True)
     async with grpc.aio.insecure_channel(guarded.address) as channel:
         for method in CONTRACT:
-            call = channel.stream_stream(_path(method))(_never())
+            call: grpc.aio.Call = channel.stream_stream(_path(method))(_never())
             assert await _told(call) is grpc.StatusCode.UNAUTHENTICATED, method.name
     await _nothing_is_held(guarded)
 
@@ -72,7 +77,7 @@ async def test_who_may_not_call_a_method_is_told_before_the_message(start_servic
     guarded = await start_service(require_keys=True)
     _, text = await KeyStore(guarded.mongo, Clock()).create("reader", Role.READER)
     async with grpc.aio.insecure_channel(guarded.address) as channel:
-        call = channel.stream_unary(_COLLECT)(_never(), metadata=(("authorization", f"Bearer {text}"),))
+        call: grpc.aio.Call = channel.stream_unary(_COLLECT)(_never(), metadata=(("authorization", f"Bearer {text}"),))
         assert await _told(call) is grpc.StatusCode.PERMISSION_DENIED
 
 
@@ -88,13 +93,17 @@ async def test_a_message_that_does_not_come_ends_the_call(start_service: StartSe
 async def test_an_idle_stream_may_be_idle(start_service: StartService) -> None:
     service = await start_service(arrival_seconds=0.1)
     async with grpc.aio.insecure_channel(service.address) as channel:
-        stream = channel.stream_stream(_STREAM, pb.StreamFeedbackRequest.SerializeToString)()
+        stream: grpc.aio.StreamStreamCall[Any, Any] = channel.stream_stream(
+            _STREAM, pb.StreamFeedbackRequest.SerializeToString
+        )()
         # Longer than a call may take: other calls whose messages do not come have ended meanwhile.
         for _ in range(3):
             assert await _told(channel.stream_unary(_COLLECT)(_never())) is grpc.StatusCode.DEADLINE_EXCEEDED
         await stream.write(pb.StreamFeedbackRequest(feedback=thumbs_down("i1", query="q"), request_id="r1"))
         await stream.read()
-        answer = pb.StreamFeedbackResponse.FromString(await stream.read())
+        read = await stream.read()
+        assert isinstance(read, bytes)
+        answer = pb.StreamFeedbackResponse.FromString(read)
         assert (answer.request_id, answer.HasField("error")) == ("r1", False)
         await stream.done_writing()
         assert await _told(stream) is grpc.StatusCode.OK
@@ -107,8 +116,10 @@ async def test_when_memory_is_short_messages_that_do_not_come_are_given_up_and_o
     # Any process has more.
     service = await start_service(memory_limit_mib=64)
     async with grpc.aio.insecure_channel(service.address) as channel:
-        held = [channel.stream_unary(_COLLECT)(_never()) for _ in range(30)]
-        streams = [channel.stream_stream(_STREAM)(_never()) for _ in range(30)]
+        held: list[grpc.aio.Call] = [channel.stream_unary(_COLLECT)(_never()) for _ in range(30)]
+        streams: list[grpc.aio.StreamStreamCall[Any, Any]] = [
+            channel.stream_stream(_STREAM)(_never()) for _ in range(30)
+        ]
         # Its status comes behind what was answered before.
         await asyncio.gather(*(stream.read() for stream in streams))
         held += streams
@@ -126,13 +137,15 @@ async def test_a_method_takes_no_more_than_it_needs_and_a_bomb_is_no_more_than_i
     async with grpc.aio.insecure_channel(service.address) as channel:
         for path in ("/uptake.v1.ProjectService/GetProject", _COLLECT, _CHECK):
             for compression in (grpc.Compression.NoCompression, grpc.Compression.Gzip):
-                large = channel.unary_unary(path)(b"\0" * (2 * _MIB + 1), compression=compression)
+                large = _bytes_to(channel, path)(b"\0" * (2 * _MIB + 1), compression=compression)
                 assert await _told(large) is grpc.StatusCode.INVALID_ARGUMENT, path
-            bomb = channel.unary_unary(path)(b"\0" * (64 * _MIB), compression=grpc.Compression.Gzip)
+            bomb = _bytes_to(channel, path)(b"\0" * (64 * _MIB), compression=grpc.Compression.Gzip)
             assert await _told(bomb) is grpc.StatusCode.RESOURCE_EXHAUSTED, path
-            garbage = channel.unary_unary(path)(b"\xff" * 100)
+            garbage = _bytes_to(channel, path)(b"\xff" * 100)
             assert await _told(garbage) is grpc.StatusCode.INVALID_ARGUMENT, path
-        check = channel.unary_unary(_CHECK, response_deserializer=health_pb2.HealthCheckResponse.FromString)
+        check: grpc.aio.UnaryUnaryMultiCallable[bytes, Any] = channel.unary_unary(
+            _CHECK, response_deserializer=health_pb2.HealthCheckResponse.FromString
+        )
         assert (await check(b"", compression=grpc.Compression.Gzip)).status == health_pb2.HealthCheckResponse.SERVING
     await _nothing_is_held(service)
 
@@ -141,7 +154,7 @@ async def test_a_connection_has_so_many_calls_and_the_rest_wait_in_the_client(st
     service = await start_service(streams_per_connection=5)
     async with grpc.aio.insecure_channel(service.address) as channel:
         waiting = service.app._metrics.registry
-        held = [channel.stream_unary(_COLLECT)(_never()) for _ in range(20)]
+        held: list[grpc.aio.Call] = [channel.stream_unary(_COLLECT)(_never()) for _ in range(20)]
         await eventually(lambda: waiting.get_sample_value("uptake_messages_awaited") == 5, "five calls")
         # Another connection is not concerned.
         assert (await service.client.collect(thumbs_down("i1", query="q"))).id
@@ -155,7 +168,7 @@ async def test_cancelled_calls_hold_nothing(service: Service) -> None:
     async with grpc.aio.insecure_channel(service.address) as channel:
         for path in (_COLLECT, _STREAM, "/no/such", "/uptake.v1.InsightService/GetInsights"):
             for number in range(200):
-                call = channel.stream_stream(path)(_never())
+                call: grpc.aio.Call = channel.stream_stream(path)(_never())
                 if number % 10 == 0:
                     await asyncio.sleep(0)
                 call.cancel()
@@ -167,7 +180,7 @@ async def test_a_caller_with_too_much_in_flight_is_refused_and_another_is_not(st
     # A connection without a key may hold a quarter: 5 MiB here.
     service = await start_service(max_message_mib=1, bytes_in_flight_mib=5, arrival_seconds=600.0)
     async with grpc.aio.insecure_channel(service.address) as channel:
-        held = [channel.stream_unary(_COLLECT)(_never()) for _ in range(100)]
+        held: list[grpc.aio.Call] = [channel.stream_unary(_COLLECT)(_never()) for _ in range(100)]
         await eventually(lambda: any(call.done() for call in held), "a refused call")
         refused = [await call.code() for call in held if call.done()]
         assert set(refused) == {grpc.StatusCode.RESOURCE_EXHAUSTED}
@@ -180,7 +193,7 @@ async def test_a_caller_with_too_much_in_flight_is_refused_and_another_is_not(st
 @pytest.mark.parametrize("path", [_COLLECT, _STREAM, "/uptake.v1.InsightService/SubscribeInsights"])
 async def test_callers_that_leave_hold_nothing(service: Service, path: str) -> None:
     channel = grpc.aio.insecure_channel(service.address)
-    calls = [channel.stream_stream(path)(_never()) for _ in range(50)]
+    calls: list[grpc.aio.Call] = [channel.stream_stream(path)(_never()) for _ in range(50)]
     await eventually(lambda: _held(service) > 0, "calls")
     await channel.close()
     del calls

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
 from uptake import Client, UptakeError, correction, thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2, insight_pb2
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
-from uptake.v1.insight_pb2_grpc import InsightServiceStub
 from uptake_service.auth.keys import KeyStore
 from uptake_service.domain.access import Role
 from uptake_service.domain.clock import Clock
@@ -21,6 +21,12 @@ from tests.conftest import Service, StartService
 from tests.processes import eventually
 from tests.service.test_prometheus import scrape, until
 from tests.streams import Stream
+
+if TYPE_CHECKING:
+    # Of what it makes for a channel of asyncio only the types know.
+    from uptake.v1.insight_pb2_grpc import InsightServiceAsyncStub as InsightServiceStub
+else:
+    from uptake.v1.insight_pb2_grpc import InsightServiceStub
 
 WIDE = "\U0001f600"
 """A character of four bytes."""

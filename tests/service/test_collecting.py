@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -25,9 +26,9 @@ from uptake_service.reviews.outbox import OutboxEntry, TriggerOutbox
 from tests.conftest import Service, StartService
 
 
-async def _refused(call: object) -> UptakeError:
+async def _refused(call: Awaitable[object]) -> UptakeError:
     with pytest.raises(UptakeError) as caught:
-        await call  # type: ignore[misc]
+        await call
     return caught.value
 
 
@@ -82,11 +83,11 @@ async def test_every_wrong_field_is_named_at_once(client: Client) -> None:
         ({"rating": feedback_pb2.Rating(score=1, min=1, max=1)}, "feedback.rating.max"),
     ],
 )
-async def test_a_value_must_match_its_type(client: Client, change: dict[str, object], field: str) -> None:
+async def test_a_value_must_match_its_type(client: Client, change: dict[str, Any], field: str) -> None:
     bad = rating("i", 3)
     for name, value in change.items():
         if name == "rating":
-            bad.rating.CopyFrom(value)  # type: ignore[arg-type]
+            bad.rating.CopyFrom(value)
         else:
             setattr(bad, name, value)
     error = await _refused(client.collect(bad))
@@ -428,7 +429,7 @@ NOON = datetime(2026, 3, 4, 12, 0, 0, 123_000, tzinfo=UTC)
 
 async def test_every_field_comes_back_from_get_and_list(client: Client) -> None:
     odd = {"$gt": "$where", "a.b.c": "\0", "ключ": "値 🙂", "e\u0301": "\u202e", "__proto__": "x" * 256}
-    every = {
+    every: dict[str, Any] = {
         "query": "Wie? 🙂 \0 $x.y",
         "response": "línea\n" * 1000,
         "model": "m.1$\0",
@@ -442,15 +443,15 @@ async def test_every_field_comes_back_from_get_and_list(client: Client) -> None:
     }
     custom = {"$inc": {"a.b": [1, 2.5, -1e300, None, True, {"\0": "ключ"}]}, "": []}
     sent = [
-        thumbs_up("up.$", custom=custom, **every),  # type: ignore[arg-type]
-        thumbs_down("down\0", custom="text", **every),  # type: ignore[arg-type]
-        rating("rating", -0.5, min=-1, max=0.25, **every),  # type: ignore[arg-type]
+        thumbs_up("up.$", custom=custom, **every),
+        thumbs_down("down\0", custom="text", **every),
+        rating("rating", -0.5, min=-1, max=0.25, **every),
         correction(
             "correction",
             "$right\0",
             original="wr.ong",
             kind=feedback_pb2.CORRECTION_KIND_KNOWLEDGE,
-            **every,  # type: ignore[arg-type]
+            **every,
         ),
     ]
     stored = [await client.collect(feedback) for feedback in sent]
@@ -712,9 +713,10 @@ async def test_what_is_just_within_bounds_is_stored(client: Client) -> None:
 async def test_reads_too_name_every_wrong_field(service: Service) -> None:
     pb = feedback_pb2
     long = "x" * 257
+    no_type: Any = 9
     async with grpc.aio.insecure_channel(service.address) as channel:
         stub = feedback_pb2_grpc.FeedbackServiceStub(channel)
-        bad_filter = pb.FeedbackFilter(user_id=long, types=[9], labels={str(number): "" for number in range(9)})
+        bad_filter = pb.FeedbackFilter(user_id=long, types=[no_type], labels={str(number): "" for number in range(9)})
         filter_fields = {"filter.user_id", "filter.types", "filter.labels"}
         cases: list[tuple[Callable[[], Awaitable[object]], set[str]]] = [
             (lambda: stub.GetFeedback(pb.GetFeedbackRequest(project="No!")), {"project", "id"}),

@@ -39,7 +39,7 @@ async def wrong_fields(call: Awaitable[object]) -> set[str]:
     return {field for field, _ in caught.value.field_violations}
 
 
-async def states(client: Client) -> list[tuple[str, int]]:
+async def states(client: Client) -> list[tuple[str, pb.CorrectionState]]:
     """Content and state of every correction, oldest first."""
     return [(each.content, each.state) async for each in client.corrections.list()][::-1]
 
@@ -126,7 +126,7 @@ async def test_a_dry_run_shows_the_same_and_writes_nothing(service: Service) -> 
     for place in (0, 1, 3):
         for correction in (shown[place].correction, done[place].correction):
             for field in ("id", "create_time", "state"):
-                correction.ClearField(field)  # type: ignore[arg-type]
+                correction.ClearField(field)
             # It tells of a later one.
             correction.verdict.ClearField("summary")
         assert shown[place] == done[place]
@@ -199,6 +199,7 @@ async def test_a_wrong_call_names_every_wrong_field(client: Client) -> None:
         "known_revision",
     }
     assert await wrong_fields(corrections.instruction_revisions("", page_size=-1).page()) == {"name", "page_size"}
+    # There are none with such numbers.
     unknown = pb.CorrectionFilter(kinds=[9], states=[9], verdicts=[9], target="t" * 257)  # type: ignore[list-item]
     assert await wrong_fields(corrections.list(filter=unknown, page_size=-1).page()) == {
         "filter.kinds",
@@ -581,10 +582,8 @@ async def test_what_it_is_measured_by_is_frozen_when_it_is_applied(service: Serv
     # The trigger saw the newest ten, so two of the eight thumbs up within the window are left.
     assert of_review.pattern_id == of_feedback.pattern_id == review.pattern.id
     assert (of_review.verdict.baseline.votes, of_review.verdict.baseline.negative_rate) == (2, 0)
-    assert (of_feedback.verdict.baseline.votes, of_feedback.verdict.baseline.negative_rate) == (
-        12,
-        pytest.approx(4 / 12),
-    )
+    third: Any = pytest.approx(4 / 12)
+    assert (of_feedback.verdict.baseline.votes, of_feedback.verdict.baseline.negative_rate) == (12, third)
     assert (of_nothing.pattern_id, of_nothing.verdict.baseline.votes) == ("", 0)
     for correction in (of_review, of_feedback, of_nothing):
         assert correction.verdict.verdict == pb.VERDICT_NOT_ENOUGH_DATA

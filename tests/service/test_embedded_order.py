@@ -107,7 +107,7 @@ async def test_the_first_of_all_are_the_first_of_all(things: Documents, seed: in
                 every = expected(documents, filter, sort)
                 assert len(set(some)) == len(some) == min(limit, len(every))
                 assert set(some) <= set(every)
-            stages = [{"$match": {name: filter[name]}} for name in filter] or [{"$match": {}}]
+            stages: list[dict[str, Any]] = [{"$match": {name: filter[name]}} for name in filter] or [{"$match": {}}]
             stages += [{"$sort": dict(sort)}, *([{"$limit": limit}] if limit < 500 else []), {"$project": {"_id": 1}}]
             want = expected(documents, filter, sort)[:limit]
             assert [each["_id"] async for each in things.aggregate(stages, session=session)] == want, stages

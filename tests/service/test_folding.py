@@ -28,7 +28,7 @@ from tests.processes import PATIENCE_SECONDS, eventually
 QUERIES = ("weather in Paris tomorrow", "cancel my subscription", "where is my parcel")
 
 
-async def _numbers(service: Service) -> tuple[object, ...]:
+async def _numbers(service: Service) -> tuple[int, float, dict[str, tuple[int, int]]]:
     metrics = (await service.client.insights.get()).metrics
     reviews = [review async for review in service.client.reviews.list()]
     return (
@@ -261,6 +261,7 @@ async def test_the_entries_of_older_versions_are_split_by_project_at_the_start(s
         return
 
     first = await start_service()
+    # Only of this service: the next one folds.
     first.app.parts.feedback.compactor.run = nothing.__get__(first.app.parts.feedback.compactor)  # type: ignore[method-assign]
     async with Client(first.address, project="other") as other:
         await asyncio.gather(

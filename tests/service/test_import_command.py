@@ -28,8 +28,8 @@ async def imported(client: Client, file: Path, **mapping: str) -> tuple[int, str
     """Exit code and the last line that is printed."""
     console = Console(file=io.StringIO(), width=200)
     code = await run_import(client, file, Options(mapping), console)
-    printed: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return code, printed.splitlines()[-1]
+    assert isinstance(console.file, io.StringIO)
+    return code, console.file.getvalue().splitlines()[-1]
 
 
 def lines(tmp_path: Path, rows: Rows) -> Path:
@@ -166,7 +166,7 @@ async def test_what_an_answer_came_from_is_stored(client: Client, tmp_path: Path
 
 
 async def test_what_a_dry_run_calls_bad_the_service_refuses_with_the_same_words(client: Client, tmp_path: Path) -> None:
-    rows = [
+    rows: Rows = [
         {"interaction_id": "x" * 257, "type": "THUMBS_UP"},
         {"type": "RATING", "rating": 7},
         {"type": "THUMBS_UP", "comment": "x" * 10_001},
@@ -174,20 +174,20 @@ async def test_what_a_dry_run_calls_bad_the_service_refuses_with_the_same_words(
         {"type": "THUMBS_UP", "occur_time": "1999-12-31"},
     ]
     file = lines(tmp_path, rows)
-    dry, wet = (Console(file=io.StringIO(), width=300) for _ in range(2))
+    shown = (io.StringIO(), io.StringIO())
+    dry, wet = (Console(file=each, width=300) for each in shown)
 
     assert run_preview(file, Options({}), dry) == await run_import(client, file, Options({}), wet) == 1
 
-    told = [
-        [line for line in console.file.getvalue().splitlines() if line.startswith("line ")] for console in (dry, wet)
-    ]  # type: ignore[attr-defined]
+    told = [[line for line in each.getvalue().splitlines() if line.startswith("line ")] for each in shown]
     assert told[0] == told[1]
     assert len(told[0]) == 5
 
 
 async def test_a_dry_run_redacts_what_the_service_redacts(client: Client, tmp_path: Path) -> None:
     words = "write to ann@example.com"
-    row = {"interaction_id": "a", "type": "CORRECTION", "corrected": words, "original": words, "user_id": words}
+    row: dict[str, Any] = {"interaction_id": "a", "type": "CORRECTION", "corrected": words}
+    row |= {"original": words, "user_id": words}
     row |= {"query": words, "response": words, "comment": words, "source": words, "labels": {"by": words}}
     texts: dict[str, Any] = {"history": [{"role": "user", "content": words}], "contexts": [words]}
     file, dry = lines(tmp_path, [row | texts]), Console(file=io.StringIO(), width=300)
@@ -195,7 +195,8 @@ async def test_a_dry_run_redacts_what_the_service_redacts(client: Client, tmp_pa
     assert run_preview(file, Options({}), dry) == 0
     assert (await imported(client, file))[0] == 0
 
-    shown = [line.split() for line in dry.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    assert isinstance(dry.file, io.StringIO)
+    shown = [line.split() for line in dry.file.getvalue().splitlines()]
     redacted = {words[0] for words in shown if words and words[-1] == "(redacted)"}
     found = (await stored(client))["a"]
     kept = {

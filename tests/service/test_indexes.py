@@ -20,7 +20,7 @@ _OWN = {"_id_"}
 def declaring() -> dict[type, tuple[Index, ...]]:
     """All classes of the package that declare indexes, whether or not anybody opens them, and what they declare."""
     return {
-        each: each.INDEXES  # type: ignore[attr-defined]
+        each: vars(each)["INDEXES"]
         for module in modules()
         for each in classes_of(module)
         if "INDEXES" in vars(each) and each is not Store

@@ -1,11 +1,12 @@
 """Strings that mean something to databases are plain data here, or refused with the field's name."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pytest
 from google.protobuf import struct_pb2
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from uptake import Client, UptakeError, correction, rating
 from uptake.v1 import feedback_pb2 as pb
@@ -23,7 +24,7 @@ OURS = {"id", "pattern_id", "project"}
 """Of feedback: fields that the service sets, and the one that says which project it is for."""
 
 
-def strings(descriptor: Descriptor, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def strings(descriptor: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The paths of all fields that hold strings, maps of strings among them."""
     for field in descriptor.fields:
         here = (*path, field.name)
@@ -38,13 +39,13 @@ def strings(descriptor: Descriptor, path: tuple[str, ...] = ()) -> Iterator[tupl
 PATHS = [path for path in strings(pb.Feedback.DESCRIPTOR) if path[0] not in OURS]
 
 
-def parent(message: Message, path: tuple[str, ...]) -> Message:
+def parent(message: Any, path: tuple[str, ...]) -> Any:
     """What holds the last field of a path; of a list of messages the first, which is made if it is not there."""
     for name in path[:-1]:
         field = message.DESCRIPTOR.fields_by_name[name]
         message = getattr(message, name)
         if field.is_repeated:
-            message = message[0] if len(message) else message.add(role="user")  # type: ignore[arg-type, attr-defined, index]
+            message = message[0] if len(message) else message.add(role="user")
     return message
 
 

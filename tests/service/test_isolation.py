@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import monitoring
 from uptake import Client, thumbs_down
 from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, review_pb2
@@ -48,7 +49,7 @@ class Asked(monitoring.CommandListener):
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     listener = Asked()
-    connect = mongo_client.AsyncIOMotorClient
+    connect: Any = AsyncIOMotorClient
     monkeypatch.setattr(
         mongo_client,
         "AsyncIOMotorClient",
@@ -77,7 +78,7 @@ def calls(
     feedback, reviews = FeedbackServiceStub(channel), ReviewServiceStub(channel)
     corrections, issues = CorrectionServiceStub(channel), InsightServiceStub(channel)
     fb, rv, cr, ins = feedback_pb2, review_pb2, correction_pb2, insight_pb2
-    claim = {"project": "a", "id": id, "claim_token": "1.x"}
+    claim: dict[str, Any] = {"project": "a", "id": id, "claim_token": "1.x"}
     amended = fb.Feedback(comment="x")
     mask = fb.AmendFeedbackRequest(project="a", id=id, feedback=amended, update_mask={"paths": ["comment"]})
     draft = knowledge("k", "words")
@@ -254,7 +255,7 @@ def _condition(command: dict[str, Any]) -> Any:
     if "pipeline" in command:
         return command["pipeline"][0]["$match"]
     if "updates" in command or "deletes" in command:
-        return [each["q"] for each in command.get("updates", command.get("deletes"))]
+        return [each["q"] for each in command.get("updates") or command["deletes"]]
     return command.get("filter", command.get("query"))
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -189,13 +189,14 @@ async def test_what_is_wrong_is_named(service: Service, client: Client) -> None:
         with pytest.raises(UptakeError) as refused:
             await call
         assert [path for path, _ in refused.value.field_violations] == [field]
-    for call in (
+    calls: tuple[Awaitable[object], ...] = (
         client.insights.issues.get("nothing"),
         client.insights.issues.update("nothing", title="x"),
         client.insights.issues.merge(link.id, ["nothing"]),
-    ):
+    )
+    for of_nothing in calls:
         with pytest.raises(UptakeError) as refused:
-            await call
+            await of_nothing
         assert refused.value.reason == "ISSUE_NOT_FOUND"
     async with Client(service.address, project="other") as other:
         with pytest.raises(UptakeError) as refused:

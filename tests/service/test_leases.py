@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from uptake_service.coordination.expiry import Expiry
@@ -81,9 +82,9 @@ async def test_what_was_to_be_kept_for_a_time_is_kept_no_longer(mongo: Mongo) ->
     assert await expiry.shorten("things")
     assert not await expiry.shorten("things")
     assert await expiry.due() == []
-    stored = {document["_id"]: document.get("expire_time") for document in await things.find({})}
+    stored: dict[str, Any] = {str(document["_id"]): document.get("expire_time") for document in await things.find({})}
     latest = await mongo.now() + day
-    assert all(now < stored[document["_id"]] <= latest for document in ahead)
+    assert all(now < stored[str(document["_id"])] <= latest for document in ahead)
     assert (stored["right"] - now, stored["for good"]) == (day / 2, None)
 
 

@@ -281,6 +281,7 @@ async def test_projects_have_their_own_series(
 
 
 async def test_every_wrong_field_is_named(service: Service) -> None:
+    # There are none with such numbers.
     request = pb.QueryMetricsRequest(project="Not A Project", interval=99, group=99)  # type: ignore[arg-type]
     request.start_time.FromDatetime(at(10, 0))
     request.end_time.FromDatetime(at(9, 0))

@@ -1,8 +1,9 @@
 """Odd times and numbers: each is answered, or refused with the field that is wrong; none is a fault of the service."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import grpc
 from google.protobuf import json_format
@@ -127,7 +128,7 @@ class Caller:
 
     async def call(self, method: MethodDescriptor, request: Message) -> UptakeError | Message:
         """The answer, the first of a stream's; or the error."""
-        make = {
+        make: Callable[..., Any] = {
             (False, False): self._channel.unary_unary,
             (False, True): self._channel.unary_stream,
             (True, True): self._channel.stream_stream,
@@ -139,12 +140,14 @@ class Caller:
         )
         try:
             if not method.server_streaming:
-                return await callable(request, timeout=30)
+                answered: Message = await callable(request, timeout=30)
+                return answered
             calling = callable(iter([request]) if method.client_streaming else request, timeout=30)
             try:
+                answer: Message
                 async for answer in calling:
                     # A stream of feedback begins with its window.
-                    if not answer.DESCRIPTOR.fields_by_name.get("window") or not answer.window:
+                    if not getattr(answer, "window", None):
                         return answer
                 raise AssertionError(f"{method.name} ended without an answer")
             finally:
@@ -171,11 +174,8 @@ async def caller_of(service: Service, channel: grpc.aio.Channel) -> Caller:
     everything = feedback_pb2.Feedback(interaction=feedback_pb2.Interaction(id="odd"), user_id="odd")
     everything.type = feedback_pb2.FEEDBACK_TYPE_RATING
     everything.rating.score = 3
-    every_setting = [
-        f"{group.name}.{field.name}"
-        for group in project_pb2.ProjectSettings.DESCRIPTOR.fields
-        for field in group.message_type.fields
-    ]
+    settings: Any = project_pb2.ProjectSettings.DESCRIPTOR
+    every_setting = [f"{group.name}.{field.name}" for group in settings.fields for field in group.message_type.fields]
     base: dict[str, Message] = {
         "CollectFeedback": feedback_pb2.CollectFeedbackRequest(feedback=everything),
         "StreamFeedback": feedback_pb2.StreamFeedbackRequest(feedback=everything, request_id="odd"),

@@ -6,11 +6,12 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from uptake import Client, thumbs_down
 from uptake.v1 import (
@@ -59,7 +60,7 @@ def marker(name: str) -> str:
 
 def plant(message: Message, of: str = "") -> None:
     """Fills every field of a message that a text fits into, by its descriptor; of a oneof what was chosen before."""
-    descriptor: Descriptor = message.DESCRIPTOR
+    descriptor: Any = message.DESCRIPTOR
     for each in descriptor.fields:
         name = each.name
         if (message.DESCRIPTOR.name == "Feedback" and name in _OUTPUT_ONLY) or each.containing_oneof is not None:
@@ -110,7 +111,7 @@ def planted(number: int, chosen: str) -> pb.Feedback:
 KINDS = ("overall", "custom", "correction", "rating", "comment")
 
 
-def fields_of(descriptor: Descriptor = pb.Feedback.DESCRIPTOR) -> set[str]:
+def fields_of(descriptor: Any = pb.Feedback.DESCRIPTOR) -> set[str]:
     """What has to be planted: the names of the markers of a filled message, of whatever value."""
     return {found for chosen in KINDS for found in PLANTED.findall(str(planted(0, chosen)))}
 
@@ -136,10 +137,10 @@ class Door:
         self.corrections = correction_pb2_grpc.CorrectionServiceStub(self.channel)
         self.projects = project_pb2_grpc.ProjectServiceStub(self.channel)
 
-    async def answers(self) -> dict[str, Message]:
+    async def answers(self) -> dict[str, Any]:
         """What every method answers that reads."""
-        states = pb.FeedbackFilter(states=pb.FeedbackState.values()[1:])
-        found: dict[str, Message] = {
+        states = pb.FeedbackFilter(states=pb.FeedbackState.keys()[1:])
+        found: dict[str, Any] = {
             "feedback": await self.feedback.ListFeedback(pb.ListFeedbackRequest(filter=states, page_size=1000)),
             "similar": await self.feedback.ListSimilarFeedback(
                 pb.ListSimilarFeedbackRequest(query="the page does not open for me", limit=100)
@@ -147,7 +148,7 @@ class Door:
             "insights": await self.insights.GetInsights(insight_pb2.GetInsightsRequest()),
             "issues": await self.insights.ListIssues(
                 insight_pb2.ListIssuesRequest(
-                    page_size=1000, filter=insight_pb2.IssueFilter(states=issue_pb2.IssueState.values()[1:])
+                    page_size=1000, filter=insight_pb2.IssueFilter(states=issue_pb2.IssueState.keys()[1:])
                 )
             ),
             "reviews": await self.reviews.ListReviews(review_pb2.ListReviewsRequest(page_size=1000)),
@@ -165,13 +166,15 @@ class Door:
             "audit": await self.projects.ListAuditEvents(project_pb2.ListAuditEventsRequest(page_size=1000)),
         }
         for group in insight_pb2.MetricGroup.values():
-            request = insight_pb2.QueryMetricsRequest(interval=insight_pb2.METRIC_INTERVAL_DAY, group=group)
+            request = insight_pb2.QueryMetricsRequest(
+                interval=insight_pb2.METRIC_INTERVAL_DAY, group=insight_pb2.MetricGroup.Name(group)
+            )
             found[f"metrics {group}"] = await self.insights.QueryMetrics(request)
-        for issue in found["issues"].issues:  # type: ignore[attr-defined]
+        for issue in found["issues"].issues:
             found[f"issue {issue.id}"] = await self.insights.GetIssue(insight_pb2.GetIssueRequest(id=issue.id))
-        for review in found["reviews"].reviews:  # type: ignore[attr-defined]
+        for review in found["reviews"].reviews:
             found[f"review {review.id}"] = await self.reviews.GetReview(review_pb2.GetReviewRequest(id=review.id))
-        for each in found["corrections"].corrections:  # type: ignore[attr-defined]
+        for each in found["corrections"].corrections:
             found[f"correction {each.id}"] = await self.corrections.GetCorrection(
                 correction_pb2.GetCorrectionRequest(id=each.id)
             )
@@ -367,7 +370,7 @@ async def test_what_is_erased_is_found_nowhere(
     assert await world.stored() == {}
     for door in world.doors:
         # The other replica learns of it within a second or two.
-        await eventually(lambda door=door: _nothing_is_answered(door), "answers without planted words")  # type: ignore[misc]
+        await eventually(partial(_nothing_is_answered, door), "answers without planted words")
         for stream in (door.watch(world.place), door.watch(), door.subscribe()):
             assert marks(await stream.until("checkpoint")) == set()
         metrics = (await get(door.service.app.metrics_port, "/metrics"))[1]
@@ -377,13 +380,13 @@ async def test_what_is_erased_is_found_nowhere(
     assert await check(world.doors[0].service.mongo, Clock()) == []
     # What others said, and what was made of that, is as it was.
     found = await world.doors[0].answers()
-    entries = {each.entry.key: each.entry.content for each in found["knowledge"].matches}  # type: ignore[attr-defined]
+    entries = {each.entry.key: each.entry.content for each in found["knowledge"].matches}
     assert entries["first"] == "It is said at the other desk."
     assert {"made", "spaced", "labelled"}.isdisjoint(entries)
-    assert [each.content for each in found["revisions"].instructions] == ["Be very nice.", "Be nice."]  # type: ignore[attr-defined]
+    assert [each.content for each in found["revisions"].instructions] == ["Be very nice.", "Be nice."]
     (project,) = await world.doors[0].service.mongo.collection("projects").find({})
     assert (project["models"], project["sources"], project["scores"]) == (["common"], ["web"], ["tone"])
-    assert any("invoice" in issue.title for issue in found["issues"].issues)  # type: ignore[attr-defined]
+    assert any("invoice" in issue.title for issue in found["issues"].issues)
 
 
 async def _nothing_is_answered(door: Door) -> bool:

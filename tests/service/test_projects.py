@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -20,11 +21,11 @@ from tests.conftest import Service
 QUERY = "How do I reset my password?"
 
 
-def _policy(**values: object) -> pb.ProjectSettings:
-    return pb.ProjectSettings(review_policy=pb.ReviewPolicy(**values))  # type: ignore[arg-type]
+def _policy(**values: Any) -> pb.ProjectSettings:
+    return pb.ProjectSettings(review_policy=pb.ReviewPolicy(**values))
 
 
-async def _set(client: Client, **values: object) -> pb.Project:
+async def _set(client: Client, **values: Any) -> pb.Project:
     return await client.projects.update(_policy(**values), [f"review_policy.{name}" for name in values])
 
 

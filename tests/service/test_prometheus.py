@@ -81,7 +81,7 @@ async def test_a_method_that_does_not_exist_is_unknown(watched: Service) -> None
     async with grpc.aio.insecure_channel(watched.address) as channel:
         for name in ("uptake.v1.FeedbackService/Zanzibar", "zanzibar.Service/Call"):
             with pytest.raises(grpc.aio.AioRpcError) as error:
-                await channel.unary_unary(f"/{name}")(b"")
+                await channel.unary_unary(f"/{name}", bytes)(b"")
             assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
     seen = await scrape(watched.app.metrics_port)

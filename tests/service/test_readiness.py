@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -63,7 +64,7 @@ def frozen(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-async def code_of(call: "grpc.aio.UnaryUnaryCall[object, object]") -> grpc.StatusCode:
+async def code_of(call: "grpc.aio.UnaryUnaryCall[Any, Any]") -> grpc.StatusCode:
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await call
     return error.value.code()
@@ -97,7 +98,7 @@ async def test_a_database_that_hangs(service: Service, database: EmbeddedDatabas
             assert "uptake_database_up 0.0" in (await get(port, "/metrics"))[1]
             # Starting it again would not help the database.
             assert (await get(port, "/healthz"))[0] == 200
-            calls = (
+            calls: tuple[grpc.aio.UnaryUnaryCall[Any, Any], ...] = (
                 collect(request, timeout=PATIENCE_SECONDS),
                 insights(insight_pb2.GetInsightsRequest(), timeout=PATIENCE_SECONDS),
             )

@@ -1,6 +1,7 @@
 """Redaction before storage: on unless a project says otherwise, and never of corrections unless it says so."""
 
 import asyncio
+from typing import Any
 
 from uptake import Client, correction, thumbs_down
 from uptake.v1 import feedback_pb2 as pb
@@ -12,7 +13,7 @@ from tests.conftest import Service
 SAID = "mail ann@example.com"
 
 
-async def set_redaction(client: Client, **redaction: bool) -> None:
+async def set_redaction(client: Client, **redaction: Any) -> None:
     settings = project_pb2.ProjectSettings(redaction=project_pb2.Redaction(**redaction))
     await client.projects.update(settings, ["redaction"])
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from uptake import Client, thumbs_down, thumbs_up
+from uptake.builders import About
 from uptake.v1.correction_pb2 import CorrectionDraft, KnowledgeChange
 from uptake_service.cli.report.command import write_report
 from uptake_service.domain.errors import StartupError
@@ -75,7 +76,7 @@ async def test_plots_are_drawn_and_nothing_is_loaded(start_service: StartService
         for number in range(4):
             when = now - timedelta(days=day)
             make = thumbs_down if number < 2 else thumbs_up
-            about = {"query": "When do you open?", "occur_time": when, "model": f"m{number % 2}"}
+            about: About = {"query": "When do you open?", "occur_time": when, "model": f"m{number % 2}"}
             await client.collect(make(f"{day}-{number}", **about))
     issues = await run(client)
     opening = KnowledgeChange(key="opening", content="at nine")

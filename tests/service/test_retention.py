@@ -171,7 +171,8 @@ async def test_what_people_made_of_it_stays(start_service: StartService) -> None
     entries = {each.entry.key: each.entry.content for each in await client.corrections.search_knowledge("page opens")}
     assert entries == {"opening": made_of, "users": quoting}
     kept = await client.insights.issues.get(issue.id)
-    assert (kept.issue.title, kept.issue.keywords, kept.issue.sample_comments) == (f"The {MARKER} page", [], [])
+    told = (kept.issue.title, list(kept.issue.keywords), list(kept.issue.sample_comments))
+    assert told == (f"The {MARKER} page", [], [])
     assert not kept.issue.HasField("representative")
     stored = await service.mongo.collection("issues").find({"_id": issue.id})
     assert MARKER not in stored[0]["found_title"]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -36,9 +37,9 @@ async def _reviews(client: Client) -> list[review_pb2.Review]:
     return [review async for review in client.reviews.list()]
 
 
-async def _bad(client: Client, name: str, count: int, **about: object) -> None:
+async def _bad(client: Client, name: str, count: int, **about: Any) -> None:
     for number in range(count):
-        await client.collect(thumbs_down(f"{name}-{number}", query=QUERY, **about))  # type: ignore[arg-type]
+        await client.collect(thumbs_down(f"{name}-{number}", query=QUERY, **about))
 
 
 async def _reason(call: Awaitable[object]) -> str:
@@ -544,6 +545,7 @@ async def test_lists_are_paged_in_both_orders_and_tokens_are_bound_to_their_quer
             review_pb2.ListReviewsRequest(page_token=pages[0].next_page_token, project="other"),
             review_pb2.ListReviewsRequest(page_token="garbage"),  # noqa: S106
             review_pb2.ListReviewsRequest(page_size=-1),
+            # There is none with such a number.
             review_pb2.ListReviewsRequest(filter=review_pb2.ReviewFilter(states=[77])),  # type: ignore[list-item]
         ):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -571,8 +573,8 @@ async def test_an_expired_claim_is_open_in_lists_and_nobody_has_it(client: Clien
     review = await _opened(client)
     claim = await client.reviews.claim(review.id, "ann", lease_seconds=1, request_id="once")
 
-    async def listed(**filter: object) -> bool:
-        listing = client.reviews.list(filter=review_pb2.ReviewFilter(**filter))  # type: ignore[arg-type]
+    async def listed(**filter: Any) -> bool:
+        listing = client.reviews.list(filter=review_pb2.ReviewFilter(**filter))
         return [found.id async for found in listing] == [review.id]
 
     await eventually(lambda: listed(states=[review_pb2.REVIEW_STATE_OPEN]), "the end of the claim")

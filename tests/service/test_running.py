@@ -54,12 +54,12 @@ async def connected(service: ServiceProcess) -> AsyncIterator[AsyncIOMotorClient
 
 async def fails(*arguments: str, **settings: str) -> str:
     """Runs `uptake serve`, which must not start; returns the one line that says why."""
-    return await refused("serve", *arguments, **settings)
+    return await refused("serve", *arguments, folder=None, **settings)
 
 
-async def refused(*arguments: str, **settings: str) -> str:
+async def refused(*arguments: str, folder: Path | None = None, **settings: str) -> str:
     """Runs a command that must end with an error before `run` gives it up; returns the one line that says why."""
-    code, output, errors = await run(*arguments, **settings)
+    code, output, errors = await run(*arguments, folder=folder, **settings)
     assert code == 1, errors
     assert output == ""
     lines = errors.splitlines()
@@ -365,7 +365,9 @@ async def test_a_signal_ends_it_and_nothing_is_left(number: signal.Signals, tmp_
         await client.collect(thumbs_up("one"))
         # A subscription that nobody ends would hold it up if it were not told to go elsewhere.
         stream = InsightServiceStub(channel).SubscribeInsights(insight_pb2.SubscribeInsightsRequest())
-        assert (await stream.read()).HasField("snapshot")
+        snapshot = await stream.read()
+        assert isinstance(snapshot, insight_pb2.SubscribeInsightsResponse)
+        assert snapshot.HasField("snapshot")
         serving_now = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         assert serving_now.status == health_pb2.HealthCheckResponse.SERVING
         assert runs(database)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from uptake import Client, UptakeError, correction, rating, thumbs_down, thumbs_up
@@ -19,13 +20,13 @@ def named(feedback: feedback_pb2.Feedback, score: str) -> feedback_pb2.Feedback:
     return feedback
 
 
-def said(id: str, text: str, query: str = QUERY, **about: object) -> feedback_pb2.Feedback:
+def said(id: str, text: str, query: str = QUERY, **about: Any) -> feedback_pb2.Feedback:
     """A comment without a verdict."""
     return feedback_pb2.Feedback(
         interaction=feedback_pb2.Interaction(id=id, query=query),
         type=feedback_pb2.FEEDBACK_TYPE_COMMENT,
         comment=text,
-        **about,  # type: ignore[arg-type]
+        **about,
     )
 
 
@@ -339,7 +340,7 @@ async def test_a_clustering_run_leaves_out_what_joins_no_issue_live(service: Ser
     """A named score without words of its own stands beside the overall vote: one complaint is no two."""
     client = service.client
     for number in range(8):
-        about = {"user_id": f"u{number}", "query": "Why is the invoice total wrong?"}
+        about: dict[str, Any] = {"user_id": f"u{number}", "query": "Why is the invoice total wrong?"}
         await client.collect(thumbs_down(f"m{number}", comment=f"the invoice total is wrong, {number}", **about))
         await client.collect(named(thumbs_down(f"m{number}", **about), "tone"))
     issues = (await client.insights.get(refresh_issues=True)).common_issues

@@ -289,10 +289,10 @@ async def test_votes_come_to_the_same_in_every_order_of_arrival(service: Service
         assert all([result.HasField("feedback") async for result in service.client.collect_many(each)])
     stored = [each async for each in service.client.feedback.list()]
     assert len(stored) == len(orders)
-    for each in stored:
+    for one in stored:
         for field in ("id", "create_time", "update_time"):
-            each.ClearField(field)
-        each.interaction.id = ""
+            one.ClearField(field)
+        one.interaction.id = ""
     assert all(each == stored[0] for each in stored)
     assert (stored[0].comment, stored[0].interaction.query) == ("still wrong", "Where is my parcel?")
     assert (stored[0].interaction.model, dict(stored[0].interaction.versions)) == ("m-2", {"prompt": "2"})

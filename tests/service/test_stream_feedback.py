@@ -8,14 +8,13 @@ import sys
 from asyncio.subprocess import PIPE
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 from uptake import Client, StreamResult, UptakeError, rating, thumbs_down, thumbs_up
 from uptake.v1 import error_pb2
 from uptake.v1 import feedback_pb2 as pb
-from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 from uptake_service.api.feedback import FeedbackServicer
 from uptake_service.app.check import check
 from uptake_service.domain.clock import Clock
@@ -27,6 +26,12 @@ from uptake_service.ingest.intake import Intake
 
 from tests.conftest import Service, StartService
 from tests.processes import PATIENCE_SECONDS, eventually, free_port, in_time
+
+if TYPE_CHECKING:
+    # Of what it makes for a channel of asyncio only the types know.
+    from uptake.v1.feedback_pb2_grpc import FeedbackServiceAsyncStub as FeedbackServiceStub
+else:
+    from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 
 QUERIES = ("How do I reset my password?", "What are your opening hours?", "Where is my parcel?")
 
@@ -252,7 +257,7 @@ async def test_garbage_among_good_messages_is_answered_and_ends_nothing(service:
         (os.urandom(1000) + b"\xff" * 16, "", set()),
     ]  # fmt: skip
     async with grpc.aio.insecure_channel(service.address) as channel:
-        call = channel.stream_stream(
+        call: Any = channel.stream_stream(
             "/uptake.v1.FeedbackService/StreamFeedback", response_deserializer=pb.StreamFeedbackResponse.FromString
         )()
         assert (await call.read()).window

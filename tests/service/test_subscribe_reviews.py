@@ -3,19 +3,24 @@
 import base64
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 from uptake import Client, UptakeError, thumbs_down
 from uptake.v1 import review_pb2 as pb
-from uptake.v1.review_pb2_grpc import ReviewServiceStub
 from uptake_service.domain import tokens
 
 from tests.conftest import Service, StartService
 from tests.policies import by_rate_alone
 from tests.processes import free_port
 from tests.streams import Stream
+
+if TYPE_CHECKING:
+    # Of what it makes for a channel of asyncio only the types know.
+    from uptake.v1.review_pb2_grpc import ReviewServiceAsyncStub as ReviewServiceStub
+else:
+    from uptake.v1.review_pb2_grpc import ReviewServiceStub
 
 Message = pb.SubscribeReviewsResponse
 OPEN = pb.ReviewFilter(states=[pb.REVIEW_STATE_OPEN])

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -107,7 +108,8 @@ async def test_a_commit_is_linked_with_every_call_in_it(start_service: StartServ
     calls = await traces.named(COLLECT, 20)
     commits = [span for span in traces.all() if span.name == "commit"]
     assert set().union(*map(linked, commits)) == {call.context.span_id for call in calls}
-    assert sum(span.attributes["uptake.batch_size"] for span in commits if span.attributes) == 20
+    sizes: list[Any] = [span.attributes["uptake.batch_size"] for span in commits if span.attributes]
+    assert sum(sizes) == 20
     by_id = {span.context.span_id: span for span in commits}
     for call in calls:
         (commit_id,) = linked(call)
@@ -212,7 +214,8 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
 
 async def test_a_service_that_ends_has_sent_its_spans(plain_environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     collector, server = Collector(), grpc.aio.server()
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)
+    # Generated code without types.
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port("localhost:0")
     await server.start()
     plain_environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://localhost:{port}")

@@ -23,12 +23,9 @@ QUERY = "What is the refund period?"
 DIGITS = str.maketrans("0123456789", "ghijklmnop")
 
 
-async def _voted(client: Client, count: int = 4, *, user: str = "", **about: object) -> list[feedback_pb2.Feedback]:
+async def _voted(client: Client, count: int = 4, *, user: str = "", **about: Any) -> list[feedback_pb2.Feedback]:
     return [
-        await client.collect(
-            thumbs_down(f"m{n}", query=QUERY, user_id=user or f"u{n}", **about)  # type: ignore[arg-type]
-        )
-        for n in range(count)
+        await client.collect(thumbs_down(f"m{n}", query=QUERY, user_id=user or f"u{n}", **about)) for n in range(count)
     ]
 
 

@@ -29,10 +29,11 @@ async def watching(
     watch: Callable[[Client, Console], Coroutine[Any, Any, None]], client: Client, *, terminal: bool
 ) -> AsyncIterator[Callable[[], str]]:
     """Yields what tells everything shown so far."""
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=120, height=40, color_system=None)
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=terminal, width=120, height=40, color_system=None)
     task = asyncio.create_task(watch(client, console))
     try:
-        yield lambda: console.file.getvalue()  # type: ignore[attr-defined]
+        yield shown.getvalue
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -5,6 +5,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -64,7 +65,7 @@ class _Servicer(feedback_pb2_grpc.FeedbackServiceServicer):
 class _Counting(grpc.aio.ServerInterceptor):
     calls = 0
 
-    async def intercept_service(self, continuation, details):  # type: ignore[no-untyped-def]
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
         self.calls += 1
         return await continuation(details)
 
@@ -76,7 +77,7 @@ async def _serving(
 ) -> AsyncIterator[tuple[_Servicer, grpc.Channel, CallAcceptor, grpc.aio.Server]]:
     server = grpc.aio.server(interceptors=interceptors)
     servicer, accepting = _Servicer(), CallAcceptor(server, interceptors)
-    feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(servicer, accepting)  # type: ignore[arg-type]
+    feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(servicer, cast(Any, accepting))
     port = server.add_insecure_port("localhost:0")
     door = door or _Door()
     await accepting.start(_METHOD, door.refusal, door.metrics.calls(_METHOD))
@@ -86,10 +87,10 @@ async def _serving(
     await server.stop(None)
 
 
-def _call(channel: grpc.Channel) -> grpc.Future:
-    call: grpc.Future = feedback_pb2_grpc.FeedbackServiceStub(channel).CollectFeedback.future(
-        pb.CollectFeedbackRequest(feedback=pb.Feedback(user_id="u")), timeout=60
-    )
+def _call(channel: grpc.Channel) -> "grpc.Future[pb.CollectFeedbackResponse]":
+    call: grpc.Future[pb.CollectFeedbackResponse] = feedback_pb2_grpc.FeedbackServiceStub(
+        channel
+    ).CollectFeedback.future(pb.CollectFeedbackRequest(feedback=pb.Feedback(user_id="u")), timeout=60)
     return call
 
 
@@ -121,7 +122,7 @@ async def _no_more_than_wait(accepting: CallAcceptor) -> None:
 def _waiting(acceptor: CallAcceptor) -> int:
     """How many tasks wait for calls."""
     handlers = acceptor._handlers.items()
-    many = sum(path == _METHOD or handler.response_streaming for path, handler in handlers)
+    many: int = sum(path == _METHOD or handler.response_streaming for path, handler in handlers)
     return _AT_ONCE * many + accepting._OTHERS_AT_ONCE * (len(handlers) - many)
 
 
@@ -160,7 +161,7 @@ async def test_calls_too_many_are_refused_as_they_come() -> None:
         servicer.let_go.set()
         door.shut = True
         ends = [await asyncio.to_thread(call.exception) for call in [_call(channel) for _ in range(3 * _CALLS)]]
-        errors = [error for error in ends if error is not None]
+        errors: list[Any] = [error for error in ends if error is not None]
         # gRPC itself takes one call after the other too, and knows nothing of this.
         assert servicer.begun == counting.calls == len(ends) - len(errors) < _CALLS / 2
         for error in errors:
@@ -187,7 +188,7 @@ async def test_who_is_refused_and_leaves_leaves_nothing() -> None:
             await asyncio.sleep(0)
             for call in calls:
                 call.cancel()
-        last = [await asyncio.to_thread(call.exception) for call in [_call(channel) for _ in range(_CALLS)]]
+        last: list[Any] = [await asyncio.to_thread(call.exception) for call in [_call(channel) for _ in range(_CALLS)]]
         assert any(error and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED for error in last)
         await _no_more_than_wait(accepting)
 

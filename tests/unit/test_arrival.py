@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -47,7 +47,7 @@ class _Scene:
     async def wait_for(self, count: int, holder: Holder, *, of_stream: bool = False) -> list[_Context]:
         contexts = [_Context() for _ in range(count)]
         for context in contexts:
-            read = self.arrivals.receive(context, holder, of_stream=of_stream)  # type: ignore[arg-type]
+            read = self.arrivals.receive(cast(Any, context), holder, of_stream=of_stream)
             self.reads.append(asyncio.create_task(read))
             await asyncio.sleep(0)
         self.contexts += contexts
@@ -128,7 +128,7 @@ async def test_of_what_is_refused_a_few_messages_are_taken_in_and_only_for_a_mom
         error = DomainError(Reason.ERROR_REASON_UNAUTHENTICATED, "no key")
         contexts = [_Context() for _ in range(arrival._DISCARDED_AT_ONCE + 1)]
         ends = await asyncio.gather(
-            *(scene.arrivals.discard(context, error) for context in contexts),  # type: ignore[arg-type]
+            *(scene.arrivals.discard(cast(Any, context), error) for context in contexts),
             return_exceptions=True,
         )
         assert [type(end) for end in ends] == [grpc.aio.AbortError] * arrival._DISCARDED_AT_ONCE + [type(None)]

@@ -76,7 +76,9 @@ def test_a_status_with_however_much_wrong_fits_into_the_metadata_that_clients_ta
 
 def _told(metadata: Trailing) -> tuple[int, int]:
     """How many wrong fields a status names, and how many more it says there are."""
-    status = status_pb2.Status.FromString(bytes(dict(metadata)["grpc-status-details-bin"]))  # type: ignore[arg-type]
+    packed = dict(metadata)["grpc-status-details-bin"]
+    assert isinstance(packed, bytes)
+    status = status_pb2.Status.FromString(packed)
     info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     for detail in status.details:
         detail.Unpack(info)

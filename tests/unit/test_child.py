@@ -17,7 +17,8 @@ async def test_a_child_hears_lines_and_ends_with_its_input() -> None:
     child = Child(sys.executable, "-c", _ECHO, stdout=PIPE, stderr=PIPE)
     child.tell("one")
     assert await child.first_line() == b"heard one\n"
-    assert child.returncode is None
+    code = child.returncode
+    assert code is None
     child.tell("two")
     child.close()
     assert (await child.wait(), child.returncode, child.errors) == (1, 1, "no more")

@@ -8,17 +8,20 @@ import asyncio
 import datetime
 import decimal
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from typing import Any, NoReturn, Required, TypeAlias, TypedDict, TypeVar
 
 import grpc
 import grpc.aio
 import pytest
 import trustme
 import uptake
-from google.protobuf.any_pb2 import Any
+from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import ListValue
 from google.rpc import error_details_pb2, status_pb2
 from uptake.batches import MAX_BATCH_BYTES
 from uptake.builders import About
@@ -32,11 +35,36 @@ from tests.processes import eventually, free_port, let_pass
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 
+T = TypeVar("T")
 
-async def fail(context, code, message="no", *, details=(), raw_details=None, pushback=None):
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+anything: Any = uptake
+"""The client as those see it who do not check types."""
+
+
+class Failure(TypedDict, total=False):
+    """What `fail` takes."""
+
+    code: Required[grpc.StatusCode]
+    message: str
+    details: Sequence[Message]
+    raw_details: bytes | None
+    pushback: int | None
+
+
+async def fail(
+    context: Context,
+    code: grpc.StatusCode,
+    message: str = "no",
+    *,
+    details: Sequence[Message] = (),
+    raw_details: bytes | None = None,
+    pushback: int | None = None,
+) -> NoReturn:
     status = status_pb2.Status(code=code.value[0], message=message)
     for detail in details:
-        packed = Any()
+        packed = any_pb2.Any()
         packed.Pack(detail)
         status.details.append(packed)
     trailing = [("grpc-status-details-bin", raw_details or status.SerializeToString())]
@@ -45,29 +73,31 @@ async def fail(context, code, message="no", *, details=(), raw_details=None, pus
     await context.abort(code, message, tuple(trailing))
 
 
-def because(reason):
+def because(reason: str) -> error_details_pb2.ErrorInfo:
     return error_details_pb2.ErrorInfo(reason=reason, domain="uptake")
 
 
 class FakeFeedback(FeedbackServiceServicer):
     """Records what it is sent; fails as it is told to."""
 
-    def __init__(self):
-        self.requests: list = []
-        self.metadata: list[dict] = []
+    def __init__(self) -> None:
+        self.requests: list[Any] = []
+        self.metadata: list[dict[str, str | bytes]] = []
         self.seconds_left: list[float] = []
-        self.failures: list[dict] = []
+        self.failures: list[Failure] = []
         self.item_errors: dict[str, list[error_pb2.ItemError]] = {}
         self.hold: asyncio.Event | None = None
         self.left = asyncio.Event()
         self.concurrent = self.most_concurrent = 0
         self.cut_streams_after: list[tuple[int, grpc.StatusCode | None]] = []
         self.stream_connections = 0
-        self.stream_failures: list[dict] = []
+        self.stream_failures: list[Failure] = []
 
-    async def CollectFeedback(self, request, context):
+    async def CollectFeedback(
+        self, request: feedback_pb2.CollectFeedbackRequest, context: Context
+    ) -> feedback_pb2.CollectFeedbackResponse:
         self.requests.append(request)
-        self.metadata.append(dict(context.invocation_metadata()))
+        self.metadata.append(dict(context.invocation_metadata() or ()))
         self.seconds_left.append(context.time_remaining())
         if self.failures:
             await fail(context, **self.failures.pop(0))
@@ -82,7 +112,9 @@ class FakeFeedback(FeedbackServiceServicer):
         stored.id = f"stored-{request.request_id}"
         return feedback_pb2.CollectFeedbackResponse(feedback=stored)
 
-    async def BatchCollectFeedback(self, request, context):
+    async def BatchCollectFeedback(
+        self, request: feedback_pb2.BatchCollectFeedbackRequest, context: Context
+    ) -> feedback_pb2.BatchCollectFeedbackResponse:
         self.requests.append(request)
         self.concurrent += 1
         self.most_concurrent = max(self.most_concurrent, self.concurrent)
@@ -102,7 +134,9 @@ class FakeFeedback(FeedbackServiceServicer):
                 results.append(feedback_pb2.BatchCollectFeedbackResult(feedback=item.feedback))
         return feedback_pb2.BatchCollectFeedbackResponse(results=results)
 
-    async def StreamFeedback(self, requests, context):
+    async def StreamFeedback(
+        self, requests: AsyncIterator[feedback_pb2.StreamFeedbackRequest], context: Context
+    ) -> AsyncIterator[feedback_pb2.StreamFeedbackResponse]:
         self.stream_connections += 1
         if self.stream_failures:
             await fail(context, **self.stream_failures.pop(0))
@@ -123,7 +157,9 @@ class FakeFeedback(FeedbackServiceServicer):
                     request_id=request.request_id[:128], feedback_id=f"id-{request.feedback.comment}"
                 )
 
-    async def ListFeedback(self, request, context):
+    async def ListFeedback(
+        self, request: feedback_pb2.ListFeedbackRequest, context: Context
+    ) -> feedback_pb2.ListFeedbackResponse:
         self.requests.append(request)
         start = int(request.page_token or 0)
         end = start + request.page_size
@@ -134,14 +170,17 @@ class FakeFeedback(FeedbackServiceServicer):
 class FakeInsights(InsightServiceServicer):
     """Sends events numbered on from the token and cuts each connection as its script says."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.tokens: list[str] = []
-        self.scripts: list[tuple[int, str, dict | None]] = []
+        self.scripts: list[tuple[int, str, Failure | None]] = []
         self.left = asyncio.Event()
 
-    async def SubscribeInsights(self, request, context):
+    async def SubscribeInsights(
+        self, request: insight_pb2.SubscribeInsightsRequest, context: Context
+    ) -> AsyncIterator[insight_pb2.SubscribeInsightsResponse]:
         self.tokens.append(request.resume_token)
-        context.add_done_callback(lambda _: self.left.set())
+        # The stub has a class there, and no protocol.
+        context.add_done_callback(lambda _: self.left.set())  # type: ignore[arg-type]
         count, ending, failure = self.scripts.pop(0)
         sent = int(request.resume_token or 0)
         for seq in range(sent + 1, sent + count + 1):
@@ -157,19 +196,23 @@ class FakeInsights(InsightServiceServicer):
 class FakeReviews(ReviewServiceServicer):
     """One claimable review; renewals fail with what `renewal_failures` holds."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.calls: list[str] = []
-        self.renewal_failures: list[dict] = []
+        self.renewal_failures: list[Failure] = []
         self.renewed = asyncio.Condition()
         self.renewals = 0
 
-    async def ClaimReview(self, request, context):
+    async def ClaimReview(
+        self, request: review_pb2.ClaimReviewRequest, context: Context
+    ) -> review_pb2.ClaimReviewResponse:
         self.calls.append("claim")
         assert request.request_id
         review = review_pb2.Review(id=request.id, state=review_pb2.REVIEW_STATE_CLAIMED)
         return review_pb2.ClaimReviewResponse(review=review, claim_token="token")
 
-    async def RenewClaim(self, request, context):
+    async def RenewClaim(
+        self, request: review_pb2.RenewClaimRequest, context: Context
+    ) -> review_pb2.RenewClaimResponse:
         assert request.claim_token == "token"
         if self.renewal_failures:
             await fail(context, **self.renewal_failures.pop(0))
@@ -179,33 +222,37 @@ class FakeReviews(ReviewServiceServicer):
         review = review_pb2.Review(id=request.id, reopen_count=self.renewals)
         return review_pb2.RenewClaimResponse(review=review)
 
-    async def ReleaseReview(self, request, context):
+    async def ReleaseReview(
+        self, request: review_pb2.ReleaseReviewRequest, context: Context
+    ) -> review_pb2.ReleaseReviewResponse:
         self.calls.append("release")
         return review_pb2.ReleaseReviewResponse(review=review_pb2.Review(id=request.id))
 
-    async def ResolveReview(self, request, context):
+    async def ResolveReview(
+        self, request: review_pb2.ResolveReviewRequest, context: Context
+    ) -> review_pb2.ResolveReviewResponse:
         self.calls.append("resolve")
         review = review_pb2.Review(id=request.id, state=review_pb2.REVIEW_STATE_RESOLVED)
         return review_pb2.ResolveReviewResponse(review=review)
 
 
 @pytest.fixture
-def feedback():
+def feedback() -> FakeFeedback:
     return FakeFeedback()
 
 
 @pytest.fixture
-def insights():
+def insights() -> FakeInsights:
     return FakeInsights()
 
 
 @pytest.fixture
-def reviews():
+def reviews() -> FakeReviews:
     return FakeReviews()
 
 
 @pytest.fixture
-async def target(feedback, insights, reviews) -> AsyncIterator[str]:
+async def target(feedback: FakeFeedback, insights: FakeInsights, reviews: FakeReviews) -> AsyncIterator[str]:
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", 16 * 1024 * 1024)])
     add_FeedbackServiceServicer_to_server(feedback, server)
     add_InsightServiceServicer_to_server(insights, server)
@@ -217,17 +264,17 @@ async def target(feedback, insights, reviews) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def client(target) -> AsyncIterator[uptake.Client]:
+async def client(target: str) -> AsyncIterator[uptake.Client]:
     async with uptake.Client(target, project="shop", api_key="id.secret") as client:
         yield client
 
 
-async def results_of(iterator) -> list:
+async def results_of(iterator: AsyncGenerator[T, None]) -> list[T]:
     async with aclosing(iterator):
         return [item async for item in iterator]
 
 
-def item_error(code, message="no"):
+def item_error(code: grpc.StatusCode, message: str = "no") -> error_pb2.ItemError:
     return error_pb2.ItemError(
         code=code.value[0],
         reason=error_pb2.ERROR_REASON_INVALID_FIELD,
@@ -239,7 +286,9 @@ def item_error(code, message="no"):
 # Calls: request ids, retries, deadlines, errors
 
 
-async def test_a_call_is_retried_with_the_request_id_that_was_made_for_it(client, feedback):
+async def test_a_call_is_retried_with_the_request_id_that_was_made_for_it(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     feedback.failures = [{"code": UNAVAILABLE, "pushback": 1}, {"code": EXHAUSTED}]
 
     stored = await client.collect(uptake.thumbs_up("answer-1"))
@@ -251,7 +300,9 @@ async def test_a_call_is_retried_with_the_request_id_that_was_made_for_it(client
     assert {request.project for request in feedback.requests} == {"shop"}
 
 
-async def test_two_calls_have_two_request_ids_and_a_given_one_is_kept(client, feedback):
+async def test_two_calls_have_two_request_ids_and_a_given_one_is_kept(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     for request_id in (None, None, "mine"):
         await client.collect(uptake.thumbs_up("answer-1"), request_id=request_id)
 
@@ -260,14 +311,14 @@ async def test_two_calls_have_two_request_ids_and_a_given_one_is_kept(client, fe
     assert third == "mine"
 
 
-async def test_the_key_goes_with_every_call(client, feedback):
+async def test_the_key_goes_with_every_call(client: uptake.Client, feedback: FakeFeedback) -> None:
     await client.collect(uptake.thumbs_up("answer-1"))
 
     assert feedback.metadata[0]["authorization"] == "Bearer id.secret"
 
 
 @asynccontextmanager
-async def serving_at(address, feedback) -> AsyncIterator[None]:
+async def serving_at(address: str, feedback: FakeFeedback) -> AsyncIterator[None]:
     server = grpc.aio.server()
     add_FeedbackServiceServicer_to_server(feedback, server)
     server.add_insecure_port(address)
@@ -278,18 +329,18 @@ async def serving_at(address, feedback) -> AsyncIterator[None]:
         await server.stop(None)
 
 
-async def test_four_seconds_in_which_nothing_listens_fail_no_call(feedback):
+async def test_four_seconds_in_which_nothing_listens_fail_no_call(feedback: FakeFeedback) -> None:
     address = f"127.0.0.1:{free_port()}"
     calls = []
 
-    async def call_ten_times_a_second():
+    async def call_ten_times_a_second(client: uptake.Client) -> None:
         while True:
             calls.append(asyncio.create_task(client.collect(uptake.thumbs_up("answer-1"))))
             await let_pass(0.1, "ten calls a second")
 
     async with uptake.Client(address) as client:
         async with serving_at(address, feedback):
-            calling = asyncio.create_task(call_ten_times_a_second())
+            calling = asyncio.create_task(call_ten_times_a_second(client))
             await eventually(lambda: len(feedback.requests) > 0, "the first call")
         await let_pass(4.0, "four seconds in which nothing listens")
         async with serving_at(address, feedback):
@@ -301,7 +352,7 @@ async def test_four_seconds_in_which_nothing_listens_fail_no_call(feedback):
     assert len({request.request_id for request in feedback.requests}) == len(outcomes)
 
 
-async def test_many_calls_that_are_on_their_way_when_the_server_goes_are_made_again(feedback):
+async def test_many_calls_that_are_on_their_way_when_the_server_goes_are_made_again(feedback: FakeFeedback) -> None:
     address = f"127.0.0.1:{free_port()}"
     feedback.hold = asyncio.Event()
     async with uptake.Client(address) as client:
@@ -316,7 +367,7 @@ async def test_many_calls_that_are_on_their_way_when_the_server_goes_are_made_ag
     assert {item.id for item in stored} == {f"stored-{request.request_id}" for request in feedback.requests}
 
 
-async def test_where_nothing_listens_the_caller_is_told_and_in_its_own_time_if_that_is_shorter():
+async def test_where_nothing_listens_the_caller_is_told_and_in_its_own_time_if_that_is_shorter() -> None:
     address = f"127.0.0.1:{free_port()}"
     clock = asyncio.get_running_loop().time
     async with uptake.Client(address, connect_timeout_seconds=1.5) as client:
@@ -337,13 +388,13 @@ async def test_where_nothing_listens_the_caller_is_told_and_in_its_own_time_if_t
             assert "\n" not in str(raised.value)
 
 
-async def test_the_wrong_kind_of_peer_is_told(target):
-    async def answer_http1(reader, writer):
+async def test_the_wrong_kind_of_peer_is_told(target: str) -> None:
+    async def answer_http1(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
 
-    async def say_nothing(reader, writer):
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
@@ -378,15 +429,15 @@ async def test_the_wrong_kind_of_peer_is_told(target):
             await server.wait_closed()
 
 
-async def test_a_name_with_several_addresses_is_answered_by_those_that_live(target):
+async def test_a_name_with_several_addresses_is_answered_by_those_that_live(target: str) -> None:
     dead = free_port()
     async with uptake.Client(f"ipv4:127.0.0.1:{dead},{target}") as client:
         for _ in range(10):
             await client.collect(uptake.thumbs_up("answer-1"))
 
 
-async def test_what_no_service_took_is_tried_until_one_does(client, feedback):
-    shutting_down = {"code": UNAVAILABLE, "details": [because("SHUTTING_DOWN")], "pushback": 1}
+async def test_what_no_service_took_is_tried_until_one_does(client: uptake.Client, feedback: FakeFeedback) -> None:
+    shutting_down: Failure = {"code": UNAVAILABLE, "details": [because("SHUTTING_DOWN")], "pushback": 1}
     feedback.failures = [shutting_down] * 4 + [{"code": UNAVAILABLE, "message": "no healthy upstream"}]
 
     await client.collect(uptake.thumbs_up("answer-1"))
@@ -395,7 +446,7 @@ async def test_what_no_service_took_is_tried_until_one_does(client, feedback):
     assert len({request.request_id for request in feedback.requests}) == 1
 
 
-async def test_what_no_service_takes_is_given_up_after_the_time_to_connect(target, feedback):
+async def test_what_no_service_takes_is_given_up_after_the_time_to_connect(target: str, feedback: FakeFeedback) -> None:
     feedback.failures = [{"code": UNAVAILABLE, "message": "no healthy upstream"}] * 20
     async with uptake.Client(target, connect_timeout_seconds=1.5) as client:
         with pytest.raises(uptake.UptakeError, match=r"nothing answered at .* within 1.5 s \(no healthy upstream\)"):
@@ -404,7 +455,9 @@ async def test_what_no_service_takes_is_given_up_after_the_time_to_connect(targe
     assert 1 <= len(feedback.requests) < 20
 
 
-async def test_after_many_failures_in_a_row_calls_are_no_longer_tried_again(client, feedback):
+async def test_after_many_failures_in_a_row_calls_are_no_longer_tried_again(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     feedback.failures = [{"code": UNAVAILABLE, "pushback": 1, "details": [because("DATABASE_UNAVAILABLE")]}] * 100
 
     for _ in range(20):
@@ -415,7 +468,9 @@ async def test_after_many_failures_in_a_row_calls_are_no_longer_tried_again(clie
     assert len(feedback.requests) == 5 * 10 + 10
 
 
-async def test_a_call_that_a_stopping_server_cancels_is_made_again(client, feedback):
+async def test_a_call_that_a_stopping_server_cancels_is_made_again(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     feedback.failures = [{"code": grpc.StatusCode.CANCELLED}]
 
     await client.collect(uptake.thumbs_up("answer-1"))
@@ -424,7 +479,9 @@ async def test_a_call_that_a_stopping_server_cancels_is_made_again(client, feedb
     assert len({request.request_id for request in feedback.requests}) == 1
 
 
-async def test_a_closed_client_ends_its_calls_be_they_waiting_or_answered_and_makes_no_more(target, feedback):
+async def test_a_closed_client_ends_its_calls_be_they_waiting_or_answered_and_makes_no_more(
+    target: str, feedback: FakeFeedback
+) -> None:
     feedback.hold = asyncio.Event()
     client, alone = uptake.Client(target), uptake.Client(f"127.0.0.1:{free_port()}")
     calls = [asyncio.create_task(each.collect(uptake.thumbs_up("answer-1"))) for each in (client, alone)]
@@ -438,23 +495,23 @@ async def test_a_closed_client_ends_its_calls_be_they_waiting_or_answered_and_ma
     assert [str(outcome) for outcome in outcomes] == ["CANCELLED: the client is closed"] * 3
 
 
-async def test_a_client_of_another_loop_is_refused(client):
-    def use():
+async def test_a_client_of_another_loop_is_refused(client: uptake.Client) -> None:
+    def use() -> None:
         asyncio.run(client.projects.get())
 
     with pytest.raises(RuntimeError, match="made in another event loop"):
         await asyncio.to_thread(use)
 
 
-def test_a_time_to_connect_of_nothing_is_refused():
-    async def make():
+def test_a_time_to_connect_of_nothing_is_refused() -> None:
+    async def make() -> None:
         uptake.Client(connect_timeout_seconds=0)
 
     with pytest.raises(ValueError, match="connect_timeout_seconds must be above 0"):
         asyncio.run(make())
 
 
-async def test_a_negative_pushback_stops_retries(client, feedback):
+async def test_a_negative_pushback_stops_retries(client: uptake.Client, feedback: FakeFeedback) -> None:
     feedback.failures = [{"code": UNAVAILABLE, "pushback": -1}]
 
     with pytest.raises(uptake.UptakeError) as raised:
@@ -464,7 +521,9 @@ async def test_a_negative_pushback_stops_retries(client, feedback):
     assert len(feedback.requests) == 1
 
 
-async def test_invalid_argument_is_not_retried_and_names_every_wrong_field(client, feedback):
+async def test_invalid_argument_is_not_retried_and_names_every_wrong_field(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     violations = [("feedback.type", "is required"), ("feedback.comment", "is too long")]
     bad = error_details_pb2.BadRequest()
     for field, description in violations:
@@ -480,16 +539,16 @@ async def test_invalid_argument_is_not_retried_and_names_every_wrong_field(clien
     assert "feedback.comment: is too long" in str(raised.value)
 
 
-async def test_a_wrong_field_that_the_message_names_is_not_told_twice():
+async def test_a_wrong_field_that_the_message_names_is_not_told_twice() -> None:
     error = uptake.UptakeError(grpc.StatusCode.INVALID_ARGUMENT, "project: must match [a-z]")
     error.field_violations = [("project", "must match [a-z]"), ("page_size", "must be below 1000")]
 
     assert str(error) == "INVALID_ARGUMENT: project: must match [a-z]\n  page_size: must be below 1000"
 
 
-async def test_an_overload_that_lasts_says_when_to_come_back(client, feedback):
+async def test_an_overload_that_lasts_says_when_to_come_back(client: uptake.Client, feedback: FakeFeedback) -> None:
     wait = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000))
-    overload = {"code": EXHAUSTED, "details": [because("OVERLOADED"), wait], "pushback": 1}
+    overload: Failure = {"code": EXHAUSTED, "details": [because("OVERLOADED"), wait], "pushback": 1}
     feedback.failures = [overload] * 5
 
     with pytest.raises(uptake.UptakeError) as raised:
@@ -500,7 +559,9 @@ async def test_an_overload_that_lasts_says_when_to_come_back(client, feedback):
     assert len(feedback.requests) == 5
 
 
-async def test_details_that_cannot_be_read_leave_code_and_message(client, feedback):
+async def test_details_that_cannot_be_read_leave_code_and_message(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     feedback.failures = [{"code": grpc.StatusCode.NOT_FOUND, "message": "gone", "raw_details": b"\xff"}]
 
     with pytest.raises(uptake.UptakeError) as raised:
@@ -509,7 +570,7 @@ async def test_details_that_cannot_be_read_leave_code_and_message(client, feedba
     assert str(raised.value) == "NOT_FOUND: gone"
 
 
-async def test_every_call_has_a_deadline_and_can_bring_its_own(client, feedback):
+async def test_every_call_has_a_deadline_and_can_bring_its_own(client: uptake.Client, feedback: FakeFeedback) -> None:
     await client.collect(uptake.thumbs_up("answer-1"))
     feedback.hold = asyncio.Event()
 
@@ -521,7 +582,7 @@ async def test_every_call_has_a_deadline_and_can_bring_its_own(client, feedback)
     assert 0.05 < feedback.seconds_left[0] <= 20.1
 
 
-async def test_cancellation_is_passed_on(client, feedback):
+async def test_cancellation_is_passed_on(client: uptake.Client, feedback: FakeFeedback) -> None:
     feedback.hold = asyncio.Event()
 
     call = asyncio.create_task(client.collect(uptake.thumbs_up("answer-1")))
@@ -532,7 +593,7 @@ async def test_cancellation_is_passed_on(client, feedback):
     await feedback.left.wait()
 
 
-async def test_a_list_is_read_over_all_pages_or_by_the_page(client, feedback):
+async def test_a_list_is_read_over_all_pages_or_by_the_page(client: uptake.Client, feedback: FakeFeedback) -> None:
     listing = client.feedback.list(page_size=2)
 
     assert [found.id async for found in listing] == ["0", "1", "2", "3", "4"]
@@ -544,7 +605,7 @@ async def test_a_list_is_read_over_all_pages_or_by_the_page(client, feedback):
 # Builders
 
 
-def test_builders_make_feedback_whose_value_matches_its_type():
+def test_builders_make_feedback_whose_value_matches_its_type() -> None:
     noon = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
 
     down = uptake.thumbs_down("a", query="how?", labels={"plan": "pro"}, occur_time=noon, custom={"why": [1]})
@@ -554,7 +615,8 @@ def test_builders_make_feedback_whose_value_matches_its_type():
     assert down.interaction.query == "how?"
     assert down.labels == {"plan": "pro"}
     assert down.occur_time.ToDatetime(tzinfo=datetime.UTC) == noon
-    assert down.custom.struct_value["why"][0] == 1
+    assert isinstance(why := down.custom.struct_value["why"], ListValue)
+    assert why[0] == 1
     assert (rated.rating.score, rated.rating.min, rated.rating.max) == (7, 0, 10)
     assert rated.type == feedback_pb2.FEEDBACK_TYPE_RATING
     assert corrected.correction.corrected == "30 days"
@@ -562,39 +624,39 @@ def test_builders_make_feedback_whose_value_matches_its_type():
     assert not uptake.rating("a", 3).rating.HasField("min")
 
 
-circle: list = []
+circle: list[Any] = []
 circle.append(circle)
 
 
 @pytest.mark.parametrize(
     ("build", "error", "told"),
     [
-        (lambda: uptake.thumbs_down("a", coment="x"), TypeError, "'coment'; did you mean 'comment'?"),
-        (lambda: uptake.thumbs_up("a", userId="x"), TypeError, "'userId'; did you mean 'user_id'?"),
-        (lambda: uptake.rating("a", 1, mix=1), TypeError, "'mix'; did you mean 'min'?"),
-        (lambda: uptake.rating("a", 1, custom=1), TypeError, "rating() got an unexpected keyword argument 'custom'"),
-        (lambda: uptake.correction("a", "b", orignal="c"), TypeError, "did you mean 'original'?"),
-        (lambda: uptake.thumbs_up("a", xyzzy=1), TypeError, "it takes interaction_id, custom, query,"),
-        (lambda: uptake.thumbs_up(5), TypeError, "interaction_id must be text, not 5 (int)"),
-        (lambda: uptake.thumbs_up("a", query=b"x"), TypeError, "query must be text, not b'x' (bytes)"),
+        (lambda: anything.thumbs_down("a", coment="x"), TypeError, "'coment'; did you mean 'comment'?"),
+        (lambda: anything.thumbs_up("a", userId="x"), TypeError, "'userId'; did you mean 'user_id'?"),
+        (lambda: anything.rating("a", 1, mix=1), TypeError, "'mix'; did you mean 'min'?"),
+        (lambda: anything.rating("a", 1, custom=1), TypeError, "rating() got an unexpected keyword argument 'custom'"),
+        (lambda: anything.correction("a", "b", orignal="c"), TypeError, "did you mean 'original'?"),
+        (lambda: anything.thumbs_up("a", xyzzy=1), TypeError, "it takes interaction_id, custom, query,"),
+        (lambda: anything.thumbs_up(5), TypeError, "interaction_id must be text, not 5 (int)"),
+        (lambda: anything.thumbs_up("a", query=b"x"), TypeError, "query must be text, not b'x' (bytes)"),
         (lambda: uptake.thumbs_up("a", comment="\ud800"), ValueError, "comment is no Unicode text"),
-        (lambda: uptake.thumbs_up("a", labels={"n": 5}), TypeError, 'labels["n"] must be text, not 5 (int)'),
-        (lambda: uptake.thumbs_up("a", labels={5: "n"}), TypeError, "the keys of labels must be text, not 5 (int)"),
-        (lambda: uptake.thumbs_up("a", labels=["n"]), TypeError, "labels must be a mapping from text to text"),
-        (lambda: uptake.thumbs_up("a", versions={"p": None}), TypeError, 'versions["p"] must be text, not None'),
-        (lambda: uptake.thumbs_up("a", occur_time="yesterday"), TypeError, "occur_time must be a datetime with"),
+        (lambda: anything.thumbs_up("a", labels={"n": 5}), TypeError, 'labels["n"] must be text, not 5 (int)'),
+        (lambda: anything.thumbs_up("a", labels={5: "n"}), TypeError, "the keys of labels must be text, not 5 (int)"),
+        (lambda: anything.thumbs_up("a", labels=["n"]), TypeError, "labels must be a mapping from text to text"),
+        (lambda: anything.thumbs_up("a", versions={"p": None}), TypeError, 'versions["p"] must be text, not None'),
+        (lambda: anything.thumbs_up("a", occur_time="yesterday"), TypeError, "occur_time must be a datetime with"),
         (
-            lambda: uptake.thumbs_up("a", interaction_create_time=datetime.date(2026, 1, 1)),
+            lambda: anything.thumbs_up("a", interaction_create_time=datetime.date(2026, 1, 1)),
             TypeError,
             "interaction_create_time must be a datetime with a time zone, not datetime.date(2026, 1, 1) (date)",
         ),
         (lambda: uptake.thumbs_up("a", occur_time=datetime.datetime(2026, 1, 1)), ValueError, "occur_time has no time"),
-        (lambda: uptake.rating("a", "4"), TypeError, "score must be a number, not '4' (str)"),
+        (lambda: anything.rating("a", "4"), TypeError, "score must be a number, not '4' (str)"),
         (lambda: uptake.rating("a", True), TypeError, "score must be a number"),
         (lambda: uptake.rating("a", 10**400), ValueError, "score must be a finite number"),
         (lambda: uptake.rating("a", 1, min=math.nan, max=5), ValueError, "min must be a finite number, not nan"),
-        (lambda: uptake.correction("a", None), TypeError, "corrected must be text, not None"),
-        (lambda: uptake.correction("a", "b", kind="KNOWLEDGE"), ValueError, "kind must be one of CORRECTION_KIND_"),
+        (lambda: anything.correction("a", None), TypeError, "corrected must be text, not None"),
+        (lambda: anything.correction("a", "b", kind="KNOWLEDGE"), ValueError, "kind must be one of CORRECTION_KIND_"),
         (
             lambda: uptake.thumbs_up("a", custom={"ids": [{"id": 2**53 + 1}]}),
             ValueError,
@@ -612,28 +674,31 @@ circle.append(circle)
         (lambda: uptake.thumbs_up("a", custom=circle), ValueError, "nested deeper than the 32 levels"),
     ],
 )
-def test_what_would_be_lost_or_misread_is_refused_by_name(build, error, told):
+def test_what_would_be_lost_or_misread_is_refused_by_name(
+    build: Callable[[], object], error: type[Exception], told: str
+) -> None:
     with pytest.raises(error) as raised:
         build()
 
     assert told in str(raised.value)
 
 
-def test_what_is_json_comes_back_as_it_was_given():
+def test_what_is_json_comes_back_as_it_was_given() -> None:
     custom = {"most": 2**53, "least": -(2**53), "list": [1, 1.5, True, None, "x", {}, []], "big": 1e300}
 
     assert MessageToDict(uptake.thumbs_up("a", custom=custom).custom) == custom
-    assert MessageToDict(uptake.thumbs_up("a", custom=(1, 2)).custom) == [1, 2]
+    of_a_tuple: Any = MessageToDict(uptake.thumbs_up("a", custom=(1, 2)).custom)
+    assert of_a_tuple == [1, 2]
     assert not uptake.thumbs_up("a").HasField("custom")
 
 
-def test_none_is_as_good_as_not_given():
+def test_none_is_as_good_as_not_given() -> None:
     assert uptake.thumbs_up("a", query=None, labels=None, occur_time=None) == uptake.thumbs_up("a")
 
 
-def test_every_field_of_about_has_a_place_and_is_put_there():
+def test_every_field_of_about_has_a_place_and_is_put_there() -> None:
     noon = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.UTC)
-    values: dict[str, object] = {text: {"k": text} for text in ("versions", "labels")}
+    values: dict[str, Any] = {text: {"k": text} for text in ("versions", "labels")}
     values |= dict.fromkeys(("interaction_create_time", "occur_time"), noon)
     values |= {"history": [{"role": "user", "content": "Hello"}], "contexts": ["a page"]}
 
@@ -642,7 +707,7 @@ def test_every_field_of_about_has_a_place_and_is_put_there():
         assert made != uptake.thumbs_up("a"), name
 
 
-async def test_a_time_in_a_call_is_named_too(client):
+async def test_a_time_in_a_call_is_named_too(client: uptake.Client) -> None:
     with pytest.raises(ValueError, match="start has no time zone"):
         await client.insights.get(start=datetime.datetime(2026, 1, 1))
 
@@ -655,7 +720,7 @@ async def comments(count: int) -> AsyncIterator[feedback_pb2.Feedback]:
         yield uptake.thumbs_down("answer", comment=str(number))
 
 
-async def test_collect_many_splits_by_size_and_keeps_the_order(client, feedback):
+async def test_collect_many_splits_by_size_and_keeps_the_order(client: uptake.Client, feedback: FakeFeedback) -> None:
     feedback.hold = asyncio.Event()  # The first batch is answered only after the second came in.
 
     results = await results_of(client.collect_many(comments(7), batch_size=3))
@@ -667,7 +732,7 @@ async def test_collect_many_splits_by_size_and_keeps_the_order(client, feedback)
     assert len({item.request_id for item in items if item.request_id}) == 7
 
 
-async def test_collect_many_splits_by_bytes(client, feedback):
+async def test_collect_many_splits_by_bytes(client: uptake.Client, feedback: FakeFeedback) -> None:
     large = [uptake.thumbs_down("answer", comment="x" * (MAX_BATCH_BYTES // 2)) for _ in range(3)]
 
     results = await results_of(client.collect_many(large))
@@ -677,7 +742,7 @@ async def test_collect_many_splits_by_bytes(client, feedback):
     assert all(request.ByteSize() <= MAX_BATCH_BYTES + 1024 for request in feedback.requests)
 
 
-async def test_collect_many_yields_an_items_error_in_its_place(client, feedback):
+async def test_collect_many_yields_an_items_error_in_its_place(client: uptake.Client, feedback: FakeFeedback) -> None:
     feedback.item_errors = {"1": [item_error(grpc.StatusCode.INVALID_ARGUMENT)]}
 
     results = await results_of(client.collect_many(comments(3)))
@@ -688,7 +753,9 @@ async def test_collect_many_yields_an_items_error_in_its_place(client, feedback)
     assert error.field_violations == [("feedback.type", "is required")]
 
 
-async def test_collect_many_sends_only_overloaded_items_again_with_their_ids(client, feedback):
+async def test_collect_many_sends_only_overloaded_items_again_with_their_ids(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     feedback.item_errors = {"1": [item_error(EXHAUSTED)]}
 
     results = await results_of(client.collect_many(comments(3)))
@@ -698,7 +765,9 @@ async def test_collect_many_sends_only_overloaded_items_again_with_their_ids(cli
     assert [item.request_id for item in second.requests] == [first.requests[1].request_id]
 
 
-async def test_collect_many_keeps_given_request_ids_and_the_callers_messages(client, feedback):
+async def test_collect_many_keeps_given_request_ids_and_the_callers_messages(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     given = feedback_pb2.CollectFeedbackRequest(feedback=uptake.thumbs_up("a"), request_id="mine")
     bare = feedback_pb2.CollectFeedbackRequest(feedback=uptake.thumbs_up("b"))
 
@@ -710,7 +779,7 @@ async def test_collect_many_keeps_given_request_ids_and_the_callers_messages(cli
     assert not bare.request_id
 
 
-async def test_collect_many_raises_when_a_whole_batch_fails(client, feedback):
+async def test_collect_many_raises_when_a_whole_batch_fails(client: uptake.Client, feedback: FakeFeedback) -> None:
     feedback.failures = [{"code": grpc.StatusCode.PERMISSION_DENIED, "details": [because("PERMISSION_DENIED")]}]
 
     with pytest.raises(uptake.UptakeError) as raised:
@@ -719,7 +788,9 @@ async def test_collect_many_raises_when_a_whole_batch_fails(client, feedback):
     assert raised.value.reason == "PERMISSION_DENIED"
 
 
-async def test_a_broken_feedback_stream_sends_what_was_not_answered_again(client, feedback):
+async def test_a_broken_feedback_stream_sends_what_was_not_answered_again(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     feedback.cut_streams_after = [(0, UNAVAILABLE), (2, UNAVAILABLE), (1, None), (1, grpc.StatusCode.CANCELLED)]
 
     answers = await results_of(client.feedback.stream(comments(6)))
@@ -732,7 +803,7 @@ async def test_a_broken_feedback_stream_sends_what_was_not_answered_again(client
     assert all(len(ids) == 1 for ids in ids_of_comments.values())
 
 
-async def test_the_source_of_a_stream_is_read_no_further_ahead_than_the_window(client):
+async def test_the_source_of_a_stream_is_read_no_further_ahead_than_the_window(client: uptake.Client) -> None:
     read, answered, ahead = 0, 0, 0
 
     async def source() -> AsyncIterator[feedback_pb2.Feedback]:
@@ -758,7 +829,9 @@ async def test_the_source_of_a_stream_is_read_no_further_ahead_than_the_window(c
         {"code": EXHAUSTED, "message": "Received message larger than max"},
     ],
 )
-async def test_a_feedback_stream_that_is_refused_raises(client, feedback, failure):
+async def test_a_feedback_stream_that_is_refused_raises(
+    client: uptake.Client, feedback: FakeFeedback, failure: Failure
+) -> None:
     feedback.stream_failures = [failure] * 10
 
     with pytest.raises(uptake.UptakeError) as raised:
@@ -768,7 +841,7 @@ async def test_a_feedback_stream_that_is_refused_raises(client, feedback, failur
     assert feedback.stream_connections <= 5  # gRPC may put an error of its own over the status, and it is asked again.
 
 
-async def test_an_overloaded_feedback_stream_is_opened_again(client, feedback):
+async def test_an_overloaded_feedback_stream_is_opened_again(client: uptake.Client, feedback: FakeFeedback) -> None:
     retry = error_details_pb2.RetryInfo(retry_delay=Duration(nanos=1_000_000))
     feedback.stream_failures = [{"code": EXHAUSTED, "details": [because("RATE_LIMITED"), retry], "pushback": -1}]
 
@@ -776,7 +849,9 @@ async def test_an_overloaded_feedback_stream_is_opened_again(client, feedback):
     assert feedback.stream_connections == 2
 
 
-async def test_an_item_of_a_stream_that_fails_for_a_while_is_sent_again_and_one_that_is_wrong_is_not(client, feedback):
+async def test_an_item_of_a_stream_that_fails_for_a_while_is_sent_again_and_one_that_is_wrong_is_not(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     later = error_pb2.ItemError(code=UNAVAILABLE.value[0], retry_delay=Duration(nanos=1_000_000))
     wrong = error_pb2.ItemError(
         code=grpc.StatusCode.INVALID_ARGUMENT.value[0],
@@ -786,7 +861,8 @@ async def test_an_item_of_a_stream_that_fails_for_a_while_is_sent_again_and_one_
     feedback.item_errors = {"1": [later] * 3, "3": [wrong]}
     items = [uptake.thumbs_up("a", comment=str(n)) for n in range(5)]
 
-    results = {result.item.comment: result for result in await results_of(client.feedback.stream(items))}
+    answered: list[Any] = await results_of(client.feedback.stream(items))
+    results = {result.item.comment: result for result in answered}
 
     assert sorted(results) == ["0", "1", "2", "3", "4"]
     assert all(results[item.comment].item is item for item in items)
@@ -799,7 +875,9 @@ async def test_an_item_of_a_stream_that_fails_for_a_while_is_sent_again_and_one_
     assert feedback.stream_connections == 1
 
 
-async def test_items_of_a_stream_with_one_request_id_have_a_result_each(client, feedback):
+async def test_items_of_a_stream_with_one_request_id_have_a_result_each(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     items = [
         feedback_pb2.CollectFeedbackRequest(feedback=uptake.thumbs_up("a", comment=str(n)), request_id="r" * length)
         for n, length in enumerate([8, 8, 200, 201])
@@ -812,7 +890,9 @@ async def test_items_of_a_stream_with_one_request_id_have_a_result_each(client, 
     assert [result.feedback_id for result in results] == ["id-0", "id-1", "id-2", "id-3"]
 
 
-async def test_an_item_that_no_service_takes_is_an_error_of_the_source(client, feedback):
+async def test_an_item_that_no_service_takes_is_an_error_of_the_source(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     items = [uptake.thumbs_up("a", comment="0"), uptake.thumbs_up("a", comment="x" * MAX_BATCH_BYTES)]
 
     answers = []
@@ -824,8 +904,8 @@ async def test_an_item_that_no_service_takes_is_an_error_of_the_source(client, f
     assert len(feedback.requests) == 1
 
 
-async def test_a_feedback_stream_that_is_left_or_cancelled_leaves_no_task(client):
-    async def follow():
+async def test_a_feedback_stream_that_is_left_or_cancelled_leaves_no_task(client: uptake.Client) -> None:
+    async def follow() -> None:
         await results_of(client.feedback.stream(comments(1_000_000)))
 
     await client.collect(uptake.thumbs_up("a"))
@@ -842,7 +922,7 @@ async def test_a_feedback_stream_that_is_left_or_cancelled_leaves_no_task(client
     await eventually(lambda: len(asyncio.all_tasks()) <= before, "an end of the streams' tasks")
 
 
-async def test_closing_the_client_ends_a_feedback_stream(client):
+async def test_closing_the_client_ends_a_feedback_stream(client: uptake.Client) -> None:
     async with aclosing(client.feedback.stream(comments(1_000_000))) as stream:
         await anext(stream)
         await client.close()
@@ -852,7 +932,9 @@ async def test_closing_the_client_ends_a_feedback_stream(client):
                 pass
 
 
-async def test_an_error_of_the_source_of_a_stream_is_raised_after_the_answers(client, feedback):
+async def test_an_error_of_the_source_of_a_stream_is_raised_after_the_answers(
+    client: uptake.Client, feedback: FakeFeedback
+) -> None:
     async def source() -> AsyncIterator[feedback_pb2.Feedback]:
         yield uptake.thumbs_up("a", comment="0")
         raise LookupError("the queue is gone")
@@ -869,7 +951,9 @@ async def test_an_error_of_the_source_of_a_stream_is_raised_after_the_answers(cl
 # Subscriptions
 
 
-async def test_a_subscription_goes_on_with_the_newest_token_and_repeats_nothing(client, insights):
+async def test_a_subscription_goes_on_with_the_newest_token_and_repeats_nothing(
+    client: uptake.Client, insights: FakeInsights
+) -> None:
     later = error_details_pb2.RetryInfo(retry_delay=Duration(nanos=1_000_000))
     insights.scripts = [
         (2, "cut", {"code": UNAVAILABLE}),
@@ -880,7 +964,7 @@ async def test_a_subscription_goes_on_with_the_newest_token_and_repeats_nothing(
         (1, "hold", None),
     ]
 
-    seen = []
+    seen: list[int] = []
     async with client.insights.subscribe() as subscription:
         while len(seen) < 6:
             seen.append((await anext(subscription)).event.seq)
@@ -890,7 +974,7 @@ async def test_a_subscription_goes_on_with_the_newest_token_and_repeats_nothing(
     assert subscription.resume_token == "6"
 
 
-async def test_closing_the_client_ends_a_subscription(client, insights):
+async def test_closing_the_client_ends_a_subscription(client: uptake.Client, insights: FakeInsights) -> None:
     insights.scripts = [(1, "hold", None)]
     subscription = client.insights.subscribe()
     await anext(subscription)
@@ -904,7 +988,7 @@ async def test_closing_the_client_ends_a_subscription(client, insights):
             await ended
 
 
-async def test_leaving_a_subscription_ends_it_on_the_server(client, insights):
+async def test_leaving_a_subscription_ends_it_on_the_server(client: uptake.Client, insights: FakeInsights) -> None:
     insights.scripts = [(1, "hold", None)]
 
     async with client.insights.subscribe() as subscription:
@@ -914,7 +998,7 @@ async def test_leaving_a_subscription_ends_it_on_the_server(client, insights):
     assert [message async for message in subscription] == []
 
 
-async def test_a_subscription_survives_a_cancelled_wait(client, insights):
+async def test_a_subscription_survives_a_cancelled_wait(client: uptake.Client, insights: FakeInsights) -> None:
     insights.scripts = [(1, "hold", None), (1, "hold", None)]
 
     async with client.insights.subscribe() as subscription:
@@ -929,7 +1013,9 @@ async def test_a_subscription_survives_a_cancelled_wait(client, insights):
     assert insights.tokens == ["", "1"]
 
 
-async def test_a_subscription_raises_what_connecting_again_does_not_mend(client, insights):
+async def test_a_subscription_raises_what_connecting_again_does_not_mend(
+    client: uptake.Client, insights: FakeInsights
+) -> None:
     insights.scripts = [
         (0, "cut", {"code": grpc.StatusCode.OUT_OF_RANGE, "details": [because("RESUME_TOKEN_EXPIRED")]})
     ]
@@ -944,7 +1030,9 @@ async def test_a_subscription_raises_what_connecting_again_does_not_mend(client,
 # Claims
 
 
-async def test_a_claim_is_renewed_while_held_and_given_back_at_the_end(client, reviews):
+async def test_a_claim_is_renewed_while_held_and_given_back_at_the_end(
+    client: uptake.Client, reviews: FakeReviews
+) -> None:
     async with await client.reviews.claim("r", "ann", lease_seconds=1.5) as claim, reviews.renewed:
         await reviews.renewed.wait_for(lambda: reviews.renewals >= 2)
 
@@ -953,7 +1041,7 @@ async def test_a_claim_is_renewed_while_held_and_given_back_at_the_end(client, r
     assert reviews.calls == ["claim", "release"]
 
 
-async def test_a_resolved_claim_is_not_given_back(client, reviews):
+async def test_a_resolved_claim_is_not_given_back(client: uptake.Client, reviews: FakeReviews) -> None:
     async with await client.reviews.claim("r", "ann") as claim:
         response = await claim.resolve("fixed")
 
@@ -961,7 +1049,7 @@ async def test_a_resolved_claim_is_not_given_back(client, reviews):
     assert reviews.calls == ["claim", "resolve"]
 
 
-async def test_a_claim_is_given_back_when_the_block_fails(client, reviews):
+async def test_a_claim_is_given_back_when_the_block_fails(client: uptake.Client, reviews: FakeReviews) -> None:
     with pytest.raises(LookupError):
         async with await client.reviews.claim("r", "ann"):
             raise LookupError
@@ -969,7 +1057,9 @@ async def test_a_claim_is_given_back_when_the_block_fails(client, reviews):
     assert reviews.calls == ["claim", "release"]
 
 
-async def test_a_lost_claim_is_refused_on_the_next_use_without_a_call(client, reviews):
+async def test_a_lost_claim_is_refused_on_the_next_use_without_a_call(
+    client: uptake.Client, reviews: FakeReviews
+) -> None:
     reviews.renewal_failures = [{"code": grpc.StatusCode.FAILED_PRECONDITION, "details": [because("CLAIM_LOST")]}]
 
     async with await client.reviews.claim("r", "ann", lease_seconds=0.15) as claim:
@@ -981,7 +1071,7 @@ async def test_a_lost_claim_is_refused_on_the_next_use_without_a_call(client, re
     assert reviews.calls == ["claim"]
 
 
-async def test_a_renewal_that_fails_for_a_while_keeps_the_claim(client, reviews):
+async def test_a_renewal_that_fails_for_a_while_keeps_the_claim(client: uptake.Client, reviews: FakeReviews) -> None:
     reviews.renewal_failures = [{"code": UNAVAILABLE, "pushback": -1}] * 2
 
     async with await client.reviews.claim("r", "ann", lease_seconds=6.0) as claim:
@@ -992,7 +1082,7 @@ async def test_a_renewal_that_fails_for_a_while_keeps_the_claim(client, reviews)
     assert reviews.calls == ["claim", "resolve"]
 
 
-async def test_a_claim_whose_renewals_fail_past_its_lease_is_lost(client, reviews):
+async def test_a_claim_whose_renewals_fail_past_its_lease_is_lost(client: uptake.Client, reviews: FakeReviews) -> None:
     reviews.renewal_failures = [{"code": UNAVAILABLE, "pushback": -1}] * 1000
 
     async with await client.reviews.claim("r", "ann", lease_seconds=0.15) as claim:
@@ -1003,7 +1093,7 @@ async def test_a_claim_whose_renewals_fail_past_its_lease_is_lost(client, review
     assert reviews.calls == ["claim"]
 
 
-async def test_a_held_token_finishes_a_review_in_another_process(client, reviews):
+async def test_a_held_token_finishes_a_review_in_another_process(client: uptake.Client, reviews: FakeReviews) -> None:
     await client.reviews.held("r", "token").resolve("fixed")
 
     assert reviews.calls == ["resolve"]

@@ -3,7 +3,7 @@
 import os
 import threading
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +23,7 @@ from uptake_embedded.patches import let_statements_run, look_up_texts  # noqa: E
 from tests.processes import PATIENCE_SECONDS, in_time  # noqa: E402
 
 
+# Its base is of a package without types, and not there without the extra.
 class Registry(transactions.TransactionRegistry):  # type: ignore[name-defined, misc]
     """One of the test's own."""
 
@@ -206,7 +207,11 @@ async def test_what_is_dropped_does_not_wait_for_transactions_that_nobody_ends(
     database: "AsyncIOMotorDatabase[dict[str, Any]]",
 ) -> None:
     await database.things.insert_many([{"_id": number} for number in range(2_500)])
-    for drop in (database.things.drop, lambda: database.client.drop_database(database.name)):
+    drops: list[Callable[[], Awaitable[Any]]] = [
+        database.things.drop,
+        lambda: database.client.drop_database(database.name),
+    ]
+    for drop in drops:
         async with await database.client.start_session() as session:
             session.start_transaction()
             await database.things.update_one({"_id": 1}, {"$set": {"a": 1}}, upsert=True, session=session)

@@ -26,6 +26,7 @@ INDEXES: list[tuple[dict[str, int], dict[str, Any]]] = [
 ]
 
 
+# Its base is of a package without types, and not there without the extra.
 class Mended(storage.Storage):  # type: ignore[name-defined, misc]
     """One of the test's own."""
 
@@ -133,7 +134,12 @@ def test_what_is_found_is_what_was_found(
     assert mended.find_matching("db", "things", filter, **options) == expected
 
     rest = [{"$match": {"state": "x"}}] if has_rest else []
-    pipeline = [{"$match": filter}, *rest, {"$sort": sort}, *([{"$limit": limit}] if skip < 2 else [])]
+    pipeline: list[dict[str, Any]] = [
+        {"$match": filter},
+        *rest,
+        {"$sort": sort},
+        *([{"$limit": limit}] if skip < 2 else []),
+    ]
     pipeline += [{"$project": projection}] if projection else []
     assert _answer(handlers, mended, pipeline) == _answer(commands, plain, pipeline)
 
@@ -147,7 +153,10 @@ def test_whole_keys_of_an_index_are_looked_up(stores: Stores, places: list[int],
         for place in places
     ]
     questions = sorted({key["question"] for key in keys})
-    pipeline = [{"$match": {"project": "a", "question": {"$in": questions}}}, {"$match": {"$or": keys}}]
+    pipeline: list[dict[str, Any]] = [
+        {"$match": {"project": "a", "question": {"$in": questions}}},
+        {"$match": {"$or": keys}},
+    ]
     found = _answer(handlers, mended, pipeline)
     assert sorted(each["_id"] for each in found) == sorted(each["_id"] for each in _answer(commands, plain, pipeline))
 

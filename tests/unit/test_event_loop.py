@@ -53,7 +53,7 @@ def test_other_sockets_are_left_alone() -> None:
             ours, _ = server.accept()
             loop = asyncio.get_running_loop()
             received: asyncio.Future[bytes] = loop.create_future()
-            loop.add_reader(ours, lambda: received.done() or received.set_result(ours.recv(100)))
+            loop.add_reader(ours, lambda: None if received.done() else received.set_result(ours.recv(100)))
             theirs.send(b"words")
             try:
                 return await received

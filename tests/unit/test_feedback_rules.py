@@ -75,8 +75,8 @@ class Kept:
         for key, counts in RollupDeltas.of_transitions(plan.transitions()).changes().items():
             for name, number in counts.items():
                 self.rollups[key.project, key.hour, key.dimension, key.value, name] += number
-        for pattern_id, change in share_changes(plan.transitions()).items():
-            self.shares[pattern_id] = change.applied_to(self.shares.get(pattern_id))
+        for pattern_id, share in share_changes(plan.transitions()).items():
+            self.shares[pattern_id] = share.applied_to(self.shares.get(pattern_id))
         for id, project in self.projects.items():
             fresh = {"models": plan.new_models, "sources": plan.new_sources, "scores": plan.new_scores}
             self.projects[id] = project.model_copy(
@@ -106,7 +106,7 @@ def without_text(project: str, interaction_id: str) -> Assignment:
 def draft(minutes: int = 0, **about: object) -> Draft:
     """Feedback as it is sent some minutes after START."""
     time = START + timedelta(minutes=minutes)
-    return Draft(**{"project": "amend", "occur_time": time, "said_time": time, **about})  # type: ignore[arg-type]
+    return Draft(**{"project": "amend", "occur_time": time, "said_time": time, **about})
 
 
 def id_of(number: int) -> str:

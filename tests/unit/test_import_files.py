@@ -350,9 +350,8 @@ def in_order(type: str, query: str, comment: str, place: int) -> str:
 def test_well_formed_csv_is_read_as_it_was_written(place: int, written: list[tuple[str, str]]) -> None:
     """Wherever the type stands: before, between or after cells over several lines."""
     lines = [in_order("type", "query", "comment", place)]
-    lines += [
-        in_order("THUMBS_UP", *(f'"{each.replace(chr(34), chr(34) * 2)}"' for each in row), place) for row in written
-    ]
+    quoted = [[f'"{each.replace(chr(34), chr(34) * 2)}"' for each in row] for row in written]
+    lines += [in_order("THUMBS_UP", query, comment, place) for query, comment in quoted]
     source = Lines(io.StringIO("\n".join(lines) + "\n", newline=""))
     header = read_header(source, ",", lambda name: True)
     assert header is not None
@@ -378,11 +377,11 @@ def test_a_quote_too_many_or_too_few_costs_one_row_and_changes_no_other(
 ) -> None:
     out = io.StringIO()
     writer = csv.writer(out, quoting=quoting, lineterminator="\n")
-    header = ["id", "query", "comment", "user"]
+    names = ["id", "query", "comment", "user"]
     rows = [[f"i{n}", *cells, f"u{n}"] for n, cells in enumerate(written)]
-    for row, cell in ((header, "type"), *((row, "THUMBS_UP") for row in rows)):
+    for row, cell in ((names, "type"), *((row, "THUMBS_UP") for row in rows)):
         row.insert(type_at, cell)
-    writer.writerows([header, *rows])
+    writer.writerows([names, *rows])
     text = out.getvalue()
     body = text.index("\n") + 1
     places = [at for at in range(body, len(text)) if (text[at - 1] in ",\n" if added else text[at] == '"')]

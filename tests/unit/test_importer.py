@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -380,9 +380,9 @@ def test_ids_are_unique_and_repeatable(found: list[dict[str, str]]) -> None:
 # Answers
 
 
-def answer(code: grpc.StatusCode, reason: int, *violations: tuple[str, str]) -> feedback_pb2.BatchCollectFeedbackResult:
+def answer(code: grpc.StatusCode, reason: Any, *violations: tuple[str, str]) -> feedback_pb2.BatchCollectFeedbackResult:
     fields = [error_pb2.FieldViolation(field=field, description=why) for field, why in violations]
-    error = error_pb2.ItemError(code=code.value[0], reason=reason, message="no", field_violations=fields)  # type: ignore[arg-type]
+    error = error_pb2.ItemError(code=code.value[0], reason=reason, message="no", field_violations=fields)
     return feedback_pb2.BatchCollectFeedbackResult(error=error)
 
 
@@ -392,8 +392,8 @@ REUSED = answer(grpc.StatusCode.ALREADY_EXISTS, error_pb2.ERROR_REASON_REQUEST_I
 INVALID = answer(grpc.StatusCode.INVALID_ARGUMENT, error_pb2.ERROR_REASON_INVALID_FIELD, ("feedback.source", "is long"))
 
 
-def stored(outcome: int) -> feedback_pb2.BatchCollectFeedbackResult:
-    return feedback_pb2.BatchCollectFeedbackResult(feedback=feedback_pb2.Feedback(id="1"), outcome=outcome)  # type: ignore[arg-type]
+def stored(outcome: Any) -> feedback_pb2.BatchCollectFeedbackResult:
+    return feedback_pb2.BatchCollectFeedbackResult(feedback=feedback_pb2.Feedback(id="1"), outcome=outcome)
 
 
 def test_a_refusal_names_the_wrong_fields() -> None:
@@ -455,14 +455,15 @@ class Answers:
 
 def printed_by(console: Console) -> list[str]:
     """What was printed, without the progress bar."""
-    printed: str = console.file.getvalue()  # type: ignore[attr-defined]
+    assert isinstance(console.file, io.StringIO)
+    printed = console.file.getvalue()
     return [line for line in printed.splitlines() if line.strip() and not line.startswith(("importing", "reading"))]
 
 
 async def imported(client: Answers, file: Path, **mapping: str) -> tuple[int, list[str]]:
     """Runs an import; returns its exit code and what it printed."""
     console = Console(file=io.StringIO(), width=200)
-    code = await run_import(client, file, Options(mapping), console)  # type: ignore[arg-type]
+    code = await run_import(cast(Any, client), file, Options(mapping), console)
     return code, printed_by(console)
 
 
@@ -740,7 +741,7 @@ def test_a_dry_run_shows_what_would_be_stored(tmp_path: Path) -> None:
 )
 def test_a_dry_run_knows_what_the_service_refuses(tmp_path: Path, row: Mapping[str, Any], reason: str) -> None:
     file = tmp_path / "a.jsonl"
-    file.write_text(json.dumps({"type": "THUMBS_UP"} | row) + "\n")
+    file.write_text(json.dumps({"type": "THUMBS_UP", **row}) + "\n")
 
     code, printed = previewed(file)
 

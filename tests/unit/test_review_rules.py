@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -185,8 +186,8 @@ def test_a_batch_equals_its_items_one_by_one_at_equal_times_under_any_policy_and
     new = newest_first(new)[::-1]
     due = [item for item in new if item.sentiment is Sentiment.NEGATIVE]
 
-    def quiet_before(later: object) -> bool:
-        negatives = sum(item.sentiment is Sentiment.NEGATIVE for item in later)  # type: ignore[attr-defined]
+    def quiet_before(later: Any) -> bool:
+        negatives = sum(item.sentiment is Sentiment.NEGATIVE for item in later)
         return len(due) - negatives < loud_after
 
     one_by_one: list[tuple[str, Examined]] = []

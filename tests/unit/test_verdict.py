@@ -26,7 +26,10 @@ def groups(draw: st.DrawFn) -> Group:
 def test_the_interval_joins_the_score_intervals_of_both_rates(before: Group, after: Group) -> None:
     found = compare(before, after)
     (rate1, low1, high1), (rate2, low2, high2) = (
-        (group.negative / group.votes, *binomtest(group.negative, group.votes).proportion_ci(level, method="wilson"))  # type: ignore[operator, arg-type]
+        (
+            np.divide(group.negative, group.votes),
+            *binomtest(group.negative, group.votes).proportion_ci(level, method="wilson"),
+        )
         for group, level in ((before, 0.999), (after, 0.99))
     )
     assert found.difference == pytest.approx(rate2 - rate1)

@@ -1,6 +1,7 @@
 """How much of a window one voter's votes may be."""
 
 from collections import Counter
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -128,12 +129,12 @@ def test_no_bucket_has_more_than_its_share_and_all_votes_are_told_of(
 
 @given(BUCKETED, st.floats(0.001, 1.0), st.randoms())
 def test_the_order_of_counting_changes_nothing(
-    buckets: dict[int, tuple[int, int]], share: float, random: object
+    buckets: dict[int, tuple[int, int]], share: float, random: Random
 ) -> None:
     votes = sum(votes for votes, _ in buckets.values())
     negatives = sum(negatives for _, negatives in buckets.values())
     shuffled = list(counts_of(buckets).items())
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert tally(votes, negatives, dict(shuffled), share) == tally(votes, negatives, counts_of(buckets), share)
 
 

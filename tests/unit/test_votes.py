@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -66,18 +67,18 @@ def vote(
     labels: dict[str, str] | None = None,
     custom: str | None = None,
     source: str = "",
-    **answer: object,
+    **answer: Any,
 ) -> Statement:
     type, rating = VERDICTS[verdict]
     time = START + minute * MINUTE
     content = Content(type=type, rating=rating, comment=comment, labels=labels or {}, custom_json=custom)
-    interaction = Interaction(id="m", **answer)  # type: ignore[arg-type]
+    interaction = Interaction(id="m", **answer)
     return Statement(time=time, occur_time=time, content=content, interaction=interaction, source=source)
 
 
-def amendment(minute: int, fields: tuple[str, ...], **content: object) -> Statement:
+def amendment(minute: int, fields: tuple[str, ...], **content: Any) -> Statement:
     time = START + minute * MINUTE
-    whole = Content(**{"type": FeedbackType.THUMBS_DOWN, **content})  # type: ignore[arg-type]
+    whole = Content(**{"type": FeedbackType.THUMBS_DOWN, **content})
     return Statement(time=time, occur_time=START, content=whole, interaction=Interaction(id="m"), amended=fields)
 
 
@@ -102,9 +103,9 @@ def in_any_order(*statements: Statement) -> Merged:
 def test_the_newer_vote_decides_and_words_stay_unless_it_brings_its_own_or_says_the_opposite(
     first: str, second: str, first_words: bool, second_words: bool
 ) -> None:
-    old = {"comment": "too old", "labels": {"reason": "outdated"}} if first_words else {}
-    new = {"comment": "wrong", "labels": {"reason": "wrong"}} if second_words else {}
-    merged = in_any_order(vote(first, 1, **old), vote(second, 2, **new))  # type: ignore[arg-type]
+    old: dict[str, Any] = {"comment": "too old", "labels": {"reason": "outdated"}} if first_words else {}
+    new: dict[str, Any] = {"comment": "wrong", "labels": {"reason": "wrong"}} if second_words else {}
+    merged = in_any_order(vote(first, 1, **old), vote(second, 2, **new))
     assert (merged.content.type, merged.content.rating) == VERDICTS[second]
     assert merged.occur_time == merged.said_time == START + 2 * MINUTE
     expected = new or (old if STAY[first, second] else {})
@@ -130,7 +131,7 @@ def test_a_custom_value_waits_while_the_vote_is_a_rating() -> None:
     assert in_any_order(*votes).content.custom_json == '{"a":1}'
 
 
-ANSWER = {
+ANSWER: dict[str, Any] = {
     "response": "You cannot.",
     "model": "model-a",
     "variant": "A",
@@ -147,7 +148,7 @@ ANSWER = {
 def test_what_one_vote_tells_of_the_question_and_the_answer_the_other_does_not_lose(known_first: bool) -> None:
     told = {**ANSWER, "query": "How do I export?", "conversation_id": "c", "source": "web"}
     first, second = (told, {}) if known_first else ({}, told)
-    merged = in_any_order(vote("down", 1, **first), vote("down", 2, **second))  # type: ignore[arg-type]
+    merged = in_any_order(vote("down", 1, **first), vote("down", 2, **second))
     assert merged.source == "web"
     assert merged.interaction == Interaction(id="m", query="How do I export?", conversation_id="c", **ANSWER)
 
@@ -165,18 +166,18 @@ def test_what_one_vote_tells_of_the_question_and_the_answer_the_other_does_not_l
     ],
 )
 def test_a_vote_on_another_answer_takes_all_of_that_answer_and_nothing_of_the_first(
-    other: dict[str, object], verdict: str
+    other: dict[str, Any], verdict: str
 ) -> None:
     merged = in_any_order(
         vote("down", 1, query="How do I export?", **ANSWER),
-        vote(verdict, 2, **other),  # type: ignore[arg-type]
+        vote(verdict, 2, **other),
     )
-    assert merged.interaction == Interaction(id="m", query="How do I export?", **other)  # type: ignore[arg-type]
+    assert merged.interaction == Interaction(id="m", query="How do I export?", **other)
 
 
 @pytest.mark.parametrize("same", [{"model": "model-a"}, {"response": "You cannot. "}, {"versions": {"index": "2"}}, {}])
-def test_a_vote_that_does_not_name_another_answer_is_on_the_same(same: dict[str, object]) -> None:
-    merged = in_any_order(vote("down", 1, **ANSWER), vote("up", 2, **same))  # type: ignore[arg-type]
+def test_a_vote_that_does_not_name_another_answer_is_on_the_same(same: dict[str, Any]) -> None:
+    merged = in_any_order(vote("down", 1, **ANSWER), vote("up", 2, **same))
     assert merged.interaction.model == "model-a"
     assert merged.interaction.contexts == ("a page",)
     assert merged.interaction.versions["prompt"] == "7"
