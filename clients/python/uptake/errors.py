@@ -28,7 +28,8 @@ class UptakeError(Exception):
         field_violations: every wrong field of an INVALID_ARGUMENT: (its path, what is wrong with it).
         retry_after_seconds: how long the service asks callers to wait, in seconds; None if it does not say.
         metadata: what a program needs beside the reason, for example {"reviewer": "ann", "claim_expire_time":
-            "2026-11-28T05:00:00+00:00"} for REVIEW_CLAIMED. `protos/uptake/v1/error.proto` lists the keys of each reason.
+            "2026-11-28T05:00:00+00:00"} for REVIEW_CLAIMED. The keys of each reason are listed in
+            `protos/uptake/v1/error.proto`.
     """
 
     def __init__(
