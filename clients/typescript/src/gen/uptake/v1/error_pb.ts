@@ -316,8 +316,9 @@ export enum ErrorReason {
    * RESOURCE_EXHAUSTED: the service has too much to do, whoever asks. Nothing was written; retry after
    * `google.rpc.RetryInfo`.
    * Example: a load test that fills the intake queue.
-   * Metadata: `limit` (what is full: `queue`, `bytes_in_flight`, `bytes_in_flight_of_caller`, `memory`, `reads`,
-   * `streams` or `refreshes`).
+   * Metadata: `limit` (what is full: `queue`, the intake queue; `bytes_in_flight` or `bytes_in_flight_of_caller`, the
+   * messages of calls in progress; `memory`, while messages are still arriving; `reads`, those that wait; `streams`,
+   * those that are open; `refreshes`, projects that wait for their issues).
    *
    * @generated from enum value: ERROR_REASON_OVERLOADED = 22;
    */
@@ -327,8 +328,9 @@ export enum ErrorReason {
    * RESOURCE_EXHAUSTED: the key, or where calls have none the project, asks for too much at once. Nothing was written;
    * retry after `google.rpc.RetryInfo`.
    * Example: a key that may make 10 calls a second makes 20.
-   * Metadata: `limit` (what was exceeded: `calls_per_second`, `reads_of_caller`, `reads_patience`, `streams_of_caller`,
-   * `new_patterns`, `new_projects` or `new_values`).
+   * Metadata: `limit` (what was exceeded: `calls_per_second`; `reads_of_caller`, those that wait; `reads_patience`, how
+   * long a read may wait; `streams_of_caller`, those that are open; `new_patterns`, `new_projects` or `new_values`, how
+   * many an intake may bring, values being models, sources and scores).
    *
    * @generated from enum value: ERROR_REASON_RATE_LIMITED = 23;
    */
@@ -365,7 +367,7 @@ export enum ErrorReason {
   /**
    * DEADLINE_EXCEEDED: the caller's deadline passed before the work was begun, and nothing was written; or a read takes
    * the database too long: ask for less.
-   * Example: QueryMetrics over ten years by the hour.
+   * Example: ListFeedback by a label that is rare among many millions of pieces of feedback.
    * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_DEADLINE_EXCEEDED = 27;
