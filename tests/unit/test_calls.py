@@ -70,7 +70,9 @@ def test_a_status_with_however_much_wrong_fits_into_the_metadata_that_clients_ta
     assert named + left_out == count
     if text == "is wrong":
         assert named == min(count, 20)
-        assert len(item_error(error).field_violations) == named
+        item = item_error(error)
+        assert len(item.field_violations) == named
+        assert int(item.metadata.get("violations_left_out", "0")) == left_out
     assert count == 1 or "more" in error.message or count <= 5
 
 

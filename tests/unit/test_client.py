@@ -73,8 +73,8 @@ async def fail(
     await context.abort(code, message, tuple(trailing))
 
 
-def because(reason: str) -> error_details_pb2.ErrorInfo:
-    return error_details_pb2.ErrorInfo(reason=reason, domain="uptake")
+def because(reason: str, **metadata: str) -> error_details_pb2.ErrorInfo:
+    return error_details_pb2.ErrorInfo(reason=reason, domain="uptake", metadata=metadata)
 
 
 class FakeFeedback(FeedbackServiceServicer):
@@ -548,7 +548,7 @@ async def test_a_wrong_field_that_the_message_names_is_not_told_twice() -> None:
 
 async def test_an_overload_that_lasts_says_when_to_come_back(client: uptake.Client, feedback: FakeFeedback) -> None:
     wait = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000))
-    overload: Failure = {"code": EXHAUSTED, "details": [because("OVERLOADED"), wait], "pushback": 1}
+    overload: Failure = {"code": EXHAUSTED, "details": [because("OVERLOADED", limit="queue"), wait], "pushback": 1}
     feedback.failures = [overload] * 5
 
     with pytest.raises(uptake.UptakeError) as raised:
@@ -556,6 +556,7 @@ async def test_an_overload_that_lasts_says_when_to_come_back(client: uptake.Clie
 
     assert raised.value.retry_after_seconds == 1.5
     assert raised.value.reason == "OVERLOADED"
+    assert raised.value.metadata == {"limit": "queue"}
     assert len(feedback.requests) == 5
 
 
@@ -857,6 +858,7 @@ async def test_an_item_of_a_stream_that_fails_for_a_while_is_sent_again_and_one_
         code=grpc.StatusCode.INVALID_ARGUMENT.value[0],
         reason=error_pb2.ERROR_REASON_INVALID_FIELD,
         field_violations=[error_pb2.FieldViolation(field="feedback.type", description="is required")],
+        metadata={"violations_left_out": "1"},
     )
     feedback.item_errors = {"1": [later] * 3, "3": [wrong]}
     items = [uptake.thumbs_up("a", comment=str(n)) for n in range(5)]
@@ -869,6 +871,7 @@ async def test_an_item_of_a_stream_that_fails_for_a_while_is_sent_again_and_one_
     assert [results[name].feedback_id for name in "01234"] == ["id-0", "id-1", "id-2", "", "id-4"]
     assert [name for name in "01234" if results[name].error] == ["3"]
     assert results["3"].error.field_violations == [("feedback.type", "is required")]
+    assert results["3"].error.metadata == {"violations_left_out": "1"}
     assert len([request for request in feedback.requests if request.feedback.comment == "1"]) == 4
     assert len({request.request_id for request in feedback.requests if request.feedback.comment == "1"}) == 1
     assert len(feedback.requests) == 8

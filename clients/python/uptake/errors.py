@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -27,6 +27,9 @@ class UptakeError(Exception):
         message: what is wrong and what to do, for people.
         field_violations: every wrong field of an INVALID_ARGUMENT: (its path, what is wrong with it).
         retry_after_seconds: how long the service asks callers to wait, in seconds; None if it does not say.
+        metadata: what a program needs beside the reason, for example {"reviewer": "ann", "claim_expire_time":
+            "2026-11-28T05:00:00+00:00"} for REVIEW_CLAIMED. The keys of each reason are listed in
+            `protos/uptake/v1/error.proto`.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class UptakeError(Exception):
         reason: str = "",
         field_violations: Sequence[tuple[str, str]] = (),
         retry_after_seconds: float | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(code, message)
         self.code = code
@@ -44,6 +48,7 @@ class UptakeError(Exception):
         self.message = message
         self.field_violations = list(field_violations)
         self.retry_after_seconds = retry_after_seconds
+        self.metadata = dict(metadata or {})
 
     def __str__(self) -> str:
         head = f"{self.code.name} ({self.reason})" if self.reason else self.code.name
@@ -65,6 +70,7 @@ class UptakeError(Exception):
                 info = error_details_pb2.ErrorInfo()
                 detail.Unpack(info)
                 made.reason = info.reason
+                made.metadata = dict(info.metadata)
             elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
                 bad = error_details_pb2.BadRequest()
                 detail.Unpack(bad)
@@ -88,6 +94,7 @@ class UptakeError(Exception):
             reason=reason,
             field_violations=[(each.field, each.description) for each in error.field_violations],
             retry_after_seconds=error.retry_delay.ToNanoseconds() / 1e9 if error.HasField("retry_delay") else None,
+            metadata=error.metadata,
         )
 
 

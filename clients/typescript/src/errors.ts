@@ -18,6 +18,7 @@ export interface ErrorDetails {
   readonly reason?: string;
   readonly fieldViolations?: readonly FieldViolation[];
   readonly retryAfterMilliseconds?: number | undefined;
+  readonly metadata?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
@@ -37,6 +38,11 @@ export class UptakeError extends Error {
   readonly fieldViolations: readonly FieldViolation[];
   /** How long the service asks callers to wait; undefined if it does not say. */
   readonly retryAfterMilliseconds: number | undefined;
+  /**
+   * What a program needs beside the reason, for example `{ reviewer: "ann", claim_expire_time:
+   * "2026-11-28T05:00:00+00:00" }` for REVIEW_CLAIMED. The enum `ErrorReason` lists the keys of each reason.
+   */
+  readonly metadata: Readonly<Record<string, string>>;
 
   /** @param text - What is wrong and what to do, for people. */
   constructor(code: Code, text: string, details: ErrorDetails = {}) {
@@ -46,6 +52,7 @@ export class UptakeError extends Error {
     this.reason = details.reason ?? "";
     this.fieldViolations = details.fieldViolations ?? [];
     this.retryAfterMilliseconds = details.retryAfterMilliseconds;
+    this.metadata = { ...details.metadata };
   }
 
   /** Whether the same call, with the same request id, may be made again: UNAVAILABLE or overload. */
@@ -56,13 +63,15 @@ export class UptakeError extends Error {
   /** Reads a failed call's status and its details (`google.rpc.Status` in the trailers). */
   static fromCall(thrown: unknown): UptakeError {
     const error = ConnectError.from(thrown);
+    const info = error.findDetails(ErrorInfoSchema)[0];
     const retry = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
     return new UptakeError(isBrokenConnection(error) ? Code.Unavailable : error.code, error.rawMessage, {
-      reason: error.findDetails(ErrorInfoSchema)[0]?.reason ?? "",
+      reason: info?.reason ?? "",
       fieldViolations: error
         .findDetails(BadRequestSchema)
         .flatMap((bad) => bad.fieldViolations.map(({ field, description }) => ({ field, description }))),
       retryAfterMilliseconds: retry && durationMs(retry),
+      metadata: info?.metadata ?? {},
       cause: error,
     });
   }
@@ -74,6 +83,7 @@ export class UptakeError extends Error {
       reason: ErrorReason[error.reason] ?? String(error.reason),
       fieldViolations: error.fieldViolations.map(({ field, description }) => ({ field, description })),
       retryAfterMilliseconds: error.retryDelay && durationMs(error.retryDelay),
+      metadata: error.metadata,
     });
   }
 }

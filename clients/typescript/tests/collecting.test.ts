@@ -85,6 +85,7 @@ test("the same request id stores once, and with other content it is refused", as
   await assert.rejects(client.collect(thumbsUp("answer-1"), { requestId: "r-1" }), (error) => {
     assert.ok(error instanceof UptakeError);
     assert.deepEqual([error.code, error.reason], [Code.AlreadyExists, "REQUEST_ID_REUSED"]);
+    assert.deepEqual(error.metadata, { request_id: "r-1" });
     return true;
   });
 });

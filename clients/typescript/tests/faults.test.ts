@@ -207,11 +207,11 @@ test("after many failures in a row calls are no longer tried again", async () =>
   assert.equal(requests.length, 5 * 10 + 10);
 });
 
-test("an error tells its reason, the wrong fields and when to come back", async () => {
+test("an error tells its reason and metadata, the wrong fields and when to come back", async () => {
   scripts = [
     () => {
       throw new ConnectError("too much", Code.ResourceExhausted, { "grpc-retry-pushback-ms": "-1" }, [
-        { desc: ErrorInfoSchema, value: { reason: "OVERLOADED", domain: "uptake" } },
+        { desc: ErrorInfoSchema, value: { reason: "OVERLOADED", domain: "uptake", metadata: { limit: "queue" } } },
         { desc: BadRequestSchema, value: { fieldViolations: [{ field: "feedback", description: "too long" }] } },
         { desc: RetryInfoSchema, value: { retryDelay: { seconds: 1n, nanos: 500_000_000 } } },
       ]);
@@ -219,6 +219,7 @@ test("an error tells its reason, the wrong fields and when to come back", async 
   ];
   const error = await failureOf(client.collect(said));
   assert.deepEqual([error.code, error.reason, error.retryable], [Code.ResourceExhausted, "OVERLOADED", true]);
+  assert.deepEqual(error.metadata, { limit: "queue" });
   assert.deepEqual(error.fieldViolations, [{ field: "feedback", description: "too long" }]);
   assert.equal(error.retryAfterMilliseconds, 1500);
   assert.equal(error.message, "RESOURCE_EXHAUSTED (OVERLOADED): too much\n  feedback: too long");

@@ -112,7 +112,8 @@ test("corrections are applied once, shown before, read and reverted", async () =
   assert.equal(again.result.value.id, applied.result.value.id);
   const [stale] = await client.corrections.apply([draft("Be long.", 0n)], "ann");
   assert.ok(stale?.result.case === "error");
-  assert.equal(UptakeError.fromItem(stale.result.value).reason, "BASE_REVISION_MISMATCH");
+  const { reason, metadata } = UptakeError.fromItem(stale.result.value);
+  assert.deepEqual([reason, metadata], ["BASE_REVISION_MISMATCH", { revision: "1" }]);
 
   assert.equal((await client.corrections.instructions("support"))?.content, "Be brief.");
   assert.equal(await client.corrections.instructions("support", { knownRevision: 1n }), undefined);

@@ -34,7 +34,11 @@ class ProjectServicer:
         settings = to_settings(checks, base.settings, request.settings, list(request.update_mask.paths))
         checks.done()
         if request.etag and request.etag != base.etag:
-            raise DomainError(Reason.ERROR_REASON_ETAG_MISMATCH, "the settings changed since they were read")
+            raise DomainError(
+                Reason.ERROR_REASON_ETAG_MISMATCH,
+                "the settings changed since they were read; read them again",
+                metadata={"etag": base.etag},
+            )
         return pb.UpdateProjectResponse(project=to_message(await self._projects.update(id, settings, base, key)))
 
     async def ListProjects(self, request: pb.ListProjectsRequest, call: Call) -> pb.ListProjectsResponse:

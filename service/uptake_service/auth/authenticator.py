@@ -37,6 +37,7 @@ class Authenticator:
                 Reason.ERROR_REASON_PERMISSION_DENIED,
                 f"a key of the role {key.role.lower()} may not call {method.rpartition('/')[2]}; "
                 f"it takes {needed_for(method).lower()}",
+                metadata={"role": key.role, "permission": needed_for(method)},
             )
         if key.calls_per_second:
             bucket = self._buckets.get(key.id)
@@ -48,6 +49,7 @@ class Authenticator:
                     Reason.ERROR_REASON_RATE_LIMITED,
                     f"this key may make {key.calls_per_second:g} calls a second",
                     retry_after_seconds=wait,
+                    metadata={"limit": "calls_per_second"},
                 )
         return key
 

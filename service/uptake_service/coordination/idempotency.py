@@ -230,4 +230,5 @@ def reused(request_id: str) -> DomainError:
     return DomainError(
         Reason.ERROR_REASON_REQUEST_ID_REUSED,
         f"request id {request_id!r} was used before with other content; take a new id for a new request",
+        metadata={"request_id": request_id},
     )

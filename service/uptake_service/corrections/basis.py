@@ -1,6 +1,6 @@
 """What a correction is measured by: the votes before it, and what tells later answers apart."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from uptake_service.corrections import rules
 from uptake_service.corrections.counts import VoteCounts
@@ -82,19 +82,21 @@ class BasisBuilder:
         """
         found = {item.id: item for item in await self._feedback.by_ids(project, draft.feedback_ids)}
         violations = _unknown(draft, found)
-        review, reason = None, Reason.ERROR_REASON_FEEDBACK_NOT_FOUND
+        review = None
         if draft.review_id:
             try:
                 review = await self._reviews.get(project, draft.review_id)
             except DomainError as error:
                 if error.reason != Reason.ERROR_REASON_REVIEW_NOT_FOUND:
                     raise
-                reason = reason if violations else error.reason
-                violations.append(Violation("review_id", error.message))
+                unknown_review = Violation("review_id", error.message)
+                if not violations:
+                    raise DomainError(
+                        error.reason, error.message, violations=[unknown_review], metadata=error.metadata
+                    ) from None
+                violations.append(unknown_review)
         if violations:
-            raise DomainError(
-                reason, "; ".join(violation.description for violation in violations), violations=violations
-            )
+            raise _feedback_not_found(draft, found, violations)
         return [found[id].pattern_id for id in draft.feedback_ids], review
 
     async def hold(self, project: str, draft: Draft, session: Session) -> None:
@@ -106,8 +108,7 @@ class BasisBuilder:
         """
         found = await self._feedback.words.seen(project, draft.feedback_ids, session)
         if violations := _unknown(draft, found):
-            told = "; ".join(violation.description for violation in violations)
-            raise DomainError(Reason.ERROR_REASON_FEEDBACK_NOT_FOUND, told, violations=violations)
+            raise _feedback_not_found(draft, found, violations)
         await self._feedback.words.hold(sorted(found), session)
 
 
@@ -118,3 +119,12 @@ def _unknown(draft: Draft, found: Container[str]) -> list[Violation]:
         for place, id in enumerate(draft.feedback_ids)
         if id not in found
     ]
+
+
+def _feedback_not_found(draft: Draft, found: Container[str], violations: Sequence[Violation]) -> DomainError:
+    return DomainError(
+        Reason.ERROR_REASON_FEEDBACK_NOT_FOUND,
+        "; ".join(violation.description for violation in violations),
+        violations=violations,
+        metadata={"feedback_id": next(id for id in draft.feedback_ids if id not in found)},
+    )

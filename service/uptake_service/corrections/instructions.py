@@ -37,11 +37,14 @@ class InstructionStore(Store):
         Raises:
             DomainError: There are none of this name, or not at this revision.
         """
+        asked = revision
         if not revision:
             head = await self._heads.get({"_id": _id(project, name)})
             if head is None or head["gone"]:
                 raise DomainError(
-                    Reason.ERROR_REASON_INSTRUCTIONS_NOT_FOUND, f"the project has no instructions {name!r}"
+                    Reason.ERROR_REASON_INSTRUCTIONS_NOT_FOUND,
+                    f"the project has no instructions {name!r}",
+                    metadata={"name": name, "revision": "0"},
                 )
             revision = head["revision"]
             if revision == known_revision:
@@ -51,6 +54,7 @@ class InstructionStore(Store):
             raise DomainError(
                 Reason.ERROR_REASON_INSTRUCTIONS_NOT_FOUND,
                 f"the project has no instructions {name!r} at revision {revision}",
+                metadata={"name": name, "revision": str(asked)},
             )
         return None if revision == known_revision else found
 

@@ -49,6 +49,7 @@ def applied(
             Reason.ERROR_REASON_BASE_REVISION_MISMATCH,
             f"{draft.target!r} {found}, the change was made against revision {draft.base_revision}; read it again",
             violations=[Violation("base_revision", f"the newest is {base_revision}")],
+            metadata={"revision": str(base_revision)},
         )
     revision = (head.revision if head else 0) + 1
     correction = Correction(
@@ -102,6 +103,7 @@ def reverted(
             if head.correction_id
             else "its target was deleted when the content of a later correction was erased; nothing is left to revert",
             subject=correction.id,
+            metadata={"newest_correction_id": head.correction_id},
         )
     revision, now = head.revision + 1, fix.time
     basis = {

@@ -34,7 +34,7 @@ class DomainError(Exception):
         violations_left_out: How many more there are.
         retry_after_seconds: When a retry makes sense; None where it is wrong to retry.
         subject: What the state of which stands in the way, for failed preconditions.
-        metadata: What else programs may want to know, by name; for ErrorInfo.
+        metadata: What else programs need, by the keys that the contract names for the reason (error.proto).
     """
 
     def __init__(
@@ -115,8 +115,8 @@ class DuplicateKey(Exception):
 
 
 def not_found(reason: error_pb2.ErrorReason, what: str, id: str) -> DomainError:
-    """The error for a resource that the project does not have."""
-    return DomainError(reason, f"the project has no {what} {id!r}")
+    """The error for a resource, such as a "review", that the project does not have."""
+    return DomainError(reason, f"the project has no {what} {id!r}", metadata={f"{what}_id": id})
 
 
 @contextmanager

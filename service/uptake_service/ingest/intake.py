@@ -153,6 +153,7 @@ class Intake:
             Reason.ERROR_REASON_OVERLOADED,
             f"{self._queue_size:,} pieces of feedback may wait, and no more; nothing was written; retry later",
             retry_after_seconds=1.0,
+            metadata={"limit": "queue"},
         )
 
     async def submit_streamed(

@@ -81,6 +81,7 @@ class Plan:
                 Reason.ERROR_REASON_FEEDBACK_EXPIRED,
                 f"it occurred on {draft.occur_time:%Y-%m-%d}; the project keeps feedback for {age.days:,} days, so "
                 "nothing was stored",
+                metadata={"feedback_age": f"{age.total_seconds():.15g}s"},
             )
         vote = is_vote(draft, project.settings.review_policy.vote_policy)
         if vote:
@@ -131,6 +132,7 @@ class Plan:
                 Reason.ERROR_REASON_FEEDBACK_RETRACTED,
                 f"feedback {amend.id!r} was retracted and takes no more changes",
                 subject=amend.id,
+                metadata={"feedback_id": amend.id},
             )
         content = amend.change(feedback.content)
         one_vote = _is_one_vote(feedback)

@@ -167,4 +167,5 @@ def _must_stand(issue: Issue) -> None:
             Reason.ERROR_REASON_ISSUE_MERGED,
             f"the issue is part of {issue.merged_into!r} now; change that one",
             subject=issue.id,
+            metadata={"merged_into_issue_id": issue.merged_into},
         )

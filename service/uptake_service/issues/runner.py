@@ -129,6 +129,7 @@ class IssueRunner:
                     f"{_MOST_ASKED} projects wait for their issues to be looked for, one after the other; retry later, "
                     "or read them as they are",
                     retry_after_seconds=_ASK_AGAIN_SECONDS,
+                    metadata={"limit": "refreshes"},
                 )
         await self._runs(project)
 

@@ -324,7 +324,9 @@ class IssueStore(Store):
             issue = await self.get(project, id, session=session)
             if etag and etag != issue.etag:
                 raise DomainError(
-                    Reason.ERROR_REASON_ETAG_MISMATCH, "the issue changed since it was read; read it again"
+                    Reason.ERROR_REASON_ETAG_MISMATCH,
+                    "the issue changed since it was read; read it again",
+                    metadata={"etag": issue.etag},
                 )
             now = self._clock.now()
             changed: list[Issue] = await change(issue, now, session)  # type: ignore[misc]

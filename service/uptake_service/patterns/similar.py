@@ -6,7 +6,7 @@ the project's patterns began with.
 
 from collections.abc import Mapping
 
-from uptake_service.domain.errors import Reason, not_found
+from uptake_service.domain.errors import DomainError, Reason
 from uptake_service.domain.feedback import VISIBLE_STATES, FeedbackFilter, StoredFeedback
 from uptake_service.embedding.embedders import FIRST_EDITION
 from uptake_service.feedback.store import FeedbackStore
@@ -52,7 +52,11 @@ class SimilarFeedback:
         """
         newest = await self._feedback.first(project, FeedbackFilter(interaction_id=id, states=VISIBLE_STATES), 1)
         if not newest:
-            raise not_found(Reason.ERROR_REASON_FEEDBACK_NOT_FOUND, "feedback on interaction", id)
+            raise DomainError(
+                Reason.ERROR_REASON_FEEDBACK_NOT_FOUND,
+                f"the project has no feedback on interaction {id!r}",
+                metadata={"interaction_id": id},
+            )
         return await self.to_feedback(project, newest[0].id, filter, limit)
 
     async def _like(

@@ -93,10 +93,12 @@ class ProjectStore(Store):
 
         async def change(session: Session) -> str:
             current = await self._projects.get({"_id": id}, session=session)
-            if (current["revision"] if current else 0) != base.revision:
+            found = _project(current) if current else Project(id=id)
+            if found.revision != base.revision:
                 raise DomainError(
                     Reason.ERROR_REASON_ETAG_MISMATCH,
                     "the settings changed since they were read; read them again",
+                    metadata={"etag": found.etag},
                 )
             await self._projects.update_each([({"_id": id}, written)], upsert=True, session=session)
             await self._audit.add(id, id, changes(base.settings, settings), session)

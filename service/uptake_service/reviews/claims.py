@@ -69,6 +69,7 @@ def _must_be_active(review: Review) -> None:
             Reason.ERROR_REASON_REVIEW_FINISHED,
             f"the review is {review.state.value.lower()} already",
             subject=review.id,
+            metadata={"state": review.state},
         )
 
 

@@ -137,7 +137,12 @@ class ReviewWorkflow:
     ) -> Review:
         def change(review: Review, now: datetime) -> tuple[Review, ReviewChange]:
             if review.active:
-                raise DomainError(Reason.ERROR_REASON_REVIEW_NOT_FINISHED, "the review is not finished yet", subject=id)
+                raise DomainError(
+                    Reason.ERROR_REASON_REVIEW_NOT_FINISHED,
+                    "the review is not finished yet",
+                    subject=id,
+                    metadata={"state": review.state},
+                )
             changes = {
                 "state": ReviewState.OPEN,
                 "resolution": None,
@@ -152,8 +157,13 @@ class ReviewWorkflow:
         try:
             return (await self._make(project, id, change, etag, key))[0]
         except DuplicateKey:
+            covers = (await self._reviews.get(project, id)).covers
+            active = await self._reviews.active_of_patterns(covers)
             raise DomainError(
-                Reason.ERROR_REASON_ACTIVE_REVIEW_EXISTS, "the pattern has another active review", subject=id
+                Reason.ERROR_REASON_ACTIVE_REVIEW_EXISTS,
+                "the pattern has another active review",
+                subject=id,
+                metadata={"review_id": next(iter(active.values()), "")},
             ) from None
 
     async def reopen_failed(self, review: Review, note: str, told: Sequence[EventContent], session: Session) -> None:
@@ -268,8 +278,13 @@ def _changed(document: Document, change: Change, etag: str) -> tuple[Review, Rev
     Raises:
         DomainError: It cannot be made.
     """
-    if etag and etag != to_review(document).etag:
-        raise DomainError(Reason.ERROR_REASON_ETAG_MISMATCH, "the review changed since it was read; read it again")
+    stored = to_review(document)
+    if etag and etag != stored.etag:
+        raise DomainError(
+            Reason.ERROR_REASON_ETAG_MISMATCH,
+            "the review changed since it was read; read it again",
+            metadata={"etag": stored.etag},
+        )
     return change(_expired(document)[0], cut(document["now"]))
 
 

@@ -193,4 +193,5 @@ def _no_memory() -> DomainError:
         Reason.ERROR_REASON_OVERLOADED,
         "memory is short, and too many messages are still arriving; nothing was written; retry later",
         retry_after_seconds=RETRY_SECONDS,
+        metadata={"limit": "memory"},
     )

@@ -57,5 +57,9 @@ def ensure_project(caller: Caller, request: Message, of_stream: str = "") -> str
     if key is None or not key.projects or request.DESCRIPTOR.name in _OF_ALL_PROJECTS:
         return project
     if not named or not key.is_for(project):
-        raise DomainError(Reason.ERROR_REASON_PERMISSION_DENIED, "this key is not for that project")
+        raise DomainError(
+            Reason.ERROR_REASON_PERMISSION_DENIED,
+            "this key is not for that project",
+            metadata={"role": key.role, "project": project},
+        )
     return project

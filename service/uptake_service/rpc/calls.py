@@ -395,6 +395,7 @@ async def _fail(call: _Call | _Uncounted, context: Context, error: Exception, *,
         error = DomainError(
             Reason.ERROR_REASON_INTERNAL,
             f"a fault in the service; its log has the details under id {call_id}",
+            metadata={"error_id": call_id},
         )
     call.end(CODES[error.reason], reason_name(error.reason))
     # They keep the message, which may be large, and telling the caller may take long.

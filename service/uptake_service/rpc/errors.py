@@ -21,6 +21,9 @@ metadata that its clients take. With more they would be told of RESOURCE_EXHAUST
 VIOLATIONS_LEFT_OUT = "violations_left_out"
 """In ErrorInfo's metadata: how many wrong fields there are beside those that are named."""
 
+_VALUE_BYTES = 1_024
+"""Of a value of ErrorInfo's metadata: the longest id, of 256 characters, fits whatever it is written in."""
+
 _OTHER_BYTES = 700
 """For the types' names, when to retry, and what stands in the way."""
 
@@ -61,7 +64,6 @@ CODES: dict[error_pb2.ErrorReason, grpc.StatusCode] = {
     Reason.ERROR_REASON_DEADLINE_EXCEEDED: _Code.DEADLINE_EXCEEDED,
     Reason.ERROR_REASON_UNAUTHENTICATED: _Code.UNAUTHENTICATED,
     Reason.ERROR_REASON_PERMISSION_DENIED: _Code.PERMISSION_DENIED,
-    Reason.ERROR_REASON_NOT_IMPLEMENTED: _Code.UNIMPLEMENTED,
     Reason.ERROR_REASON_INTERNAL: _Code.INTERNAL,
 }
 
@@ -100,7 +102,10 @@ def item_error(error: DomainError) -> error_pb2.ItemError:
             error_pb2.FieldViolation(field=violation.field, description=violation.description)
             for violation in error.violations
         ],
+        metadata=error.metadata,
     )
+    if error.violations_left_out:
+        item.metadata[VIOLATIONS_LEFT_OUT] = str(error.violations_left_out)
     if error.retry_after_seconds is not None:
         item.retry_delay.FromMilliseconds(_milliseconds(error.retry_after_seconds))
     return item
@@ -111,15 +116,20 @@ Trailing = tuple[tuple[str, str | bytes], ...]
 
 def trailing(error: DomainError) -> Trailing:
     """What comes after the status of a call that ends with an error: its details, and when to retry."""
-    if error.violations or error.subject or error.metadata:
+    if error.violations or error.subject:
         return _made(error)
-    return _remembered(error.reason, error.message, error.retry_after_seconds)
+    return _remembered(error.reason, error.message, error.retry_after_seconds, tuple(error.metadata.items()))
 
 
 @lru_cache(maxsize=32)
-def _remembered(reason: error_pb2.ErrorReason, message: str, retry_after_seconds: float | None) -> Trailing:
+def _remembered(
+    reason: error_pb2.ErrorReason,
+    message: str,
+    retry_after_seconds: float | None,
+    metadata: tuple[tuple[str, str], ...],
+) -> Trailing:
     """Much that is refused is refused for the same reason again and again, when time is short."""
-    return _made(DomainError(reason, message, retry_after_seconds=retry_after_seconds))
+    return _made(DomainError(reason, message, retry_after_seconds=retry_after_seconds, metadata=dict(metadata)))
 
 
 def _made(error: DomainError) -> Trailing:
@@ -146,7 +156,7 @@ def _details(error: DomainError) -> status_pb2.Status:
 
     message = _cut(error.message)
     info = error_details_pb2.ErrorInfo(
-        reason=name, domain=DOMAIN, metadata={each: _cut(value) for each, value in error.metadata.items()}
+        reason=name, domain=DOMAIN, metadata={key: _cut_value(value) for key, value in error.metadata.items()}
     )
     bad = error_details_pb2.BadRequest()
     left_out = error.violations_left_out
@@ -171,6 +181,10 @@ def _details(error: DomainError) -> status_pb2.Status:
         )
         attach(error_details_pb2.PreconditionFailure(violations=[violation]))
     return status_pb2.Status(code=code.value[0], message=message, details=details)
+
+
+def _cut_value(text: str) -> str:
+    return text.encode(errors="replace")[:_VALUE_BYTES].decode(errors="ignore")
 
 
 def _cut(text: str) -> str:

@@ -59,11 +59,16 @@ class BytesInFlight:
             DomainError: OVERLOADED; there is no room for them, and nothing was taken.
         """
         if not self._has_room(holder, size):
-            whose = "this caller's" if self._all + size <= self._total else "the"
+            whose, limit = (
+                ("this caller's", "bytes_in_flight_of_caller")
+                if self._all + size <= self._total
+                else ("the", "bytes_in_flight")
+            )
             raise DomainError(
                 Reason.ERROR_REASON_OVERLOADED,
                 f"{whose} calls in progress leave no room for this one; nothing was written; retry later",
                 retry_after_seconds=RETRY_SECONDS,
+                metadata={"limit": limit},
             )
         self._all += size
         self._held[holder] = self._held.get(holder, 0) + size

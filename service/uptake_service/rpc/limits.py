@@ -248,12 +248,14 @@ class ReadLimiter:
                 Reason.ERROR_REASON_OVERLOADED,
                 "too many reads wait; retry later",
                 retry_after_seconds=_RETRY_SECONDS,
+                metadata={"limit": limit},
             )
         return DomainError(
             Reason.ERROR_REASON_RATE_LIMITED,
             "this key, or without one this project, reads too much at once; make fewer reads at a time, or cheaper "
             "ones: a shorter window, a smaller page, a filter by pattern or user",
             retry_after_seconds=_RETRY_SECONDS,
+            metadata={"limit": limit},
         )
 
 
@@ -352,6 +354,7 @@ class StreamLimiter:
                 f"this key, or without one this project, has {self._most_each:,} streams open, and may have no more; "
                 "close those that nobody reads",
                 retry_after_seconds=_RETRY_SECONDS,
+                metadata={"limit": "streams_of_caller"},
             )
         if self.open >= self._most:
             self._metrics.limited("streams")
@@ -359,6 +362,7 @@ class StreamLimiter:
                 Reason.ERROR_REASON_OVERLOADED,
                 f"{self._most:,} streams are open, and no more may be; retry later, or on another replica",
                 retry_after_seconds=_RETRY_SECONDS,
+                metadata={"limit": "streams"},
             )
         self._open[who] += 1
         self.open += 1

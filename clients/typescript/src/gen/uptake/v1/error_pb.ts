@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file uptake/v1/error.proto.
  */
 export const file_uptake_v1_error: GenFile = /*@__PURE__*/
-  fileDesc("ChV1cHRha2UvdjEvZXJyb3IucHJvdG8SCXVwdGFrZS52MSI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSK3AQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSJgoGcmVhc29uGAIgASgOMhYudXB0YWtlLnYxLkVycm9yUmVhc29uEg8KB21lc3NhZ2UYAyABKAkSMwoQZmllbGRfdmlvbGF0aW9ucxgEIAMoCzIZLnVwdGFrZS52MS5GaWVsZFZpb2xhdGlvbhIuCgtyZXRyeV9kZWxheRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiqXCgoLRXJyb3JSZWFzb24SHAoYRVJST1JfUkVBU09OX1VOU1BFQ0lGSUVEEAASHgoaRVJST1JfUkVBU09OX0lOVkFMSURfRklFTEQQARIjCh9FUlJPUl9SRUFTT05fSU5WQUxJRF9QQUdFX1RPS0VOEAISJQohRVJST1JfUkVBU09OX0lOVkFMSURfUkVTVU1FX1RPS0VOEAMSJQohRVJST1JfUkVBU09OX1JFU1VNRV9UT0tFTl9FWFBJUkVEEAQSIgoeRVJST1JfUkVBU09OX1JFUVVFU1RfSURfUkVVU0VEEAUSIwofRVJST1JfUkVBU09OX0ZFRURCQUNLX05PVF9GT1VORBAGEiEKHUVSUk9SX1JFQVNPTl9SRVZJRVdfTk9UX0ZPVU5EEAcSIAocRVJST1JfUkVBU09OX0lTU1VFX05PVF9GT1VORBAIEiUKIUVSUk9SX1JFQVNPTl9DT1JSRUNUSU9OX05PVF9GT1VORBAJEicKI0VSUk9SX1JFQVNPTl9JTlNUUlVDVElPTlNfTk9UX0ZPVU5EEAoSIwofRVJST1JfUkVBU09OX0ZFRURCQUNLX1JFVFJBQ1RFRBALEiAKHEVSUk9SX1JFQVNPTl9GRUVEQkFDS19FUkFTRUQQDBIfChtFUlJPUl9SRUFTT05fUkVWSUVXX0NMQUlNRUQQDRIbChdFUlJPUl9SRUFTT05fQ0xBSU1fTE9TVBAOEiAKHEVSUk9SX1JFQVNPTl9SRVZJRVdfRklOSVNIRUQQDxIkCiBFUlJPUl9SRUFTT05fUkVWSUVXX05PVF9GSU5JU0hFRBAQEiUKIUVSUk9SX1JFQVNPTl9BQ1RJVkVfUkVWSUVXX0VYSVNUUxAREh4KGkVSUk9SX1JFQVNPTl9FVEFHX01JU01BVENIEBISJwojRVJST1JfUkVBU09OX0JBU0VfUkVWSVNJT05fTUlTTUFUQ0gQExImCiJFUlJPUl9SRUFTT05fQ09SUkVDVElPTl9TVVBFUlNFREVEEBQSJAogRVJST1JfUkVBU09OX0NPUlJFQ1RJT05fUkVWRVJURUQQFRIbChdFUlJPUl9SRUFTT05fT1ZFUkxPQURFRBAWEh0KGUVSUk9SX1JFQVNPTl9SQVRFX0xJTUlURUQQFxIkCiBFUlJPUl9SRUFTT05fU1VCU0NSSUJFUl9UT09fU0xPVxAYEiUKIUVSUk9SX1JFQVNPTl9EQVRBQkFTRV9VTkFWQUlMQUJMRRAZEh4KGkVSUk9SX1JFQVNPTl9TSFVUVElOR19ET1dOEBoSIgoeRVJST1JfUkVBU09OX0RFQURMSU5FX0VYQ0VFREVEEBsSIAocRVJST1JfUkVBU09OX1VOQVVUSEVOVElDQVRFRBAcEiIKHkVSUk9SX1JFQVNPTl9QRVJNSVNTSU9OX0RFTklFRBAdEiAKHEVSUk9SX1JFQVNPTl9OT1RfSU1QTEVNRU5URUQQHhIeChpFUlJPUl9SRUFTT05fSVRFTV9SRUpFQ1RFRBAfEhkKFUVSUk9SX1JFQVNPTl9JTlRFUk5BTBAgEhkKFUVSUk9SX1JFQVNPTl9DT05GTElDVBAhEh0KGUVSUk9SX1JFQVNPTl9JU1NVRV9NRVJHRUQQIhIhCh1FUlJPUl9SRUFTT05fSVNTVUVfUlVOX0ZBSUxFRBAjEiEKHUVSUk9SX1JFQVNPTl9GRUVEQkFDS19FWFBJUkVEECRCSQoNZGV2LnVwdGFrZS52MUIKRXJyb3JQcm90b1ABWh51cHRha2UuZGV2L2NsaWVudHMvZ28vdXB0YWtldjGqAglVcHRha2UuVjFiBnByb3RvMw", [file_google_protobuf_duration]);
+  fileDesc("ChV1cHRha2UvdjEvZXJyb3IucHJvdG8SCXVwdGFrZS52MSI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSKeAgoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSJgoGcmVhc29uGAIgASgOMhYudXB0YWtlLnYxLkVycm9yUmVhc29uEg8KB21lc3NhZ2UYAyABKAkSMwoQZmllbGRfdmlvbGF0aW9ucxgEIAMoCzIZLnVwdGFrZS52MS5GaWVsZFZpb2xhdGlvbhIuCgtyZXRyeV9kZWxheRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI0CghtZXRhZGF0YRgGIAMoCzIiLnVwdGFrZS52MS5JdGVtRXJyb3IuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEqmQoKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEh4KGkVSUk9SX1JFQVNPTl9JTlZBTElEX0ZJRUxEEAESIwofRVJST1JfUkVBU09OX0lOVkFMSURfUEFHRV9UT0tFThACEiUKIUVSUk9SX1JFQVNPTl9JTlZBTElEX1JFU1VNRV9UT0tFThADEiUKIUVSUk9SX1JFQVNPTl9SRVNVTUVfVE9LRU5fRVhQSVJFRBAEEiIKHkVSUk9SX1JFQVNPTl9SRVFVRVNUX0lEX1JFVVNFRBAFEiMKH0VSUk9SX1JFQVNPTl9GRUVEQkFDS19OT1RfRk9VTkQQBhIhCh1FUlJPUl9SRUFTT05fUkVWSUVXX05PVF9GT1VORBAHEiAKHEVSUk9SX1JFQVNPTl9JU1NVRV9OT1RfRk9VTkQQCBIlCiFFUlJPUl9SRUFTT05fQ09SUkVDVElPTl9OT1RfRk9VTkQQCRInCiNFUlJPUl9SRUFTT05fSU5TVFJVQ1RJT05TX05PVF9GT1VORBAKEiMKH0VSUk9SX1JFQVNPTl9GRUVEQkFDS19SRVRSQUNURUQQCxIgChxFUlJPUl9SRUFTT05fRkVFREJBQ0tfRVJBU0VEEAwSHwobRVJST1JfUkVBU09OX1JFVklFV19DTEFJTUVEEA0SGwoXRVJST1JfUkVBU09OX0NMQUlNX0xPU1QQDhIgChxFUlJPUl9SRUFTT05fUkVWSUVXX0ZJTklTSEVEEA8SJAogRVJST1JfUkVBU09OX1JFVklFV19OT1RfRklOSVNIRUQQEBIlCiFFUlJPUl9SRUFTT05fQUNUSVZFX1JFVklFV19FWElTVFMQERIeChpFUlJPUl9SRUFTT05fRVRBR19NSVNNQVRDSBASEicKI0VSUk9SX1JFQVNPTl9CQVNFX1JFVklTSU9OX01JU01BVENIEBMSJgoiRVJST1JfUkVBU09OX0NPUlJFQ1RJT05fU1VQRVJTRURFRBAUEiQKIEVSUk9SX1JFQVNPTl9DT1JSRUNUSU9OX1JFVkVSVEVEEBUSGwoXRVJST1JfUkVBU09OX09WRVJMT0FERUQQFhIdChlFUlJPUl9SRUFTT05fUkFURV9MSU1JVEVEEBcSJAogRVJST1JfUkVBU09OX1NVQlNDUklCRVJfVE9PX1NMT1cQGBIlCiFFUlJPUl9SRUFTT05fREFUQUJBU0VfVU5BVkFJTEFCTEUQGRIeChpFUlJPUl9SRUFTT05fU0hVVFRJTkdfRE9XThAaEiIKHkVSUk9SX1JFQVNPTl9ERUFETElORV9FWENFRURFRBAbEiAKHEVSUk9SX1JFQVNPTl9VTkFVVEhFTlRJQ0FURUQQHBIiCh5FUlJPUl9SRUFTT05fUEVSTUlTU0lPTl9ERU5JRUQQHRIeChpFUlJPUl9SRUFTT05fSVRFTV9SRUpFQ1RFRBAfEhkKFUVSUk9SX1JFQVNPTl9JTlRFUk5BTBAgEhkKFUVSUk9SX1JFQVNPTl9DT05GTElDVBAhEh0KGUVSUk9SX1JFQVNPTl9JU1NVRV9NRVJHRUQQIhIhCh1FUlJPUl9SRUFTT05fSVNTVUVfUlVOX0ZBSUxFRBAjEiEKHUVSUk9SX1JFQVNPTl9GRUVEQkFDS19FWFBJUkVEECQiBAgeEB4qHEVSUk9SX1JFQVNPTl9OT1RfSU1QTEVNRU5URURCSQoNZGV2LnVwdGFrZS52MUIKRXJyb3JQcm90b1ABWh51cHRha2UuZGV2L2NsaWVudHMvZ28vdXB0YWtldjGqAglVcHRha2UuVjFiBnByb3RvMw", [file_google_protobuf_duration]);
 
 /**
  * FieldViolation names one wrong field of a request.
@@ -82,6 +82,13 @@ export type ItemError = Message<"uptake.v1.ItemError"> & {
    * @generated from field: google.protobuf.Duration retry_delay = 5;
    */
   retryDelay?: Duration | undefined;
+
+  /**
+   * What programs need beside the reason, as `google.rpc.ErrorInfo.metadata` of a call has it; see ErrorReason.
+   *
+   * @generated from field: map<string, string> metadata = 6;
+   */
+  metadata: { [key: string]: string };
 };
 
 /**
@@ -96,6 +103,11 @@ export const ItemErrorSchema: GenMessage<ItemError> = /*@__PURE__*/
  * (without the ERROR_REASON_ prefix, domain "uptake") in the status details, and as `ItemError.reason` where one item
  * of many failed.
  *
+ * `Metadata:` lists the keys of `google.rpc.ErrorInfo.metadata`, and of `ItemError.metadata`. Those under `Metadata at
+ * times:` may be missing. Later versions may add keys. Values are text: ids and names as they are, numbers in decimal,
+ * times as RFC 3339 in UTC ("2026-11-28T05:00:00+00:00"), durations in seconds ("86400s"). A value that would have more
+ * than 1,024 bytes is cut.
+ *
  * @generated from enum uptake.v1.ErrorReason
  */
 export enum ErrorReason {
@@ -107,17 +119,19 @@ export enum ErrorReason {
   UNSPECIFIED = 0,
 
   /**
-   * INVALID_ARGUMENT: at least one field is wrong; `google.rpc.BadRequest` names the first 20, and where there are more
-   * `violations_left_out` in the metadata of `google.rpc.ErrorInfo` says how many. Example: a rating of 7 on a scale of
-   * 1 to 5.
+   * INVALID_ARGUMENT: at least one field is wrong. `google.rpc.BadRequest` names the first 20.
+   * Example: a rating of 7 on a scale of 1 to 5.
+   * Metadata: none.
+   * Metadata at times: `violations_left_out` (a number: how many more fields are wrong than are named).
    *
    * @generated from enum value: ERROR_REASON_INVALID_FIELD = 1;
    */
   INVALID_FIELD = 1,
 
   /**
-   * INVALID_ARGUMENT: the page token is none that the service made for the same method, project and filter. Example: a
-   * token of page 2 sent with another filter.
+   * INVALID_ARGUMENT: the page token is none that the service made for the same method, project and filter.
+   * Example: a token of page 2 sent with another filter.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_INVALID_PAGE_TOKEN = 2;
    */
@@ -125,6 +139,8 @@ export enum ErrorReason {
 
   /**
    * INVALID_ARGUMENT: the resume token is none that the service made for the same method, project and filter.
+   * Example: a token of WatchReviews sent to SubscribeInsights.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_INVALID_RESUME_TOKEN = 3;
    */
@@ -133,21 +149,28 @@ export enum ErrorReason {
   /**
    * OUT_OF_RANGE: events after the resume token are already deleted. Subscribe without a token and start from the
    * snapshot.
+   * Example: a dashboard that resumes after its machine was off for a month.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_RESUME_TOKEN_EXPIRED = 4;
    */
   RESUME_TOKEN_EXPIRED = 4,
 
   /**
-   * ALREADY_EXISTS: the request id was used before with other content. Example: a client that reuses one request id
-   * for two thumbs.
+   * ALREADY_EXISTS: the request id was used before with other content.
+   * Example: a client that reuses one request id for two thumbs.
+   * Metadata: `request_id` (as sent).
    *
    * @generated from enum value: ERROR_REASON_REQUEST_ID_REUSED = 5;
    */
   REQUEST_ID_REUSED = 5,
 
   /**
-   * NOT_FOUND: the project has no feedback with this id.
+   * NOT_FOUND: the project has no feedback with this id, or none on this interaction.
+   * Example: GetFeedback for feedback that its user had erased.
+   * Metadata: none.
+   * Metadata at times: `feedback_id` (as sent; of several the first that is not there), `interaction_id` (as sent;
+   * instead, where the call names an interaction).
    *
    * @generated from enum value: ERROR_REASON_FEEDBACK_NOT_FOUND = 6;
    */
@@ -155,6 +178,8 @@ export enum ErrorReason {
 
   /**
    * NOT_FOUND: the project has no review with this id.
+   * Example: ClaimReview with the project left out, so that the review is looked for in `default`.
+   * Metadata: `review_id` (as sent).
    *
    * @generated from enum value: ERROR_REASON_REVIEW_NOT_FOUND = 7;
    */
@@ -162,6 +187,8 @@ export enum ErrorReason {
 
   /**
    * NOT_FOUND: the project has no issue with this id.
+   * Example: GetIssue for an issue that no run finds any more.
+   * Metadata: `issue_id` (as sent; of several the first that is not there).
    *
    * @generated from enum value: ERROR_REASON_ISSUE_NOT_FOUND = 8;
    */
@@ -169,6 +196,8 @@ export enum ErrorReason {
 
   /**
    * NOT_FOUND: the project has no correction with this id.
+   * Example: RevertCorrection with the id of a review.
+   * Metadata: `correction_id` (as sent).
    *
    * @generated from enum value: ERROR_REASON_CORRECTION_NOT_FOUND = 9;
    */
@@ -176,6 +205,8 @@ export enum ErrorReason {
 
   /**
    * NOT_FOUND: the project has no instructions with this name or revision.
+   * Example: GetInstructions for revision 9 of instructions that have 3.
+   * Metadata: `name` (as sent), `revision` (a number, as sent; 0 where the newest was asked for).
    *
    * @generated from enum value: ERROR_REASON_INSTRUCTIONS_NOT_FOUND = 10;
    */
@@ -183,6 +214,8 @@ export enum ErrorReason {
 
   /**
    * FAILED_PRECONDITION: the feedback was retracted and takes no more changes.
+   * Example: a comment added to a vote that its user took back.
+   * Metadata: `feedback_id` (as sent).
    *
    * @generated from enum value: ERROR_REASON_FEEDBACK_RETRACTED = 11;
    */
@@ -190,14 +223,17 @@ export enum ErrorReason {
 
   /**
    * FAILED_PRECONDITION: the feedback was erased at its user's wish; sending it again does not bring it back.
+   * Example: a queue that delivers a vote a second time, after EraseUserFeedback.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_FEEDBACK_ERASED = 12;
    */
   FEEDBACK_ERASED = 12,
 
   /**
-   * FAILED_PRECONDITION: another reviewer holds the claim, and it has not expired. `ErrorInfo.metadata` has `reviewer`
-   * and `claim_expire_time` (ISO 8601).
+   * FAILED_PRECONDITION: another reviewer holds the claim, and it has not expired.
+   * Example: two reviewers who claim one review at the same time.
+   * Metadata: `reviewer` (who holds the claim), `claim_expire_time` (a time: when it expires unless it is renewed).
    *
    * @generated from enum value: ERROR_REASON_REVIEW_CLAIMED = 13;
    */
@@ -205,13 +241,17 @@ export enum ErrorReason {
 
   /**
    * FAILED_PRECONDITION: the claim token is not, or no longer, the one that holds the review. Claim it again.
+   * Example: ResolveReview after the lease ran out and another reviewer claimed the review.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_CLAIM_LOST = 14;
    */
   CLAIM_LOST = 14,
 
   /**
-   * FAILED_PRECONDITION: the review is already resolved or dismissed.
+   * FAILED_PRECONDITION: the review is no longer active: resolved, dismissed or closed.
+   * Example: ClaimReview for a review that another reviewer dismissed.
+   * Metadata: `state` (of the review: a name of ReviewState without its prefix, such as `RESOLVED`).
    *
    * @generated from enum value: ERROR_REASON_REVIEW_FINISHED = 15;
    */
@@ -219,6 +259,8 @@ export enum ErrorReason {
 
   /**
    * FAILED_PRECONDITION: the review is still open or claimed, and the call is for a finished one.
+   * Example: ReopenReview for a review that is open.
+   * Metadata: `state` (of the review: a name of ReviewState without its prefix, `OPEN` or `CLAIMED`).
    *
    * @generated from enum value: ERROR_REASON_REVIEW_NOT_FINISHED = 16;
    */
@@ -226,6 +268,8 @@ export enum ErrorReason {
 
   /**
    * FAILED_PRECONDITION: the pattern already has another active review; there is at most one.
+   * Example: ReopenReview after new complaints opened a second review of the pattern.
+   * Metadata: `review_id` (the active review; empty if it was finished meanwhile, then call again).
    *
    * @generated from enum value: ERROR_REASON_ACTIVE_REVIEW_EXISTS = 17;
    */
@@ -233,6 +277,8 @@ export enum ErrorReason {
 
   /**
    * ABORTED: the resource changed since the etag was read. Read it again, then decide again.
+   * Example: UpdateProject with an etag that was read before a colleague changed the settings.
+   * Metadata: `etag` (the resource's now).
    *
    * @generated from enum value: ERROR_REASON_ETAG_MISMATCH = 18;
    */
@@ -240,6 +286,8 @@ export enum ErrorReason {
 
   /**
    * ABORTED: `base_revision` is not the newest revision. Read it again, then decide again.
+   * Example: a correction made against revision 3 of a knowledge entry that is at revision 4.
+   * Metadata: `revision` (a number: the newest revision; 0 where the target does not exist).
    *
    * @generated from enum value: ERROR_REASON_BASE_REVISION_MISMATCH = 19;
    */
@@ -247,6 +295,9 @@ export enum ErrorReason {
 
   /**
    * FAILED_PRECONDITION: a later correction covers this one; revert that first.
+   * Example: RevertCorrection for the first of two corrections of one knowledge entry.
+   * Metadata: `newest_correction_id` (the target's newest correction, the first to revert; empty if its content was
+   * erased).
    *
    * @generated from enum value: ERROR_REASON_CORRECTION_SUPERSEDED = 20;
    */
@@ -254,23 +305,32 @@ export enum ErrorReason {
 
   /**
    * FAILED_PRECONDITION: the correction is already reverted.
+   * Example: two reviewers who revert one correction.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_CORRECTION_REVERTED = 21;
    */
   CORRECTION_REVERTED = 21,
 
   /**
-   * RESOURCE_EXHAUSTED: the service has too much to do, whoever asks: the intake queue is full, or too many reads wait,
-   * streams are open or projects wait for their issues. Nothing was written; retry after `google.rpc.RetryInfo`.
+   * RESOURCE_EXHAUSTED: the service has too much to do, whoever asks. Nothing was written; retry after
+   * `google.rpc.RetryInfo`.
+   * Example: a load test that fills the intake queue.
+   * Metadata: `limit` (what is full: `queue`, the intake queue; `bytes_in_flight` or `bytes_in_flight_of_caller`, the
+   * messages of calls in progress; `memory`, while messages are still arriving; `reads`, those that wait; `streams`,
+   * those that are open; `refreshes`, projects that wait for their issues).
    *
    * @generated from enum value: ERROR_REASON_OVERLOADED = 22;
    */
   OVERLOADED = 22,
 
   /**
-   * RESOURCE_EXHAUSTED: the key, or where calls have none the project, is over its rate of calls, reads too much at once,
-   * has too many streams open, or brings too many new patterns, projects, models, sources or scores (`ErrorInfo.metadata`
-   * then has `limit`). Nothing was written; retry after `google.rpc.RetryInfo`.
+   * RESOURCE_EXHAUSTED: the key, or where calls have none the project, asks for too much at once. Nothing was written;
+   * retry after `google.rpc.RetryInfo`.
+   * Example: a key that may make 10 calls a second makes 20.
+   * Metadata: `limit` (what was exceeded: `calls_per_second`; `reads_of_caller`, those that wait; `reads_patience`, how
+   * long a read may wait; `streams_of_caller`, those that are open; `new_patterns`, `new_projects` or `new_values`, how
+   * many an intake may bring, values being models, sources and scores).
    *
    * @generated from enum value: ERROR_REASON_RATE_LIMITED = 23;
    */
@@ -278,6 +338,8 @@ export enum ErrorReason {
 
   /**
    * RESOURCE_EXHAUSTED: the subscriber read too slowly and was ended; resume with the last token.
+   * Example: a consumer of SubscribeInsights that stops reading for a minute.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_SUBSCRIBER_TOO_SLOW = 24;
    */
@@ -285,14 +347,18 @@ export enum ErrorReason {
 
   /**
    * UNAVAILABLE: the database does not answer. Retry with the same request id.
+   * Example: the database elects a new primary.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_DATABASE_UNAVAILABLE = 25;
    */
   DATABASE_UNAVAILABLE = 25,
 
   /**
-   * UNAVAILABLE: this process is shutting down. Retry; another one answers. What it has not begun gRPC itself
-   * answers with CANCELLED, without an ErrorInfo: retry that too.
+   * UNAVAILABLE: this process is shutting down. Retry; another one answers. What it has not begun gRPC itself answers
+   * with CANCELLED, without an ErrorInfo: retry that too.
+   * Example: a stream that is open during a rolling update.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_SHUTTING_DOWN = 26;
    */
@@ -301,6 +367,8 @@ export enum ErrorReason {
   /**
    * DEADLINE_EXCEEDED: the caller's deadline passed before the work was begun, and nothing was written; or a read takes
    * the database too long: ask for less.
+   * Example: ListFeedback by a label that is rare among many millions of pieces of feedback.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_DEADLINE_EXCEEDED = 27;
    */
@@ -308,34 +376,38 @@ export enum ErrorReason {
 
   /**
    * UNAUTHENTICATED: no key, or one that is unknown, expired or revoked.
+   * Example: a call without the header `authorization: Bearer KEY` to a service that requires keys.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_UNAUTHENTICATED = 28;
    */
   UNAUTHENTICATED = 28,
 
   /**
-   * PERMISSION_DENIED: the key does not have the role that the method needs in this project.
+   * PERMISSION_DENIED: the key does not have the role that the method needs, or is for other projects. Whether the
+   * project exists is not told.
+   * Example: a collector calls ListFeedback.
+   * Metadata: `role` (of the key: `COLLECTOR`, `READER`, `REVIEWER` or `ADMIN`).
+   * Metadata at times: `permission` (where the role is too little, what the method needs: `COLLECT`, `READ`, `REVIEW`
+   * or `ADMINISTER`), `project` (where the key is for other projects: the project that the call is for).
    *
    * @generated from enum value: ERROR_REASON_PERMISSION_DENIED = 29;
    */
   PERMISSION_DENIED = 29,
 
   /**
-   * UNIMPLEMENTED: the contract has this method and this version of the service does not.
-   *
-   * @generated from enum value: ERROR_REASON_NOT_IMPLEMENTED = 30;
-   */
-  NOT_IMPLEMENTED = 30,
-
-  /**
-   * INVALID_ARGUMENT: the database refuses this item as such. Example: a document over its size limit.
+   * INVALID_ARGUMENT: the database refuses this item as such.
+   * Example: a document over its size limit.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_ITEM_REJECTED = 31;
    */
   ITEM_REJECTED = 31,
 
   /**
-   * INTERNAL: a fault in the service. The message carries an id that the service's log has too.
+   * INTERNAL: a fault in the service. The service's log has the details.
+   * Example: a defect that a certain request brings out.
+   * Metadata: `error_id` (the call's id in the service's log, 16 hexadecimal digits; the message has it too).
    *
    * @generated from enum value: ERROR_REASON_INTERNAL = 32;
    */
@@ -343,13 +415,17 @@ export enum ErrorReason {
 
   /**
    * ABORTED: the same thing was being changed by others again and again; nothing was changed. The caller may try again.
+   * Example: fifty reviewers who apply a correction to one knowledge entry at once.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_CONFLICT = 33;
    */
   CONFLICT = 33,
 
   /**
-   * FAILED_PRECONDITION: the issue was merged into another, which the message names; change that one.
+   * FAILED_PRECONDITION: the issue was merged into another; change that one.
+   * Example: UpdateIssue for an issue that a colleague merged into a larger one.
+   * Metadata: `merged_into_issue_id` (the issue to change instead).
    *
    * @generated from enum value: ERROR_REASON_ISSUE_MERGED = 34;
    */
@@ -357,6 +433,8 @@ export enum ErrorReason {
 
   /**
    * ABORTED: the clustering of issues ended without a result; what was there before stands. Call it again.
+   * Example: the worker process is killed because memory is short.
+   * Metadata: none.
    *
    * @generated from enum value: ERROR_REASON_ISSUE_RUN_FAILED = 35;
    */
@@ -365,6 +443,10 @@ export enum ErrorReason {
   /**
    * FAILED_PRECONDITION: the feedback is older than its project keeps feedback (`retention.feedback_age`): it was
    * deleted, or would be at once, and is not stored.
+   * Example: an import of votes of last year into a project that keeps feedback for 90 days.
+   * Metadata: none.
+   * Metadata at times: `feedback_age` (a duration: how long the project keeps feedback; missing where the feedback was
+   * stored once and is deleted).
    *
    * @generated from enum value: ERROR_REASON_FEEDBACK_EXPIRED = 36;
    */
