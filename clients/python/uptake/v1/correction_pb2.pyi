@@ -1,5 +1,6 @@
 import datetime
 
+from buf.validate import validate_pb2 as _validate_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from uptake.v1 import error_pb2 as _error_pb2
 from uptake.v1 import feedback_pb2 as _feedback_pb2
