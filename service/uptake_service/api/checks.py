@@ -104,11 +104,6 @@ class Checks:
         """How often a stream says that nothing happened."""
         return self.duration("checkpoint_interval", request, timedelta(seconds=10))
 
-    def page_size(self, field: str, value: int, *, default: int = DEFAULT_PAGE, most: int = LARGEST_PAGE) -> int:
-        if value < 0:
-            self.fail(field, "must not be negative")
-        return min(value, most) or default
-
 
 def project_of(request: Any) -> str:
     """The project of a request; whether its caller may call for it was asked before (`rpc.call`)."""
@@ -120,6 +115,11 @@ def request_key(requests: RequestRecords, request: Any) -> RequestKey | None:
     method = request.DESCRIPTOR.name.removesuffix("Request")
     content = request.SerializeToString(deterministic=True)
     return requests.key(project_of(request), method, request.request_id, content)
+
+
+def page_size(asked: int, *, default: int = DEFAULT_PAGE, most: int = LARGEST_PAGE) -> int:
+    """How many items a page has at most: what is asked for, or the default; never more than `most`."""
+    return min(asked, most) or default
 
 
 def each_once(given: Collection[int], known: Mapping[int, T]) -> tuple[T, ...]:

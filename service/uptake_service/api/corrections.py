@@ -2,7 +2,7 @@
 
 from uptake.v1 import correction_pb2 as pb
 
-from uptake_service.api.checks import Checks, PageToken, project_of, request_key
+from uptake_service.api.checks import PageToken, page_size, project_of, request_key
 from uptake_service.api.messages.corrections import (
     entry_message,
     instructions_message,
@@ -55,11 +55,9 @@ class CorrectionServicer:
         return pb.GetCorrectionResponse(correction=to_message(await self._corrections.get(project, id)))
 
     async def ListCorrections(self, request: pb.ListCorrectionsRequest, call: Call) -> pb.ListCorrectionsResponse:
-        checks = Checks()
         project = project_of(request)
         filter = to_filter(request.filter)
-        size = checks.page_size("page_size", request.page_size)
-        checks.done()
+        size = page_size(request.page_size)
         token = PageToken(self._requests.secret.sign, "ListCorrections", project, request.filter)
         page, more = await self._corrections.page(project, filter, token.read(request.page_token), size)
         return pb.ListCorrectionsResponse(corrections=map(to_message, page), next_page_token=token.make(more))
@@ -73,10 +71,8 @@ class CorrectionServicer:
         )
 
     async def SearchKnowledge(self, request: pb.SearchKnowledgeRequest, call: Call) -> pb.SearchKnowledgeResponse:
-        checks = Checks()
         project = project_of(request)
-        size = checks.page_size("page_size", request.page_size, default=_DEFAULT_MATCHES, most=_MOST_MATCHES)
-        checks.done()
+        size = page_size(request.page_size, default=_DEFAULT_MATCHES, most=_MOST_MATCHES)
         found = await self._knowledge.search(project, request.query, size, request.minimum_score, request.key_prefix)
         return pb.SearchKnowledgeResponse(
             matches=[pb.KnowledgeMatch(entry=entry_message(entry), score=score) for entry, score in found]
@@ -92,10 +88,8 @@ class CorrectionServicer:
     async def ListInstructionRevisions(
         self, request: pb.ListInstructionRevisionsRequest, call: Call
     ) -> pb.ListInstructionRevisionsResponse:
-        checks = Checks()
         project = project_of(request)
-        size = checks.page_size("page_size", request.page_size)
-        checks.done()
+        size = page_size(request.page_size)
         token = PageToken(self._requests.secret.sign, "ListInstructionRevisions", project, request.name)
         page, more = await self._instructions.page(project, request.name, token.read(request.page_token), size)
         return pb.ListInstructionRevisionsResponse(

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError, Message
 from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import stream_pb2
 
-from uptake_service.api.checks import Checks, PageToken, project_of, request_key, to_timestamp
+from uptake_service.api.checks import Checks, PageToken, page_size, project_of, request_key, to_timestamp
 from uptake_service.api.messages.feedback import amended, outcome_number, to_draft, to_filter, to_message
 from uptake_service.coordination.idempotency import RequestKey, RequestRecords
 from uptake_service.domain.clock import Clock
@@ -118,7 +118,7 @@ class FeedbackServicer:
         checks = Checks()
         project = project_of(request)
         filter = to_filter(checks, request.filter)
-        size = checks.page_size("page_size", request.page_size)
+        size = page_size(request.page_size)
         checks.done()
         token = PageToken(self._requests.secret.sign, "ListFeedback", project, request.filter)
         last = token.read(request.page_token)
@@ -142,7 +142,7 @@ class FeedbackServicer:
         checks = Checks()
         project = project_of(request)
         filter = to_filter(checks, request.filter)
-        size = checks.page_size("page_size", request.page_size, default=_DEFAULT_SIMILAR, most=_MOST_SIMILAR)
+        size = page_size(request.page_size, default=_DEFAULT_SIMILAR, most=_MOST_SIMILAR)
         checks.done()
         reference = request.WhichOneof("reference")
         if reference == "query":

@@ -12,6 +12,7 @@ from uptake_service.api.checks import (
     PageToken,
     each_once,
     fitting,
+    page_size,
     project_of,
     request_key,
     to_timestamp,
@@ -112,7 +113,7 @@ class InsightServicer:
         project = project_of(request)
         filter = to_issue_filter(request.filter)
         start, end = self._window(checks, request)
-        size = checks.page_size("page_size", request.page_size)
+        size = page_size(request.page_size)
         checks.done()
         bounds = [time.isoformat() for time in (start, end)] if request.HasField("end_time") else []
         token = PageToken(self._requests.secret.sign, "ListIssues", project, request.filter, *bounds)

@@ -2,7 +2,7 @@
 
 from uptake.v1 import project_pb2 as pb
 
-from uptake_service.api.checks import Checks, PageToken, fitting, project_of, request_key
+from uptake_service.api.checks import Checks, PageToken, fitting, page_size, project_of, request_key
 from uptake_service.api.messages.projects import to_audit_event, to_message, to_settings
 from uptake_service.audit.log import AuditLog
 from uptake_service.coordination.idempotency import RequestRecords
@@ -38,9 +38,7 @@ class ProjectServicer:
         return pb.UpdateProjectResponse(project=to_message(await self._projects.update(id, settings, base, key)))
 
     async def ListProjects(self, request: pb.ListProjectsRequest, call: Call) -> pb.ListProjectsResponse:
-        checks = Checks()
-        size = checks.page_size("page_size", request.page_size)
-        checks.done()
+        size = page_size(request.page_size)
         token = PageToken(self._requests.secret.sign, "ListProjects")
         after = token.read(request.page_token)
         key = call.caller.key
@@ -52,7 +50,7 @@ class ProjectServicer:
     async def ListAuditEvents(self, request: pb.ListAuditEventsRequest, call: Call) -> pb.ListAuditEventsResponse:
         checks = Checks()
         project = project_of(request)
-        size = checks.page_size("page_size", request.page_size)
+        size = page_size(request.page_size)
         start, end = checks.window(request)
         checks.done()
         bounds = [str(time) for time in (start, end)]

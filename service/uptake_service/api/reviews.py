@@ -5,7 +5,7 @@ from datetime import timedelta
 from google.protobuf.message import Message
 from uptake.v1 import review_pb2 as pb
 
-from uptake_service.api.checks import Checks, PageToken, fitting, project_of, request_key
+from uptake_service.api.checks import Checks, PageToken, fitting, page_size, project_of, request_key
 from uptake_service.api.messages.corrections import to_draft
 from uptake_service.api.messages.corrections import to_message as correction_message
 from uptake_service.api.messages.feedback import to_message as feedback_message
@@ -50,12 +50,10 @@ class ReviewServicer:
         self._clock = clock
 
     async def ListReviews(self, request: pb.ListReviewsRequest, call: Call) -> pb.ListReviewsResponse:
-        checks = Checks()
         project = project_of(request)
         filter = to_filter(request.filter)
         order = ORDERS[request.order]
-        size = checks.page_size("page_size", request.page_size)
-        checks.done()
+        size = page_size(request.page_size)
         token = PageToken(self._requests.secret.sign, "ListReviews", project, request.filter, order.value)
         found, more = await self._reviews.page(project, filter, order, token.read(request.page_token), size)
         page: list[pb.Review] = []

@@ -4,6 +4,9 @@ What depends on the service's state, on the time, or on another field is not amo
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import protovalidate
 from buf.validate import validate_pb2
@@ -29,6 +32,7 @@ _DESCRIPTIONS: Mapping[str, Callable[[protovalidate.Violation], str]] = {
     "repeated.max_items": lambda broken: f"must have at most {broken.rule_value:,} items",
     "repeated.unique": lambda broken: "must not have the same twice",
     "map.max_pairs": lambda broken: f"must have at most {broken.rule_value} entries",
+    "timestamp.gte_lte": lambda broken: f"must be a time from the year {_year(broken.rule_value.seconds)} to 9999",
 }
 """What a broken rule is called, by its id, where protovalidate's own words leave something to be wished for."""
 
@@ -42,31 +46,40 @@ def check(message: Message) -> None:
     """
     if not _VALIDATOR.collect_violations(message, fail_fast=True):
         return
-    raise invalid(broken_rules(message))
+    broken = broken_rules(message, most=MOST_VIOLATIONS)
+    raise InvalidRequest(broken.violations, broken.left_out)
 
 
-def invalid(broken: Sequence[Violation]) -> InvalidRequest:
-    """The error of these."""
-    return InvalidRequest(broken[:MOST_VIOLATIONS], len(broken[MOST_VIOLATIONS:]))
+@dataclass
+class Broken:
+    """The rules that a message breaks: some of them, and how many more there are."""
+
+    violations: list[Violation]
+    left_out: int = 0
 
 
-def broken_rules(message: Message, path: str = "") -> list[Violation]:
-    """Each rule that a message breaks.
+def broken_rules(message: Message, path: str = "", *, most: int | None = None) -> Broken:
+    """Which rules a message breaks.
 
     Args:
         message: The message.
         path: What stands before its fields' paths, for example "feedback.".
+        most: So many are told, of those of items that are checked alone as many as it takes; None for all.
     """
     copy = type(message)()
     copy.CopyFrom(message)
     _cut_lists(copy)
-    broken = [_to_violation(each, path) for each in _VALIDATOR.collect_violations(copy)]
+    found = _VALIDATOR.collect_violations(copy)
+    broken = Broken([_to_violation(each, path) for each in found[:most]], len(found[most:]) if most else 0)
     for field, value in copy.ListFields():
         if _checks_items_alone(field):
             for place, item in enumerate(value):
-                if len(broken) > MOST_VIOLATIONS:
+                left = None if most is None else most - len(broken.violations)
+                if left == 0:
                     break
-                broken += broken_rules(item, f"{path}{field.name}[{place}].")
+                of_item = broken_rules(item, f"{path}{field.name}[{place}].", most=left)
+                broken.violations += of_item.violations
+                broken.left_out += of_item.left_out
     return broken
 
 
@@ -79,7 +92,11 @@ def broken_where_named(message: Message, path: str, named: Sequence[str]) -> lis
         named: The mask's paths, from the message.
     """
     masked = tuple(f"{path}.{name}{end}" for name in named for end in (".", "["))
-    return [each for each in broken_rules(message, f"{path}.") if f"{each.field}.".startswith(masked)]
+    return [each for each in broken_rules(message, f"{path}.").violations if f"{each.field}.".startswith(masked)]
+
+
+def _year(seconds: int) -> int:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).year
 
 
 def _not_empty(broken: protovalidate.Violation) -> str:
@@ -117,8 +134,9 @@ def _cut_lists(message: Message) -> None:
         is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
         most = rules.map.max_pairs if is_map else rules.repeated.max_items
         if is_map:
-            for key in list(value)[most + 1 :]:
-                del value[key]
+            kept = {key: value[key] for key in islice(value, most + 1)}
+            value.clear()
+            value.update(kept)
             continue
         del value[most + 1 :]
         if _is_ours(field) and not _checks_items_alone(field):
