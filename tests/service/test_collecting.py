@@ -715,7 +715,7 @@ async def test_reads_too_name_every_wrong_field(service: Service) -> None:
     async with grpc.aio.insecure_channel(service.address) as channel:
         stub = feedback_pb2_grpc.FeedbackServiceStub(channel)
         bad_filter = pb.FeedbackFilter(user_id=long, types=[9], labels={str(number): "" for number in range(9)})
-        filter_fields = {"filter.user_id", "filter.types", "filter.labels"}
+        filter_fields = {"filter.user_id", "filter.types[0]", "filter.labels"}
         cases: list[tuple[Callable[[], Awaitable[object]], set[str]]] = [
             (lambda: stub.GetFeedback(pb.GetFeedbackRequest(project="No!")), {"project", "id"}),
             (
@@ -734,7 +734,7 @@ async def test_reads_too_name_every_wrong_field(service: Service) -> None:
             (lambda: stub.BatchCollectFeedback(pb.BatchCollectFeedbackRequest(project="A")), {"project", "requests"}),
             (
                 lambda: stub.CollectFeedback(pb.CollectFeedbackRequest(project="a/b")),
-                {"project", "feedback", "feedback.interaction", "feedback.type"},
+                {"project", "feedback"},
             ),
         ]
         for call, fields in cases:
