@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from uptake import thumbs_down, thumbs_up
 from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, issue_pb2, project_pb2, review_pb2
 from uptake_service.domain.errors import MOST_VIOLATIONS, InvalidRequest
-from uptake_service.rpc.rules import broken_rules, broken_where_named, check
+from uptake_service.rpc.rules import broken_where_named, check
 
 FILES = (feedback_pb2, project_pb2, review_pb2, correction_pb2, insight_pb2)
 
@@ -26,8 +26,16 @@ WITHOUT_RULES = {
 }
 
 OUTPUT_ONLY = {
-    feedback_pb2.Feedback: {"id", "sentiment", "pattern_id", "create_time", "update_time", "state"},
-    issue_pb2.Issue: {field.name for field in issue_pb2.Issue.DESCRIPTOR.fields} - {"title", "state"},
+    feedback_pb2.Feedback.DESCRIPTOR.full_name: {
+        "id",
+        "sentiment",
+        "pattern_id",
+        "create_time",
+        "update_time",
+        "state",
+    },
+    issue_pb2.Issue.DESCRIPTOR.full_name: {field.name for field in issue_pb2.Issue.DESCRIPTOR.fields}
+    - {"title", "state"},
 }
 """What messages of requests have beside what callers set."""
 
@@ -52,7 +60,7 @@ def fields(message: Descriptor, seen: set[str]) -> Iterator[FieldDescriptor]:
     if message.full_name in seen:
         return
     seen.add(message.full_name)
-    unread = next((names for kind, names in OUTPUT_ONLY.items() if kind.DESCRIPTOR is message), set())
+    unread = OUTPUT_ONLY.get(message.full_name, set())
     for field in message.fields:
         if field.name in unread:
             continue
@@ -209,7 +217,9 @@ def test_durations(interval: Duration, good: bool) -> None:
 
 
 def test_a_number_that_an_enum_does_not_have_is_told() -> None:
-    request = feedback_pb2.ListFeedbackRequest(filter=feedback_pb2.FeedbackFilter(types=[1, 0, 99], states=[2]))
+    request = feedback_pb2.ListFeedbackRequest(
+        filter=feedback_pb2.FeedbackFilter(types=[1, 0, 99])  # type: ignore[list-item]
+    )
     assert broken(request) == {"filter.types[1]": "has no value 0", "filter.types[2]": "has no value 99"}
     assert broken(review_pb2.ListReviewsRequest(order=77)) == {"order": "has no value 77"}  # type: ignore[arg-type]
 
@@ -293,7 +303,6 @@ def test_a_client_can_check_before_it_sends() -> None:
     with pytest.raises(protovalidate.ValidationError) as caught:
         protovalidate.validate(collecting(comment="x" * 10_001))
     (violation,) = caught.value.violations
+    assert violation.proto.field is not None
     assert [element.field_name for element in violation.proto.field.elements] == ["feedback", "comment"]
     assert violation.proto.rule_id == "string.max_len"
-    # And what it may send is what the service takes: no more, no less.
-    assert [each.field for each in broken_rules(collecting(comment="x" * 10_001)).violations] == ["feedback.comment"]

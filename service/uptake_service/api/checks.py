@@ -1,5 +1,7 @@
-"""What servicers check of requests beside the rules of the contract (`rpc.rules`): what needs the time, the service's
-state or another field. Each check names what is wrong, and all of it is told at once."""
+"""Checks of what the contract's rules (`rpc.rules`) cannot say of a request: it needs the time, state or another field.
+
+Each names what is wrong, and all of it is told at once.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,7 +21,6 @@ from uptake_service.rpc.rules import broken_where_named
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
-REQUEST_ID_LENGTH = 128
 _PATH_LENGTH, _DESCRIPTION_LENGTH = 256, 512
 """Both may quote what a caller sent."""
 
@@ -45,16 +46,6 @@ class Checks:
         self.found += 1
         if self.found <= MOST_VIOLATIONS:
             self.violations.append(Violation(field[:_PATH_LENGTH], description[:_DESCRIPTION_LENGTH]))
-
-    def take(self, field: str, error: DomainError) -> None:
-        """Adds what was found wrong with a part of the request, whose path is `field`."""
-        for each in error.violations:
-            self.fail(f"{field}.{each.field}", each.description)
-        self.found += error.violations_left_out
-
-    def error(self) -> InvalidRequest | None:
-        """What was wrong; None if nothing was."""
-        return InvalidRequest(self.violations, self.found - len(self.violations)) if self.found else None
 
     def done(self) -> None:
         """Raises InvalidRequest if anything was wrong."""
