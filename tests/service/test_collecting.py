@@ -54,6 +54,7 @@ async def test_every_type_is_read_back_as_it_was_sent(client: Client) -> None:
 
 
 async def test_every_wrong_field_is_named_at_once(client: Client) -> None:
+    """All that break rules of the contract, then all that are wrong by the time or by another field."""
     bad = rating("", 9, query="q" * 10_001, comment="c" * 10_001, labels={str(n): "x" for n in range(65)})
     bad.occur_time.seconds = 4_102_444_800
     error = await _refused(client.collect(bad, request_id="r" * 129))
@@ -63,11 +64,13 @@ async def test_every_wrong_field_is_named_at_once(client: Client) -> None:
         "request_id",
         "feedback.interaction.id",
         "feedback.interaction.query",
-        "feedback.rating.score",
         "feedback.comment",
         "feedback.labels",
-        "feedback.occur_time",
     }
+    odd = rating("i", 9)
+    odd.occur_time.seconds = 4_102_444_800
+    error = await _refused(client.collect(odd))
+    assert {field for field, _ in error.field_violations} == {"feedback.rating.score", "feedback.occur_time"}
 
 
 @pytest.mark.parametrize(

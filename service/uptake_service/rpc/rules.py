@@ -132,13 +132,13 @@ def _cut_lists(message: Message) -> None:
             continue
         rules = _rules(field)
         is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
-        most = rules.map.max_pairs if is_map else rules.repeated.max_items
         if is_map:
-            kept = {key: value[key] for key in islice(value, most + 1)}
+            kept = {key: value[key] for key in islice(value, rules.map.max_pairs + 1)}
             value.clear()
             value.update(kept)
             continue
-        del value[most + 1 :]
+        if rules.repeated.max_items:
+            del value[rules.repeated.max_items + 1 :]
         if _is_ours(field) and not _checks_items_alone(field):
             for item in value:
                 _cut_lists(item)
