@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import stream_pb2
 
@@ -90,14 +90,13 @@ class FeedbackServicer:
                 return Received("", undecodable(), request_iterator.size)
             except StopAsyncIteration:
                 return None
-            broken, checks = _broken(request), Checks()
-            named = request.project or project or DEFAULT_PROJECT
-            if not project and not (broken and any(each.field == "project" for each in broken.violations)):
-                project = named
-            elif project and named != project:
+            checks, named = Checks(), request.project or project or DEFAULT_PROJECT
+            if project and named != project:
                 checks.fail("project", "must be empty or the stream's project, that of its first message")
-            id = request.request_id[:_REQUEST_ID_LENGTH]
-            return Received(id, broken or self._read(checks, request, named), request_iterator.size)
+            read = self._read(checks, request, named)
+            if not project and not _names(read, "project"):
+                project = named
+            return Received(request.request_id[:_REQUEST_ID_LENGTH], read, request_iterator.size)
 
         async def send(reply: Reply) -> None:
             await call.write(_to_response(reply))
@@ -210,13 +209,14 @@ class FeedbackServicer:
         checks = Checks()
         if item.project not in ("", project):
             checks.fail("project", "must be empty or the batch's project")
-        return _broken(item) or self._read(checks, item, project)
+        return self._read(checks, item, project)
 
     def _read(
         self, checks: Checks, item: pb.CollectFeedbackRequest | pb.StreamFeedbackRequest, project: str
     ) -> tuple[Change, RequestKey | None] | DomainError:
         """One of many: what is wrong with it is its own, and raised for none."""
         try:
+            check(item)
             return self._to_collect(checks, item, project)
         except DomainError as error:
             return error
@@ -228,13 +228,9 @@ class FeedbackServicer:
         return project_of(request), request.id, request_key(self._requests, request)
 
 
-def _broken(item: Message) -> DomainError | None:
-    """Which rules one of many breaks; None for none. It is told to the item alone."""
-    try:
-        check(item)
-    except DomainError as error:
-        return error
-    return None
+def _names(read: object, field: str) -> bool:
+    """Whether what was read is an error that names this field."""
+    return isinstance(read, DomainError) and any(each.field == field for each in read.violations)
 
 
 async def _outcomes(futures: "Sequence[asyncio.Future[Made]]") -> list[Made | DomainError]:

@@ -3,7 +3,7 @@
 from uptake.v1 import project_pb2 as pb
 
 from uptake_service.api.checks import Checks, PageToken, fitting, page_size, project_of, request_key
-from uptake_service.api.messages.projects import to_audit_event, to_message, to_settings
+from uptake_service.api.messages.projects import check_paths, to_audit_event, to_message, to_settings
 from uptake_service.audit.log import AuditLog
 from uptake_service.coordination.idempotency import RequestRecords
 from uptake_service.domain.errors import DomainError, Reason
@@ -26,6 +26,7 @@ class ProjectServicer:
         id = project_of(request)
         paths = list(request.update_mask.paths)
         key = request_key(self._requests, request)
+        check_paths(checks, paths)
         checks.rules_of_named("settings", request.settings, paths)
         checks.done()
         if await self._requests.resource_of(key) is not None:

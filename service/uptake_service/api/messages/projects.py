@@ -1,6 +1,6 @@
 """Projects on the wire to and from projects as the service knows them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -27,15 +27,22 @@ _TRIGGER_RULE_NUMBERS = numbers(pb.TriggerRule, "TRIGGER_RULE_", TriggerRule)
 _ENUMS: Mapping[str, Mapping[int, StrEnum]] = {"vote_policy": _VOTE_POLICIES, "trigger_rule": _TRIGGER_RULES}
 
 
+def check_paths(checks: Checks, paths: Sequence[str]) -> None:
+    """Finds the paths of an update mask that name no setting."""
+    known: dict[str, Any] = ProjectSettings().model_dump()
+    for path in paths:
+        group, _, name = path.partition(".")
+        if group not in known or (name and name not in known[group]):
+            checks.fail("update_mask", f"{path!r} is no setting")
+
+
 def to_settings(checks: Checks, old: ProjectSettings, message: pb.ProjectSettings, paths: list[str]) -> ProjectSettings:
-    """The settings that an update makes of `old`: what a path names is set, or goes back to its default if unset."""
+    """The settings that an update makes of `old`: what a path names is set, or goes back to its default if unset. The
+    paths and what they name were checked before."""
     values: dict[str, Any] = old.model_dump()
     defaults: dict[str, Any] = ProjectSettings().model_dump()
     for path in paths:
         group, _, name = path.partition(".")
-        if group not in values or (name and name not in values[group]):
-            checks.fail("update_mask", f"{path!r} is no setting")
-            continue
         part: Message = getattr(message, group)
         for field in [name] if name else list(values[group]):
             values[group][field] = _value(checks, f"settings.{group}.{field}", part, field, defaults[group][field])
