@@ -31,8 +31,8 @@ def check_paths(checks: Checks, paths: Sequence[str]) -> None:
     """Finds the paths of an update mask that name no setting."""
     known: dict[str, Any] = ProjectSettings().model_dump()
     for path in paths:
-        group, _, name = path.partition(".")
-        if group not in known or (name and name not in known[group]):
+        group, dot, name = path.partition(".")
+        if group not in known or (dot and name not in known[group]):
             checks.fail("update_mask", f"{path!r} is no setting")
 
 
