@@ -15,6 +15,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from uptake import thumbs_down, thumbs_up
 from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, issue_pb2, project_pb2, review_pb2
 from uptake_service.domain.errors import MOST_VIOLATIONS, InvalidRequest
+from uptake_service.domain.model import Model
+from uptake_service.domain.project import Retention, ReviewPolicy
 from uptake_service.rpc.rules import broken_where_named, check
 
 FILES = (feedback_pb2, project_pb2, review_pb2, correction_pb2, insight_pb2)
@@ -287,6 +289,28 @@ def test_of_new_values_only_what_the_mask_names_is_judged() -> None:
     assert named("review_policy.scores") == {"settings.review_policy.scores[0]"}
     assert named("review_policy.window", "retention", "scores") == set()
     assert broken(project_pb2.UpdateProjectRequest(settings=settings, update_mask={"paths": ["retention"]})) == {}
+
+
+@pytest.mark.parametrize(
+    ("message", "model"),
+    [(project_pb2.ReviewPolicy, ReviewPolicy), (project_pb2.Retention, Retention)],
+)
+def test_settings_have_the_same_bounds_in_the_contract_and_in_the_domain(
+    message: type[Message], model: type[Model]
+) -> None:
+    """The domain keeps its own: settings are read from the database too."""
+    for name, field in model.model_fields.items():
+        descriptor = message.DESCRIPTOR.fields_by_name[name]
+        rules = descriptor.GetOptions().Extensions[validate_pb2.field]  # type: ignore[index]
+        kind = rules.WhichOneof("type")
+        if kind in ("int32", "double", "duration"):
+            told = {
+                bound.name: bound_value.ToTimedelta() if kind == "duration" else bound_value
+                for bound, bound_value in getattr(rules, kind).ListFields()
+            }
+            kept = {"gte": "ge", "gt": "gt", "lte": "le"}
+            known = {key: getattr(each, key) for each in field.metadata for key in kept.values() if hasattr(each, key)}
+            assert {kept[bound]: value for bound, value in told.items()} == known, name
 
 
 @pytest.mark.parametrize("paths", [["query"], ["id", "comment"], ["rating.score"], [], ["comment"] * 101])
