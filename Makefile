@@ -9,6 +9,7 @@ XDS := .tools/xds
 TYPESCRIPT := clients/typescript
 NODE_MODULES := $(TYPESCRIPT)/node_modules
 PROTOS := $(wildcard protos/uptake/v1/*.proto)
+RULES := protos/buf/validate/validate.proto
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help demo test serve bench bench-full faults soak fuzz lint breaking format proto docs clean
@@ -81,7 +82,8 @@ lint: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) $(XDS)/.installed ## 
 	PYTHONPATH=$(XDS) $(BIN)/python deploy/check_envoy.py
 	@$(MAKE) --no-print-directory proto OUT=.tools/proto
 	diff -r -x '__init__.py' -x '__pycache__' .tools/proto/clients/python/uptake/v1 clients/python/uptake/v1
-	diff -r .tools/proto/$(TYPESCRIPT)/src/gen/uptake $(TYPESCRIPT)/src/gen/uptake
+	diff -r -x '__pycache__' .tools/proto/clients/python/buf clients/python/buf
+	diff -r .tools/proto/$(TYPESCRIPT)/src/gen $(TYPESCRIPT)/src/gen
 
 breaking: $(BUF) ## Check the contract against the branch main
 	$(BUF) breaking --against '.git#branch=main'
@@ -94,11 +96,14 @@ format: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) ## Bring code and c
 
 OUT := .
 proto: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) ## Generate the clients' code from protos/
-	@rm -rf $(OUT)/clients/python/uptake/v1/*_pb2*.py* $(OUT)/$(TYPESCRIPT)/src/gen
+	@rm -rf $(OUT)/clients/python/uptake/v1/*_pb2*.py* $(OUT)/clients/python/buf $(OUT)/$(TYPESCRIPT)/src/gen
 	@mkdir -p $(OUT)/clients/python
 	$(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=$(OUT)/clients/python --pyi_out=$(OUT)/clients/python \
 		--grpc_python_out=$(OUT)/clients/python --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
-		--mypy_grpc_out=quiet:$(OUT)/clients/python $(PROTOS)
+		--mypy_grpc_out=quiet:$(OUT)/clients/python --include_source_info --descriptor_set_out=.tools/commented.binpb \
+		$(PROTOS)
+	$(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=$(OUT)/clients/python --pyi_out=$(OUT)/clients/python $(RULES)
+	$(BIN)/python protos/document_stubs.py .tools/commented.binpb $(OUT)/clients/python
 	PATH="$(CURDIR)/$(NODE_MODULES)/.bin:$$PATH" $(BUF) generate --output $(OUT)
 	@# The details of errors are Google's; their definitions come with googleapis-common-protos.
 	@installed=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \

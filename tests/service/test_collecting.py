@@ -55,6 +55,7 @@ async def test_every_type_is_read_back_as_it_was_sent(client: Client) -> None:
 
 
 async def test_every_wrong_field_is_named_at_once(client: Client) -> None:
+    """All that break rules of the contract, then all that are wrong by the time or by another field."""
     bad = rating("", 9, query="q" * 10_001, comment="c" * 10_001, labels={str(n): "x" for n in range(65)})
     bad.occur_time.seconds = 4_102_444_800
     error = await _refused(client.collect(bad, request_id="r" * 129))
@@ -64,11 +65,13 @@ async def test_every_wrong_field_is_named_at_once(client: Client) -> None:
         "request_id",
         "feedback.interaction.id",
         "feedback.interaction.query",
-        "feedback.rating.score",
         "feedback.comment",
         "feedback.labels",
-        "feedback.occur_time",
     }
+    odd = rating("i", 9)
+    odd.occur_time.seconds = 4_102_444_800
+    error = await _refused(client.collect(odd))
+    assert {field for field, _ in error.field_violations} == {"feedback.rating.score", "feedback.occur_time"}
 
 
 @pytest.mark.parametrize(
@@ -717,7 +720,7 @@ async def test_reads_too_name_every_wrong_field(service: Service) -> None:
     async with grpc.aio.insecure_channel(service.address) as channel:
         stub = feedback_pb2_grpc.FeedbackServiceStub(channel)
         bad_filter = pb.FeedbackFilter(user_id=long, types=[no_type], labels={str(number): "" for number in range(9)})
-        filter_fields = {"filter.user_id", "filter.types", "filter.labels"}
+        filter_fields = {"filter.user_id", "filter.types[0]", "filter.labels"}
         cases: list[tuple[Callable[[], Awaitable[object]], set[str]]] = [
             (lambda: stub.GetFeedback(pb.GetFeedbackRequest(project="No!")), {"project", "id"}),
             (
@@ -736,7 +739,7 @@ async def test_reads_too_name_every_wrong_field(service: Service) -> None:
             (lambda: stub.BatchCollectFeedback(pb.BatchCollectFeedbackRequest(project="A")), {"project", "requests"}),
             (
                 lambda: stub.CollectFeedback(pb.CollectFeedbackRequest(project="a/b")),
-                {"project", "feedback", "feedback.interaction", "feedback.type"},
+                {"project", "feedback"},
             ),
         ]
         for call, fields in cases:

@@ -202,9 +202,9 @@ async def test_a_wrong_call_names_every_wrong_field(client: Client) -> None:
     # There are none with such numbers.
     unknown = pb.CorrectionFilter(kinds=[9], states=[9], verdicts=[9], target="t" * 257)  # type: ignore[list-item]
     assert await wrong_fields(corrections.list(filter=unknown, page_size=-1).page()) == {
-        "filter.kinds",
-        "filter.states",
-        "filter.verdicts",
+        "filter.kinds[0]",
+        "filter.states[0]",
+        "filter.verdicts[0]",
         "filter.target",
         "page_size",
     }

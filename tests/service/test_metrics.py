@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from scipy.stats import binomtest
 from uptake import Client, UptakeError, correction, rating, thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2
@@ -281,23 +282,26 @@ async def test_projects_have_their_own_series(
 
 
 async def test_every_wrong_field_is_named(service: Service) -> None:
-    # There are none with such numbers.
-    request = pb.QueryMetricsRequest(project="Not A Project", interval=99, group=99)  # type: ignore[arg-type]
-    request.start_time.FromDatetime(at(10, 0))
-    request.end_time.FromDatetime(at(9, 0))
+    request = pb.QueryMetricsRequest(
+        project="Not A Project",
+        start_time=Timestamp(seconds=-(2**60)),
+        interval=99,  # type: ignore[arg-type]
+        group=99,  # type: ignore[arg-type]
+    )
     async with grpc.aio.insecure_channel(service.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await InsightServiceStub(channel).QueryMetrics(request)
 
     error = UptakeError.from_rpc(caught.value)
     assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
-    assert [field for field, _ in error.field_violations] == ["project", "end_time", "interval", "group"]
+    assert [field for field, _ in error.field_violations] == ["project", "start_time", "interval", "group"]
 
 
 @pytest.mark.parametrize(
     ("start", "end", "field"),
     [
         (at(10, 9), at(10, 9), "end_time"),
+        (at(10, 0), at(9, 0), "end_time"),
         (at(1, 0) - timedelta(days=3700), at(1, 0), "start_time"),
         (None, datetime.max.replace(tzinfo=UTC), "end_time"),
     ],

@@ -13,8 +13,6 @@ from uptake.v1 import project_pb2 as pb
 from uptake.v1 import review_pb2
 from uptake.v1.project_pb2_grpc import ProjectServiceStub
 from uptake_service.api.checks import Checks
-from uptake_service.api.messages.projects import to_settings
-from uptake_service.domain.project import ProjectSettings
 
 from tests.conftest import Service
 
@@ -93,7 +91,7 @@ async def test_an_update_changes_what_its_mask_names_and_unset_goes_back_to_the_
 def test_a_setting_out_of_bounds_is_named(values: dict[str, object], wrong: set[str]) -> None:
     checks = Checks()
     paths = [f"review_policy.{name}" for name in values]
-    to_settings(checks, ProjectSettings(), _policy(**values), paths)
+    checks.rules_of_named("settings", _policy(**values), paths)
     assert {violation.field for violation in checks.violations} == {f"settings.review_policy.{name}" for name in wrong}
 
 

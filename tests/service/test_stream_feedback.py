@@ -244,7 +244,7 @@ async def test_garbage_among_good_messages_is_answered_and_ends_nothing(service:
 
     garbage: list[tuple[bytes, str, set[str]]] = [
         (message(0, request_id="").SerializeToString(), "", {"request_id"}),
-        (b"", "", {"request_id", "feedback", "feedback.interaction", "feedback.type"}),
+        (b"", "", {"request_id", "feedback"}),
         (message(0, request_id="r" * 200).SerializeToString(), "r" * 128, {"request_id"}),
         (message(1, feedback=rating("i", 9)).SerializeToString(), "request-1", {"feedback.rating.score"}),
         (message(2, feedback=thumbs_up("", query="q" * 10_001)).SerializeToString(), "request-2", {

@@ -173,8 +173,8 @@ async def test_the_clients_watch_goes_on_over_a_restart(start_service: StartServ
 @pytest.mark.parametrize(
     ("request_", "field"),
     [
-        ({"filter": {"states": [99]}}, "filter.states"),
-        ({"filter": {"priorities": [99]}}, "filter.priorities"),
+        ({"filter": {"states": [99]}}, "filter.states[0]"),
+        ({"filter": {"priorities": [99]}}, "filter.priorities[0]"),
         ({"filter": {"assignee": "a" * 257}}, "filter.assignee"),
         ({"checkpoint_interval": {"seconds": 301}}, "checkpoint_interval"),
         ({"project": "no such name!"}, "project"),

@@ -13,12 +13,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 from uptake.v1 import feedback_pb2, insight_pb2
-from uptake_service.api.checks import Checks, PageToken, to_timestamp
-from uptake_service.domain.errors import DomainError, InvalidRequest, Reason
+from uptake_service.api.checks import Checks, PageToken, page_size, to_timestamp
+from uptake_service.domain.errors import DomainError, Reason
 from uptake_service.domain.tokens import Tokens
 from uptake_service.live.token import ResumeToken
 
-LEAST, MOST, DEFAULT = timedelta(seconds=1), timedelta(minutes=5), timedelta(seconds=10)
+DEFAULT = timedelta(seconds=10)
 
 times = st.datetimes(
     min_value=datetime(1, 1, 1),
@@ -129,72 +129,9 @@ def test_a_page_token_is_safe_in_a_url() -> None:
     assert base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
-    checks = Checks()
-    checks.text("id", "", 256, required=True)
-    checks.text("comment", "x" * 10_001, 10_000)
-    checks.project("Not A Project")
-    checks.page_size("page_size", -1)
-
-    with pytest.raises(InvalidRequest) as caught:
-        checks.done()
-
-    assert [(violation.field, violation.description) for violation in caught.value.violations] == [
-        ("id", "is required"),
-        ("comment", "has 10,001 characters; at most 10,000 are allowed"),
-        ("project", "must match [a-z0-9][a-z0-9-]{0,62}"),
-        ("page_size", "must not be negative"),
-    ]
-
-
-def test_nothing_wrong_raises_nothing() -> None:
-    checks = Checks()
-    assert checks.text("comment", "x" * 10_000, 10_000) == "x" * 10_000
-    assert checks.text("comment", "", 10) == ""
-    assert checks.project("a-1") == "a-1"
-    assert checks.project("") == "default"
-    assert checks.project("a" * 63) == "a" * 63
-    checks.done()
-
-
-@pytest.mark.parametrize("name", ["-a", "a" * 64, "A", "a b", "a\n", "ä", "a_b", "a/b"])
-def test_names_that_no_project_has(name: str) -> None:
-    checks = Checks()
-    checks.project(name)
-
-    assert [violation.field for violation in checks.violations] == ["project"]
-
-
 @pytest.mark.parametrize(("asked", "given_"), [(0, 50), (1, 1), (1000, 1000), (1001, 1000), (2**31 - 1, 1000)])
 def test_page_sizes(asked: int, given_: int) -> None:
-    checks = Checks()
-
-    assert checks.page_size("page_size", asked) == given_
-    checks.done()
-
-
-@pytest.mark.parametrize(
-    ("mapping", "field"),
-    [
-        ({str(number): "" for number in range(65)}, "labels"),
-        ({"": "x"}, "labels"),
-        ({"k" * 64: "x"}, "labels"),
-        ({"key": "x" * 257}, "labels[key]"),
-    ],
-)
-def test_maps_that_are_too_large(mapping: dict[str, str], field: str) -> None:
-    checks = Checks()
-    checks.mapping("labels", mapping)
-
-    assert [violation.field for violation in checks.violations] == [field]
-
-
-def test_the_largest_map() -> None:
-    checks = Checks()
-    largest = {f"{number:063}": "x" * 256 for number in range(64)}
-
-    assert checks.mapping("labels", largest) == largest
-    checks.done()
+    assert page_size(asked) == given_
 
 
 def time_of(timestamp: Timestamp | None) -> tuple[datetime | None, list[str]]:
@@ -220,10 +157,6 @@ def test_an_unset_time_is_none() -> None:
 @pytest.mark.parametrize(
     "timestamp",
     [
-        Timestamp(seconds=-62_135_596_801),
-        Timestamp(seconds=253_402_300_800),
-        Timestamp(seconds=2**63 - 1),
-        Timestamp(seconds=-(2**63)),
         Timestamp(nanos=-1),
         Timestamp(nanos=1_000_000_000),
     ],
@@ -235,32 +168,21 @@ def test_times_that_are_none(timestamp: Timestamp) -> None:
 def duration_of(duration: Duration | None) -> tuple[timedelta, list[str]]:
     checks = Checks()
     request = insight_pb2.SubscribeInsightsRequest(checkpoint_interval=duration)
-    value = checks.duration("interval", request, "checkpoint_interval", least=LEAST, most=MOST, default=DEFAULT)
-    return value, [f"{violation.field} {violation.description}" for violation in checks.violations]
+    value = checks.duration("checkpoint_interval", request, DEFAULT)
+    return value, [violation.field for violation in checks.violations]
 
 
 @pytest.mark.parametrize(
     ("duration", "value"),
-    [(None, DEFAULT), (Duration(seconds=1), LEAST), (Duration(seconds=300), MOST)],
+    [(None, DEFAULT), (Duration(seconds=1), timedelta(seconds=1)), (Duration(seconds=300), timedelta(minutes=5))],
 )
 def test_durations(duration: Duration | None, value: timedelta) -> None:
     assert duration_of(duration) == (value, [])
 
 
-@pytest.mark.parametrize(
-    "duration",
-    [
-        Duration(),
-        Duration(nanos=999_999_000),
-        Duration(seconds=300, nanos=1000),
-        Duration(seconds=-1),
-        Duration(seconds=2**63 - 1),
-        Duration(seconds=-(2**63)),
-        Duration(seconds=1, nanos=-5000),
-    ],
-)
-def test_durations_out_of_range(duration: Duration) -> None:
-    assert duration_of(duration) == (DEFAULT, ["interval must be 1 seconds to 5 minutes"])
+@pytest.mark.parametrize("duration", [Duration(seconds=2, nanos=-5000), Duration(seconds=1, nanos=10**9)])
+def test_durations_that_are_none(duration: Duration) -> None:
+    assert duration_of(duration) == (DEFAULT, ["checkpoint_interval"])
 
 
 def test_a_resume_token_gives_back_what_it_was_made_of() -> None:

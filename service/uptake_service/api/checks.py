@@ -1,6 +1,8 @@
-"""Checks of request fields: each names what is wrong, and all of it is told at once."""
+"""Checks of what the contract's rules (`rpc.rules`) cannot say of a request: it needs the time, state or another field.
 
-import re
+Each names what is wrong, and all of it is told at once.
+"""
+
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -14,18 +16,11 @@ from uptake_service.domain.errors import MOST_VIOLATIONS, DomainError, InvalidRe
 from uptake_service.domain.project import DEFAULT_PROJECT
 from uptake_service.domain.tokens import Sign, Tokens
 from uptake_service.mongo.paging import PAGE_BYTES
+from uptake_service.rpc.rules import broken_where_named
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
-ID_LENGTH = 256
-QUERY_LENGTH = 10_000
-TEXT_LENGTH = 50_000
-REQUEST_ID_LENGTH = 128
-NAME_LENGTH = 63
-MAP_SIZE = 64
-MAP_KEY_LENGTH = 63
-MAP_VALUE_LENGTH = 256
 _PATH_LENGTH, _DESCRIPTION_LENGTH = 256, 512
 """Both may quote what a caller sent."""
 
@@ -33,7 +28,6 @@ DEFAULT_PAGE = 50
 LARGEST_PAGE = 1000
 
 _NANOS = 1_000_000_000
-_PROJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 class Checks:
@@ -53,66 +47,15 @@ class Checks:
         if self.found <= MOST_VIOLATIONS:
             self.violations.append(Violation(field[:_PATH_LENGTH], description[:_DESCRIPTION_LENGTH]))
 
-    def take(self, field: str, error: DomainError) -> None:
-        """Adds what was found wrong with a part of the request, whose path is `field`."""
-        for each in error.violations:
-            self.fail(f"{field}.{each.field}", each.description)
-        self.found += error.violations_left_out
-
-    def error(self) -> InvalidRequest | None:
-        """What was wrong; None if nothing was."""
-        return InvalidRequest(self.violations, self.found - len(self.violations)) if self.found else None
-
     def done(self) -> None:
         """Raises InvalidRequest if anything was wrong."""
         if self.found:
             raise InvalidRequest(self.violations, self.found - len(self.violations))
 
-    def enums(self, field: str, given: Collection[int], known: Mapping[int, T]) -> tuple[T, ...]:
-        """What the numbers in a repeated enum field stand for, each once."""
-        wanted = dict.fromkeys(given)
-        for number in wanted:
-            if number not in known:
-                self.fail(field, f"has no value {number}")
-        return tuple(known[number] for number in wanted if number in known)
-
-    def project(self, value: str, field: str = "project") -> str:
-        """The project of a call; whether its caller may call for it was asked before (`rpc.call`)."""
-        project = value or DEFAULT_PROJECT
-        if _PROJECT.fullmatch(project) is None:
-            self.fail(field, "must match [a-z0-9][a-z0-9-]{0,62}")
-        return project
-
-    def named(self, request: Any) -> tuple[str, str]:
-        """The project and the id of a request that names one thing of a project."""
-        return self.project(request.project), self.text("id", request.id, ID_LENGTH, required=True)
-
-    def key(self, requests: RequestRecords, project: str, request: Any) -> RequestKey | None:
-        """The key of a request by its request id; None without one. Its method is the request's by name."""
-        id = self.text("request_id", request.request_id, REQUEST_ID_LENGTH)
-        method = request.DESCRIPTOR.name.removesuffix("Request")
-        return requests.key(project, method, id, request.SerializeToString(deterministic=True))
-
-    def text(self, field: str, value: str, longest: int, *, required: bool = False) -> str:
-        if required and not value:
-            self.fail(field, "is required")
-        if len(value) > longest:
-            self.fail(field, f"has {len(value):,} characters; at most {longest:,} are allowed")
-        return value
-
-    def mapping(self, field: str, value: Mapping[str, str], most: int = MAP_SIZE) -> dict[str, str]:
-        if len(value) > most:
-            self.fail(field, f"has {len(value):,} entries; at most {most} are allowed")
-            return {}
-        for key, text in value.items():
-            if not 1 <= len(key) <= MAP_KEY_LENGTH:
-                self.fail(field, f"keys must have 1 to {MAP_KEY_LENGTH} characters; one has {len(key):,}")
-            if len(text) > MAP_VALUE_LENGTH:
-                self.fail(
-                    f"{field}[{key[:MAP_KEY_LENGTH]}]",
-                    f"has {len(text):,} characters; at most {MAP_VALUE_LENGTH}",
-                )
-        return dict(value)
+    def rules_of_named(self, path: str, message: Message, named: Sequence[str]) -> None:
+        """Takes the rules that the new values of an update break, `message` at `path`, where its mask names them."""
+        for broken in broken_where_named(message, path, named):
+            self.fail(broken.field, broken.description)
 
     def time(self, field: str, message: Message, name: str) -> datetime | None:
         """The timestamp in `message.name`; None if it is unset."""
@@ -122,11 +65,7 @@ class Checks:
         if not 0 <= timestamp.nanos < _NANOS:
             self.fail(field, "nanos must be 0 to 999,999,999")
             return None
-        try:
-            return cut(timestamp.ToDatetime(tzinfo=UTC))
-        except (ValueError, OverflowError):
-            self.fail(field, "is no time between the years 1 and 9999")
-            return None
+        return cut(timestamp.ToDatetime(tzinfo=UTC))
 
     def window(
         self, message: Message, path: str = "", names: tuple[str, str] = ("start_time", "end_time")
@@ -143,40 +82,40 @@ class Checks:
             self.fail(f"{path}{names[1]}", f"must not be before {names[0]}")
         return start, end
 
-    def duration(
-        self,
-        field: str,
-        message: Message,
-        name: str,
-        *,
-        least: timedelta,
-        most: timedelta,
-        default: timedelta,
-    ) -> timedelta:
-        """The duration in `message.name`; `default` if it is unset."""
-        if not message.HasField(name):
+    def duration(self, field: str, message: Message, default: timedelta) -> timedelta:
+        """The duration in `message.field`; `default` if it is unset."""
+        if not message.HasField(field):
             return default
-        value = to_timedelta(getattr(message, name))
-        if value is None or not least <= value <= most:
-            self.fail(field, f"must be {_spoken(least)} to {_spoken(most)}")
-            return default
-        return value
+        value = to_timedelta(getattr(message, field))
+        if value is None:
+            self.fail(field, "is no duration: seconds and nanos must be of one sign, and nanos below a second")
+        return default if value is None else value
 
     def checkpoint_interval(self, request: Message) -> timedelta:
         """How often a stream says that nothing happened."""
-        return self.duration(
-            "checkpoint_interval",
-            request,
-            "checkpoint_interval",
-            least=timedelta(seconds=1),
-            most=timedelta(minutes=5),
-            default=timedelta(seconds=10),
-        )
+        return self.duration("checkpoint_interval", request, timedelta(seconds=10))
 
-    def page_size(self, field: str, value: int, *, default: int = DEFAULT_PAGE, most: int = LARGEST_PAGE) -> int:
-        if value < 0:
-            self.fail(field, "must not be negative")
-        return min(value, most) or default
+
+def project_of(request: Any) -> str:
+    """The project of a request; whether its caller may call for it was asked before (`rpc.call`)."""
+    return request.project or DEFAULT_PROJECT
+
+
+def request_key(requests: RequestRecords, request: Any) -> RequestKey | None:
+    """The key of a request by its request id; None without one. Its method is the request's by name."""
+    method = request.DESCRIPTOR.name.removesuffix("Request")
+    content = request.SerializeToString(deterministic=True)
+    return requests.key(project_of(request), method, request.request_id, content)
+
+
+def page_size(asked: int, *, default: int = DEFAULT_PAGE, most: int = LARGEST_PAGE) -> int:
+    """How many items a page has at most: what is asked for, or the default; never more than `most`."""
+    return min(asked, most) or default
+
+
+def each_once(given: Collection[int], known: Mapping[int, T]) -> tuple[T, ...]:
+    """What the numbers in a repeated enum field stand for, each once."""
+    return tuple(known[number] for number in dict.fromkeys(given))
 
 
 def to_timedelta(duration: duration_pb2.Duration) -> timedelta | None:
@@ -205,14 +144,6 @@ def put_time(message: timestamp_pb2.Timestamp, time: datetime) -> None:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _spoken(duration: timedelta) -> str:
-    seconds = duration.total_seconds()
-    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} seconds"
 
 
 def fitting(messages: Iterable[M], room: int = PAGE_BYTES) -> list[M]:

@@ -8,12 +8,13 @@ from google.protobuf.message import DecodeError
 from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import stream_pb2
 
-from uptake_service.api.checks import ID_LENGTH, QUERY_LENGTH, REQUEST_ID_LENGTH, Checks, PageToken, to_timestamp
-from uptake_service.api.messages.feedback import amended, check_mask, outcome_number, to_draft, to_filter, to_message
+from uptake_service.api.checks import Checks, PageToken, page_size, project_of, request_key, to_timestamp
+from uptake_service.api.messages.feedback import amended, outcome_number, to_draft, to_filter, to_message
 from uptake_service.coordination.idempotency import RequestKey, RequestRecords
 from uptake_service.domain.clock import Clock
 from uptake_service.domain.errors import DomainError
 from uptake_service.domain.feedback import Content
+from uptake_service.domain.project import DEFAULT_PROJECT
 from uptake_service.erasure.eraser import Eraser
 from uptake_service.feedback.store import FeedbackPage, FeedbackStore
 from uptake_service.ingest.changes import Amend, Change, Collect, Made, Retract
@@ -25,10 +26,13 @@ from uptake_service.patterns.store import PatternStore
 from uptake_service.rpc.call import Call
 from uptake_service.rpc.calls import Messages
 from uptake_service.rpc.errors import item_error, undecodable
+from uptake_service.rpc.rules import check
 
-_LARGEST_BATCH = 1000
 _MOST_SIMILAR = 100
 _DEFAULT_SIMILAR = 10
+
+_REQUEST_ID_LENGTH = 128
+"""Characters of a wrong request id that an answer gives back."""
 
 _COLLECT = "CollectFeedback"
 """The method under which collected feedback's request ids are known, however it was sent."""
@@ -59,19 +63,14 @@ class FeedbackServicer:
 
     async def CollectFeedback(self, request: pb.CollectFeedbackRequest, call: Call) -> pb.CollectFeedbackResponse:
         self._intake.ensure_room(1)
-        checks = Checks()
-        change, key = self._to_collect(checks, request, checks.project(request.project))
+        change, key = self._to_collect(Checks(), request, project_of(request))
         made = await self._intake.submit(change, key, call.deadline)
         return pb.CollectFeedbackResponse(feedback=to_message(made.feedback), outcome=outcome_number(made.outcome))
 
     async def BatchCollectFeedback(
         self, request: pb.BatchCollectFeedbackRequest, call: Call
     ) -> pb.BatchCollectFeedbackResponse:
-        checks = Checks()
-        project = checks.project(request.project)
-        if not 1 <= len(request.requests) <= _LARGEST_BATCH:
-            checks.fail("requests", f"has {len(request.requests):,} items; 1 to {_LARGEST_BATCH:,} are allowed")
-        checks.done()
+        project = project_of(request)
         self._intake.ensure_room(len(request.requests))
         read = [self._read_item(item, project) for item in request.requests]
         good = [item for item in read if not isinstance(item, DomainError)]
@@ -91,16 +90,13 @@ class FeedbackServicer:
                 return Received("", undecodable(), request_iterator.size)
             except StopAsyncIteration:
                 return None
-            checks = Checks()
-            named = checks.project(request.project or project)
-            if not project and not checks.violations:
-                project = named
-            elif project and named != project:
+            checks, named = Checks(), request.project or project or DEFAULT_PROJECT
+            if project and named != project:
                 checks.fail("project", "must be empty or the stream's project, that of its first message")
-            if not request.request_id:
-                checks.fail("request_id", "is required")
-            id = request.request_id[:REQUEST_ID_LENGTH]
-            return Received(id, self._read(checks, request, named), request_iterator.size)
+            read = self._read(checks, request, named)
+            if not project and not _names(read, "project"):
+                project = named
+            return Received(request.request_id[:_REQUEST_ID_LENGTH], read, request_iterator.size)
 
         async def send(reply: Reply) -> None:
             await call.write(_to_response(reply))
@@ -114,16 +110,14 @@ class FeedbackServicer:
             raise
 
     async def GetFeedback(self, request: pb.GetFeedbackRequest, call: Call) -> pb.GetFeedbackResponse:
-        checks = Checks()
-        project, id = checks.named(request)
-        checks.done()
+        project, id = project_of(request), request.id
         return pb.GetFeedbackResponse(feedback=to_message(await self._feedback.get(project, id)))
 
     async def ListFeedback(self, request: pb.ListFeedbackRequest, call: Call) -> pb.ListFeedbackResponse:
         checks = Checks()
-        project = checks.project(request.project)
+        project = project_of(request)
         filter = to_filter(checks, request.filter)
-        size = checks.page_size("page_size", request.page_size)
+        size = page_size(request.page_size)
         checks.done()
         token = PageToken(self._requests.secret.sign, "ListFeedback", project, request.filter)
         last = token.read(request.page_token)
@@ -145,16 +139,11 @@ class FeedbackServicer:
         self, request: pb.ListSimilarFeedbackRequest, call: Call
     ) -> pb.ListSimilarFeedbackResponse:
         checks = Checks()
-        project = checks.project(request.project)
+        project = project_of(request)
         filter = to_filter(checks, request.filter)
-        size = checks.page_size("limit", request.limit, default=_DEFAULT_SIMILAR, most=_MOST_SIMILAR)
-        reference = request.WhichOneof("reference")
-        if reference is None:
-            checks.fail("reference", "is required: feedback_id, interaction_id or query")
-        checks.text("feedback_id", request.feedback_id, ID_LENGTH, required=reference == "feedback_id")
-        checks.text("interaction_id", request.interaction_id, ID_LENGTH, required=reference == "interaction_id")
-        checks.text("query", request.query, QUERY_LENGTH, required=reference == "query")
+        size = page_size(request.limit, default=_DEFAULT_SIMILAR, most=_MOST_SIMILAR)
         checks.done()
+        reference = request.WhichOneof("reference")
         if reference == "query":
             found = await self._similar.to_query(project, request.query, filter, size)
         elif reference == "feedback_id":
@@ -170,9 +159,10 @@ class FeedbackServicer:
 
     async def AmendFeedback(self, request: pb.AmendFeedbackRequest, call: Call) -> pb.AmendFeedbackResponse:
         checks = Checks()
-        project, id = checks.named(request)
-        paths = check_mask(checks, list(request.update_mask.paths))
-        key = checks.key(self._requests, project, request)
+        project, id = project_of(request), request.id
+        paths = list(request.update_mask.paths)
+        checks.rules_of_named("feedback", request.feedback, paths)
+        key = request_key(self._requests, request)
         checks.done()
 
         def change(old: Content) -> Content:
@@ -200,24 +190,18 @@ class FeedbackServicer:
         return pb.DeleteFeedbackResponse()
 
     async def EraseUserFeedback(self, request: pb.EraseUserFeedbackRequest, call: Call) -> pb.EraseUserFeedbackResponse:
-        checks = Checks()
-        project = checks.project(request.project)
-        user_id = checks.text("user_id", request.user_id, ID_LENGTH, required=True)
-        key = checks.key(self._requests, project, request)
-        checks.done()
-        return pb.EraseUserFeedbackResponse(erased_count=await self._eraser.erase(project, user_id, key))
+        project = project_of(request)
+        key = request_key(self._requests, request)
+        return pb.EraseUserFeedbackResponse(erased_count=await self._eraser.erase(project, request.user_id, key))
 
     def _to_collect(
         self, checks: Checks, request: pb.CollectFeedbackRequest | pb.StreamFeedbackRequest, project: str
     ) -> tuple[Collect, RequestKey | None]:
-        if not request.HasField("feedback"):
-            checks.fail("feedback", "is required")
-        request_id = checks.text("request_id", request.request_id, REQUEST_ID_LENGTH)
         draft = to_draft(checks, project, request.feedback, self._clock.tick(), self._future_tolerance)
         checks.done()
         assert draft is not None  # noqa: S101  The checks found nothing wrong.
         content = request.feedback.SerializeToString(deterministic=True)
-        return Collect(draft), self._requests.key(project, _COLLECT, request_id, content)
+        return Collect(draft), self._requests.key(project, _COLLECT, request.request_id, content)
 
     def _read_item(
         self, item: pb.CollectFeedbackRequest, project: str
@@ -232,6 +216,7 @@ class FeedbackServicer:
     ) -> tuple[Change, RequestKey | None] | DomainError:
         """One of many: what is wrong with it is its own, and raised for none."""
         try:
+            check(item)
             return self._to_collect(checks, item, project)
         except DomainError as error:
             return error
@@ -240,11 +225,12 @@ class FeedbackServicer:
         self, request: pb.RetractFeedbackRequest | pb.DeleteFeedbackRequest
     ) -> tuple[str, str, RequestKey | None]:
         """The project, the feedback and the key of a request that names one piece of feedback and says no more."""
-        checks = Checks()
-        project, id = checks.named(request)
-        key = checks.key(self._requests, project, request)
-        checks.done()
-        return project, id, key
+        return project_of(request), request.id, request_key(self._requests, request)
+
+
+def _names(read: object, field: str) -> bool:
+    """Whether what was read is an error that names this field."""
+    return isinstance(read, DomainError) and any(each.field == field for each in read.violations)
 
 
 async def _outcomes(futures: "Sequence[asyncio.Future[Made]]") -> list[Made | DomainError]:

@@ -8,31 +8,33 @@ from uptake.v1 import event_pb2, issue_pb2, stream_pb2
 from uptake.v1 import insight_pb2 as pb
 
 from uptake_service.api.checks import (
-    ID_LENGTH,
-    NAME_LENGTH,
     Checks,
     PageToken,
+    each_once,
     fitting,
+    page_size,
+    project_of,
+    request_key,
     to_timestamp,
 )
 from uptake_service.api.messages.insights import (
     ISSUE_STATES,
     KIND_NUMBERS,
+    METRIC_GROUPS,
+    METRIC_INTERVALS,
     SEVERITY_NUMBERS,
     event_message,
     issue_message,
     metrics_message,
     series_message,
     to_issue_filter,
-    to_metric_group,
-    to_metric_interval,
 )
 from uptake_service.api.snapshots import Snapshots
 from uptake_service.coordination.idempotency import RequestRecords
 from uptake_service.domain.clock import Clock
 from uptake_service.insights.live import Live, Subscription, Update
 from uptake_service.insights.numbers import LONGEST_WINDOW, Numbers
-from uptake_service.insights.series import MOST_POINTS, MetricGroup, number_of_points
+from uptake_service.insights.series import MOST_POINTS, MetricGroup, MetricInterval, number_of_points
 from uptake_service.insights.store import InsightStore
 from uptake_service.issues.decisions import IssueDecisions
 from uptake_service.issues.model import IssueState
@@ -50,9 +52,6 @@ _SEVERITIES = {number: name for name, number in SEVERITY_NUMBERS.items() if numb
 
 _JOINED_BYTES = 8 * 1024 * 1024
 """How much of snapshots with their tokens is kept for the next subscriber."""
-
-_MOST_MERGED = 100
-_MOST_SPLIT = 1000
 
 
 class InsightServicer:
@@ -81,7 +80,7 @@ class InsightServicer:
 
     async def GetInsights(self, request: pb.GetInsightsRequest, call: Call) -> bytes:
         checks = Checks()
-        project = checks.project(request.project)
+        project = project_of(request)
         start, end = self._window(checks, request)
         checks.done()
         if request.refresh_issues:
@@ -91,10 +90,8 @@ class InsightServicer:
 
     async def SubscribeInsights(self, request: pb.SubscribeInsightsRequest, call: Call) -> None:
         checks = Checks()
-        project = checks.project(request.project)
-        kinds = checks.enums("filter.kinds", request.filter.kinds, _KINDS)
-        if request.filter.minimum_severity not in _SEVERITIES:
-            checks.fail("filter.minimum_severity", f"has no value {request.filter.minimum_severity}")
+        project = project_of(request)
+        kinds = each_once(request.filter.kinds, _KINDS)
         interval = checks.checkpoint_interval(request)
         checks.done()
         subscription = Subscription(
@@ -113,10 +110,10 @@ class InsightServicer:
 
     async def ListIssues(self, request: pb.ListIssuesRequest, call: Call) -> pb.ListIssuesResponse:
         checks = Checks()
-        project = checks.project(request.project)
-        filter = to_issue_filter(checks, request.filter)
+        project = project_of(request)
+        filter = to_issue_filter(request.filter)
         start, end = self._window(checks, request)
-        size = checks.page_size("page_size", request.page_size)
+        size = page_size(request.page_size)
         checks.done()
         bounds = [time.isoformat() for time in (start, end)] if request.HasField("end_time") else []
         token = PageToken(self._requests.secret.sign, "ListIssues", project, request.filter, *bounds)
@@ -128,68 +125,49 @@ class InsightServicer:
         return pb.ListIssuesResponse(issues=page, next_page_token=token.make(more))
 
     async def GetIssue(self, request: pb.GetIssueRequest, call: Call) -> pb.GetIssueResponse:
-        checks = Checks()
-        project, id = checks.named(request)
-        checks.done()
+        project, id = project_of(request), request.id
         seen = await self._issues.get(project, id, *self._numbers.window())
         return pb.GetIssueResponse(issue=issue_message(seen), daily_frequency=seen.daily)
 
     async def UpdateIssue(self, request: pb.UpdateIssueRequest, call: Call) -> pb.UpdateIssueResponse:
         checks = Checks()
-        project, id = checks.named(request)
+        project, id = project_of(request), request.id
         paths = set(request.update_mask.paths)
-        if not paths:
-            checks.fail("update_mask", "is required: title, state")
-        for path in sorted(paths - {"title", "state"}):
-            checks.fail("update_mask", f"has no field {path!r} that can be changed; title and state can")
-        title = checks.text("issue.title", request.issue.title, ID_LENGTH) if "title" in paths else None
+        checks.rules_of_named("issue", request.issue, sorted(paths))
+        title = request.issue.title if "title" in paths else None
         state = ISSUE_STATES.get(request.issue.state) if "state" in paths else None
         if "state" in paths and state not in (IssueState.RESOLVED, IssueState.IGNORED, IssueState.ONGOING):
             checks.fail("issue.state", "must be RESOLVED, IGNORED or ONGOING; the others are the service's to find")
-        checks.text("reviewer", request.reviewer, ID_LENGTH)
-        key = checks.key(self._requests, project, request)
+        key = request_key(self._requests, request)
         checks.done()
         await self._decisions.update(project, id, title, state, request.etag, key, request.reviewer)
         return pb.UpdateIssueResponse(issue=await self._issue(project, id))
 
     async def MergeIssues(self, request: pb.MergeIssuesRequest, call: Call) -> pb.MergeIssuesResponse:
         checks = Checks()
-        project, id = checks.named(request)
+        project, id = project_of(request), request.id
         merged = list(dict.fromkeys(request.merged_ids))
-        if not 1 <= len(merged) <= _MOST_MERGED:
-            checks.fail("merged_ids", f"has {len(merged)} ids; 1 to {_MOST_MERGED} are allowed")
         if id in merged:
             checks.fail("merged_ids", "must not name the issue that stays")
-        for part in merged:
-            checks.text("merged_ids", part, ID_LENGTH, required=True)
-        checks.text("reviewer", request.reviewer, ID_LENGTH)
-        key = checks.key(self._requests, project, request)
+        key = request_key(self._requests, request)
         checks.done()
         await self._decisions.merge(project, id, merged, request.etag, key, request.reviewer)
         return pb.MergeIssuesResponse(issue=await self._issue(project, id))
 
     async def SplitIssue(self, request: pb.SplitIssueRequest, call: Call) -> pb.SplitIssueResponse:
-        checks = Checks()
-        project, id = checks.named(request)
+        project, id = project_of(request), request.id
         ids = list(dict.fromkeys(request.feedback_ids))
-        if not 1 <= len(ids) <= _MOST_SPLIT:
-            checks.fail("feedback_ids", f"has {len(ids):,} ids; 1 to {_MOST_SPLIT:,} are allowed")
-        for one in ids:
-            checks.text("feedback_ids", one, ID_LENGTH, required=True)
-        title = checks.text("title", request.title, ID_LENGTH)
-        checks.text("reviewer", request.reviewer, ID_LENGTH)
-        key = checks.key(self._requests, project, request)
-        checks.done()
-        id, new_id = await self._decisions.split(project, id, ids, title, request.etag, key, request.reviewer)
+        key = request_key(self._requests, request)
+        id, new_id = await self._decisions.split(project, id, ids, request.title, request.etag, key, request.reviewer)
         return pb.SplitIssueResponse(issue=await self._issue(project, id), new_issue=await self._issue(project, new_id))
 
     async def QueryMetrics(self, request: pb.QueryMetricsRequest, call: Call) -> pb.QueryMetricsResponse:
         checks = Checks()
-        project = checks.project(request.project)
+        project = project_of(request)
         start, end = self._window(checks, request)
-        interval = to_metric_interval(checks, request.interval)
-        group = to_metric_group(checks, request.group)
-        score = checks.text("score", request.score, NAME_LENGTH) if request.HasField("score") else None
+        interval = METRIC_INTERVALS.get(request.interval, MetricInterval.DAY)
+        group = METRIC_GROUPS.get(request.group)
+        score = request.score if request.HasField("score") else None
         if score is not None and group is MetricGroup.SCORE:
             checks.fail("score", "must be unset where series are split by score")
         checks.done()

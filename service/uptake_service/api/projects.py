@@ -2,8 +2,8 @@
 
 from uptake.v1 import project_pb2 as pb
 
-from uptake_service.api.checks import Checks, PageToken, fitting
-from uptake_service.api.messages.projects import to_audit_event, to_message, to_settings
+from uptake_service.api.checks import Checks, PageToken, fitting, page_size, project_of, request_key
+from uptake_service.api.messages.projects import check_paths, to_audit_event, to_message, to_settings
 from uptake_service.audit.log import AuditLog
 from uptake_service.coordination.idempotency import RequestRecords
 from uptake_service.domain.errors import DomainError, Reason
@@ -18,20 +18,21 @@ class ProjectServicer:
         self._requests = requests
 
     async def GetProject(self, request: pb.GetProjectRequest, call: Call) -> pb.GetProjectResponse:
-        checks = Checks()
-        id = checks.project(request.project)
-        checks.done()
+        id = project_of(request)
         return pb.GetProjectResponse(project=to_message(await self._projects.get(id)))
 
     async def UpdateProject(self, request: pb.UpdateProjectRequest, call: Call) -> pb.UpdateProjectResponse:
         checks = Checks()
-        id = checks.project(request.project)
-        key = checks.key(self._requests, id, request)
+        id = project_of(request)
+        paths = list(request.update_mask.paths)
+        key = request_key(self._requests, request)
+        check_paths(checks, paths)
+        checks.rules_of_named("settings", request.settings, paths)
         checks.done()
         if await self._requests.resource_of(key) is not None:
             return pb.UpdateProjectResponse(project=to_message(await self._projects.get(id)))
         base = await self._projects.get(id)
-        settings = to_settings(checks, base.settings, request.settings, list(request.update_mask.paths))
+        settings = to_settings(checks, base.settings, request.settings, paths)
         checks.done()
         if request.etag and request.etag != base.etag:
             raise DomainError(
@@ -42,9 +43,7 @@ class ProjectServicer:
         return pb.UpdateProjectResponse(project=to_message(await self._projects.update(id, settings, base, key)))
 
     async def ListProjects(self, request: pb.ListProjectsRequest, call: Call) -> pb.ListProjectsResponse:
-        checks = Checks()
-        size = checks.page_size("page_size", request.page_size)
-        checks.done()
+        size = page_size(request.page_size)
         token = PageToken(self._requests.secret.sign, "ListProjects")
         after = token.read(request.page_token)
         key = call.caller.key
@@ -55,8 +54,8 @@ class ProjectServicer:
 
     async def ListAuditEvents(self, request: pb.ListAuditEventsRequest, call: Call) -> pb.ListAuditEventsResponse:
         checks = Checks()
-        project = checks.project(request.project)
-        size = checks.page_size("page_size", request.page_size)
+        project = project_of(request)
+        size = page_size(request.page_size)
         start, end = checks.window(request)
         checks.done()
         bounds = [str(time) for time in (start, end)]

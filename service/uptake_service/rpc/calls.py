@@ -27,6 +27,7 @@ from uptake_service.rpc.arrival import Arrivals
 from uptake_service.rpc.call import Call, ensure_project
 from uptake_service.rpc.errors import CODES, abort, reason_name, undecodable
 from uptake_service.rpc.inflight import BytesInFlight, Holder, Reservation
+from uptake_service.rpc.rules import check
 from uptake_service.telemetry.metrics import Metrics
 from uptake_service.telemetry.tracing import Tracing
 
@@ -159,7 +160,7 @@ class Admission:
         """Reads the one message of a call.
 
         Raises:
-            DomainError: There is none, it cannot be decoded or is too large, or there is no room for it.
+            DomainError: There is none, it cannot be decoded, is too large or breaks a rule, or there is no room for it.
             grpc.aio.AbortError: It did not arrive, and the caller is told.
         """
         most = self._most(method)
@@ -178,6 +179,7 @@ class Admission:
                 raise undecodable() from None
             if method.startswith(_OURS):
                 ensure_project(caller(), message)
+                check(message)
             return message
 
         return request
@@ -213,7 +215,8 @@ def _ensure_size(content: bytes, most: int) -> None:
 
 
 class Messages:
-    """The messages of a stream. One that cannot be decoded raises DecodeError, and the next can be asked for.
+    """The messages of a stream. One that cannot be decoded raises DecodeError, and the next can be asked for. Who takes
+    them checks the rules of each: one of many fails alone.
 
     Attributes:
         size: Bytes of the last; they are held until they are given back, or the stream ends.

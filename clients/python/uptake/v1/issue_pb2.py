@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15uptake/v1/issue.proto\x12\tuptake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"2\n\rSampleComment\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0b\x66\x65\x65\x64\x62\x61\x63k_id\x18\x02 \x01(\t\"\xd8\x02\n\x05Issue\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x10\n\x08keywords\x18\x03 \x03(\t\x12\x30\n\x0erepresentative\x18\x04 \x01(\x0b\x32\x18.uptake.v1.SampleComment\x12\x11\n\tfrequency\x18\x05 \x01(\x03\x12\x31\n\x0fsample_comments\x18\x06 \x03(\x0b\x32\x18.uptake.v1.SampleComment\x12\r\n\x05trend\x18\x07 \x01(\x01\x12$\n\x05state\x18\x08 \x01(\x0e\x32\x15.uptake.v1.IssueState\x12\x33\n\x0f\x66irst_seen_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t*\xc1\x01\n\nIssueState\x12\x1b\n\x17ISSUE_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fISSUE_STATE_NEW\x10\x01\x12\x17\n\x13ISSUE_STATE_ONGOING\x10\x02\x12\x1a\n\x16ISSUE_STATE_ESCALATING\x10\x03\x12\x18\n\x14ISSUE_STATE_RESOLVED\x10\x04\x12\x19\n\x15ISSUE_STATE_REGRESSED\x10\x05\x12\x17\n\x13ISSUE_STATE_IGNORED\x10\x06\x42I\n\rdev.uptake.v1B\nIssueProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15uptake/v1/issue.proto\x12\tuptake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"2\n\rSampleComment\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0b\x66\x65\x65\x64\x62\x61\x63k_id\x18\x02 \x01(\t\"\xec\x02\n\x05Issue\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x05title\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x10\n\x08keywords\x18\x03 \x03(\t\x12\x30\n\x0erepresentative\x18\x04 \x01(\x0b\x32\x18.uptake.v1.SampleComment\x12\x11\n\tfrequency\x18\x05 \x01(\x03\x12\x31\n\x0fsample_comments\x18\x06 \x03(\x0b\x32\x18.uptake.v1.SampleComment\x12\r\n\x05trend\x18\x07 \x01(\x01\x12.\n\x05state\x18\x08 \x01(\x0e\x32\x15.uptake.v1.IssueStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x33\n\x0f\x66irst_seen_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t*\xc1\x01\n\nIssueState\x12\x1b\n\x17ISSUE_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fISSUE_STATE_NEW\x10\x01\x12\x17\n\x13ISSUE_STATE_ONGOING\x10\x02\x12\x1a\n\x16ISSUE_STATE_ESCALATING\x10\x03\x12\x18\n\x14ISSUE_STATE_RESOLVED\x10\x04\x12\x19\n\x15ISSUE_STATE_REGRESSED\x10\x05\x12\x17\n\x13ISSUE_STATE_IGNORED\x10\x06\x42I\n\rdev.uptake.v1B\nIssueProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,10 +34,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'uptake.v1.issue_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.uptake.v1B\nIssueProtoP\001Z\036uptake.dev/clients/go/uptakev1\252\002\tUptake.V1'
-  _globals['_ISSUESTATE']._serialized_start=469
-  _globals['_ISSUESTATE']._serialized_end=662
-  _globals['_SAMPLECOMMENT']._serialized_start=69
-  _globals['_SAMPLECOMMENT']._serialized_end=119
-  _globals['_ISSUE']._serialized_start=122
-  _globals['_ISSUE']._serialized_end=466
+  _globals['_ISSUE'].fields_by_name['title']._loaded_options = None
+  _globals['_ISSUE'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_ISSUE'].fields_by_name['state']._loaded_options = None
+  _globals['_ISSUE'].fields_by_name['state']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_ISSUESTATE']._serialized_start=518
+  _globals['_ISSUESTATE']._serialized_end=711
+  _globals['_SAMPLECOMMENT']._serialized_start=98
+  _globals['_SAMPLECOMMENT']._serialized_end=148
+  _globals['_ISSUE']._serialized_start=151
+  _globals['_ISSUE']._serialized_end=515
 # @@protoc_insertion_point(module_scope)

@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17uptake/v1/project.proto\x12\tuptake.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x06\n\x0cReviewPolicy\x12\x18\n\x0bwindow_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0eminimum_sample\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12$\n\x17negative_rate_threshold\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12 \n\x13high_priority_above\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x39\n\x16\x64ismissal_quiet_period\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x0bvote_policy\x18\x06 \x01(\x0e\x32\x15.uptake.v1.VotePolicy\x12\x1d\n\x10no_change_margin\x18\x07 \x01(\x01H\x04\x88\x01\x01\x12/\n\x0cissue_window\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\x0ctrigger_rule\x18\t \x01(\x0e\x32\x16.uptake.v1.TriggerRule\x12!\n\x14\x65vidence_window_size\x18\n \x01(\x05H\x05\x88\x01\x01\x12\x1f\n\x12significance_level\x18\x0b \x01(\x01H\x06\x88\x01\x01\x12!\n\x14\x62\x61seline_prior_votes\x18\x0c \x01(\x01H\x07\x88\x01\x01\x12\x1b\n\x0e\x62\x61seline_floor\x18\r \x01(\x01H\x08\x88\x01\x01\x12/\n\x0c\x65vidence_age\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06scores\x18\x0f \x03(\t\x12\x1b\n\x0e\x62\x61seline_votes\x18\x10 \x01(\x05H\t\x88\x01\x01\x12\x18\n\x0bvoter_share\x18\x11 \x01(\x01H\n\x88\x01\x01\x42\x0e\n\x0c_window_sizeB\x11\n\x0f_minimum_sampleB\x1a\n\x18_negative_rate_thresholdB\x16\n\x14_high_priority_aboveB\x13\n\x11_no_change_marginB\x17\n\x15_evidence_window_sizeB\x15\n\x13_significance_levelB\x17\n\x15_baseline_prior_votesB\x11\n\x0f_baseline_floorB\x11\n\x0f_baseline_votesB\x0e\n\x0c_voter_share\"<\n\tRetention\x12/\n\x0c\x66\x65\x65\x64\x62\x61\x63k_age\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"Q\n\tRedaction\x12\x10\n\x08\x64isabled\x18\x01 \x01(\x08\x12\x1b\n\x13include_corrections\x18\x02 \x01(\x08\x12\x15\n\rphone_regions\x18\x03 \x03(\t\"\x93\x01\n\x0fProjectSettings\x12.\n\rreview_policy\x18\x01 \x01(\x0b\x32\x17.uptake.v1.ReviewPolicy\x12\'\n\tretention\x18\x02 \x01(\x0b\x32\x14.uptake.v1.Retention\x12\'\n\tredaction\x18\x03 \x01(\x0b\x32\x14.uptake.v1.Redaction\"\xb3\x01\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12,\n\x08settings\x18\x02 \x01(\x0b\x32\x1a.uptake.v1.ProjectSettings\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"$\n\x11GetProjectRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\"9\n\x12GetProjectResponse\x12#\n\x07project\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Project\"\xa8\x01\n\x14UpdateProjectRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12,\n\x08settings\x18\x02 \x01(\x0b\x32\x1a.uptake.v1.ProjectSettings\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"<\n\x15UpdateProjectResponse\x12#\n\x07project\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Project\"<\n\x13ListProjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x14ListProjectsResponse\x12$\n\x08projects\x18\x01 \x03(\x0b\x32\x12.uptake.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbd\x01\n\nAuditEvent\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0c\n\x04peer\x18\x05 \x01(\t\x12\x0e\n\x06method\x18\x06 \x01(\t\x12\x13\n\x0bresource_id\x18\x07 \x01(\t\x12\'\n\x07\x63hanges\x18\x08 \x03(\x0b\x32\x16.uptake.v1.AuditChange\"B\n\x0b\x41uditChange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x11\n\told_value\x18\x02 \x01(\t\x12\x11\n\tnew_value\x18\x03 \x01(\t\"\xae\x01\n\x16ListAuditEventsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"_\n\x17ListAuditEventsResponse\x12+\n\x0c\x61udit_events\x18\x01 \x03(\x0b\x32\x15.uptake.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*Z\n\nVotePolicy\x12\x1b\n\x17VOTE_POLICY_UNSPECIFIED\x10\x00\x12\x15\n\x11VOTE_POLICY_AMEND\x10\x01\x12\x18\n\x14VOTE_POLICY_KEEP_ALL\x10\x02*]\n\x0bTriggerRule\x12\x1c\n\x18TRIGGER_RULE_UNSPECIFIED\x10\x00\x12\x19\n\x15TRIGGER_RULE_EVIDENCE\x10\x01\x12\x15\n\x11TRIGGER_RULE_RATE\x10\x02\x32\xda\x02\n\x0eProjectService\x12I\n\nGetProject\x12\x1c.uptake.v1.GetProjectRequest\x1a\x1d.uptake.v1.GetProjectResponse\x12R\n\rUpdateProject\x12\x1f.uptake.v1.UpdateProjectRequest\x1a .uptake.v1.UpdateProjectResponse\x12O\n\x0cListProjects\x12\x1e.uptake.v1.ListProjectsRequest\x1a\x1f.uptake.v1.ListProjectsResponse\x12X\n\x0fListAuditEvents\x12!.uptake.v1.ListAuditEventsRequest\x1a\".uptake.v1.ListAuditEventsResponseBK\n\rdev.uptake.v1B\x0cProjectProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17uptake/v1/project.proto\x12\tuptake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\t\n\x0cReviewPolicy\x12#\n\x0bwindow_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x00\x88\x01\x01\x12&\n\x0eminimum_sample\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01\x88\x01\x01\x12=\n\x17negative_rate_threshold\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x02\x88\x01\x01\x12+\n\x13high_priority_above\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x03\x88\x01\x01\x12J\n\x16\x64ismissal_quiet_period\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\xe7\x84\x0f\x32\x00\x12\x34\n\x0bvote_policy\x18\x06 \x01(\x0e\x32\x15.uptake.v1.VotePolicyB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x36\n\x10no_change_margin\x18\x07 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xe0?)\xfc\xa9\xf1\xd2MbP?H\x04\x88\x01\x01\x12\x43\n\x0cissue_window\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x12\xbaH\x0f\xaa\x01\x0c\"\x05\x08\x80\xe7\x84\x0f\x32\x03\x08\x90\x1c\x12\x36\n\x0ctrigger_rule\x18\t \x01(\x0e\x32\x16.uptake.v1.TriggerRuleB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12-\n\x14\x65vidence_window_size\x18\n \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x05\x88\x01\x01\x12\x38\n\x12significance_level\x18\x0b \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x06\x88\x01\x01\x12:\n\x14\x62\x61seline_prior_votes\x18\x0c \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x88\xc3@)\x00\x00\x00\x00\x00\x00\xf0?H\x07\x88\x01\x01\x12\x34\n\x0e\x62\x61seline_floor\x18\r \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x08\x88\x01\x01\x12\x43\n\x0c\x65vidence_age\x18\x0e \x01(\x0b\x32\x19.google.protobuf.DurationB\x12\xbaH\x0f\xaa\x01\x0c\"\x05\x08\x80\xe7\x84\x0f\x32\x03\x08\x90\x1c\x12 \n\x06scores\x18\x0f \x03(\tB\x10\xbaH\r\x92\x01\n\x10\n\x18\x01\"\x04r\x02\x18?\x12(\n\x0e\x62\x61seline_votes\x18\x10 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\t\x88\x01\x01\x12\x31\n\x0bvoter_share\x18\x11 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\n\x88\x01\x01\x42\x0e\n\x0c_window_sizeB\x11\n\x0f_minimum_sampleB\x1a\n\x18_negative_rate_thresholdB\x16\n\x14_high_priority_aboveB\x13\n\x11_no_change_marginB\x17\n\x15_evidence_window_sizeB\x15\n\x13_significance_levelB\x17\n\x15_baseline_prior_votesB\x11\n\x0f_baseline_floorB\x11\n\x0f_baseline_votesB\x0e\n\x0c_voter_share\"R\n\tRetention\x12\x45\n\x0c\x66\x65\x65\x64\x62\x61\x63k_age\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x14\xbaH\x11\xaa\x01\x0e\"\x06\x08\x80\xbc\xe0\xdf\x0b\x32\x04\x08\x80\xa3\x05\"k\n\tRedaction\x12\x10\n\x08\x64isabled\x18\x01 \x01(\x08\x12\x1b\n\x13include_corrections\x18\x02 \x01(\x08\x12/\n\rphone_regions\x18\x03 \x03(\tB\x18\xbaH\x15\x92\x01\x12\x10\x14\"\x0er\x0c\x32\n^[A-Z]{2}$\"\x93\x01\n\x0fProjectSettings\x12.\n\rreview_policy\x18\x01 \x01(\x0b\x32\x17.uptake.v1.ReviewPolicy\x12\'\n\tretention\x18\x02 \x01(\x0b\x32\x14.uptake.v1.Retention\x12\'\n\tredaction\x18\x03 \x01(\x0b\x32\x14.uptake.v1.Redaction\"\xb3\x01\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12,\n\x08settings\x18\x02 \x01(\x0b\x32\x1a.uptake.v1.ProjectSettings\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"I\n\x11GetProjectRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1b\x32\x19^[a-z0-9][a-z0-9-]{0,62}$\xd8\x01\x01\"9\n\x12GetProjectResponse\x12#\n\x07project\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Project\"\x81\x03\n\x14UpdateProjectRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1b\x32\x19^[a-z0-9][a-z0-9-]{0,62}$\xd8\x01\x01\x12\x34\n\x08settings\x18\x02 \x01(\x0b\x32\x1a.uptake.v1.ProjectSettingsB\x06\xbaH\x03\xd8\x01\x03\x12\xd0\x01\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x9e\x01\xbaH\x9a\x01\xba\x01\x93\x01\n\x1aupdate_project.update_mask\x12\x42must name 1 to 100 settings, for example review_policy.window_size\x1a\x31this.paths.size() > 0 && this.paths.size() <= 100\xc8\x01\x01\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"<\n\x15UpdateProjectResponse\x12#\n\x07project\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Project\"E\n\x13ListProjectsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x14ListProjectsResponse\x12$\n\x08projects\x18\x01 \x03(\x0b\x32\x12.uptake.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbd\x01\n\nAuditEvent\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0c\n\x04peer\x18\x05 \x01(\t\x12\x0e\n\x06method\x18\x06 \x01(\t\x12\x13\n\x0bresource_id\x18\x07 \x01(\t\x12\'\n\x07\x63hanges\x18\x08 \x03(\x0b\x32\x16.uptake.v1.AuditChange\"B\n\x0b\x41uditChange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x11\n\told_value\x18\x02 \x01(\t\x12\x11\n\tnew_value\x18\x03 \x01(\t\"\xa4\x02\n\x16ListAuditEventsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1b\x32\x19^[a-z0-9][a-z0-9-]{0,62}$\xd8\x01\x01\x12R\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\"\xbaH\x1f\xb2\x01\x1c\"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x03\x32\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12P\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\"\xbaH\x1f\xb2\x01\x1c\"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x03\x32\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12\x1a\n\tpage_size\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x12\n\npage_token\x18\x05 \x01(\t\"_\n\x17ListAuditEventsResponse\x12+\n\x0c\x61udit_events\x18\x01 \x03(\x0b\x32\x15.uptake.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*Z\n\nVotePolicy\x12\x1b\n\x17VOTE_POLICY_UNSPECIFIED\x10\x00\x12\x15\n\x11VOTE_POLICY_AMEND\x10\x01\x12\x18\n\x14VOTE_POLICY_KEEP_ALL\x10\x02*]\n\x0bTriggerRule\x12\x1c\n\x18TRIGGER_RULE_UNSPECIFIED\x10\x00\x12\x19\n\x15TRIGGER_RULE_EVIDENCE\x10\x01\x12\x15\n\x11TRIGGER_RULE_RATE\x10\x02\x32\xda\x02\n\x0eProjectService\x12I\n\nGetProject\x12\x1c.uptake.v1.GetProjectRequest\x1a\x1d.uptake.v1.GetProjectResponse\x12R\n\rUpdateProject\x12\x1f.uptake.v1.UpdateProjectRequest\x1a .uptake.v1.UpdateProjectResponse\x12O\n\x0cListProjects\x12\x1e.uptake.v1.ListProjectsRequest\x1a\x1f.uptake.v1.ListProjectsResponse\x12X\n\x0fListAuditEvents\x12!.uptake.v1.ListAuditEventsRequest\x1a\".uptake.v1.ListAuditEventsResponseBK\n\rdev.uptake.v1B\x0cProjectProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,40 +36,98 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'uptake.v1.project_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.uptake.v1B\014ProjectProtoP\001Z\036uptake.dev/clients/go/uptakev1\252\002\tUptake.V1'
-  _globals['_VOTEPOLICY']._serialized_start=2487
-  _globals['_VOTEPOLICY']._serialized_end=2577
-  _globals['_TRIGGERRULE']._serialized_start=2579
-  _globals['_TRIGGERRULE']._serialized_end=2672
-  _globals['_REVIEWPOLICY']._serialized_start=138
-  _globals['_REVIEWPOLICY']._serialized_end=995
-  _globals['_RETENTION']._serialized_start=997
-  _globals['_RETENTION']._serialized_end=1057
-  _globals['_REDACTION']._serialized_start=1059
-  _globals['_REDACTION']._serialized_end=1140
-  _globals['_PROJECTSETTINGS']._serialized_start=1143
-  _globals['_PROJECTSETTINGS']._serialized_end=1290
-  _globals['_PROJECT']._serialized_start=1293
-  _globals['_PROJECT']._serialized_end=1472
-  _globals['_GETPROJECTREQUEST']._serialized_start=1474
-  _globals['_GETPROJECTREQUEST']._serialized_end=1510
-  _globals['_GETPROJECTRESPONSE']._serialized_start=1512
-  _globals['_GETPROJECTRESPONSE']._serialized_end=1569
-  _globals['_UPDATEPROJECTREQUEST']._serialized_start=1572
-  _globals['_UPDATEPROJECTREQUEST']._serialized_end=1740
-  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=1742
-  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=1802
-  _globals['_LISTPROJECTSREQUEST']._serialized_start=1804
-  _globals['_LISTPROJECTSREQUEST']._serialized_end=1864
-  _globals['_LISTPROJECTSRESPONSE']._serialized_start=1866
-  _globals['_LISTPROJECTSRESPONSE']._serialized_end=1951
-  _globals['_AUDITEVENT']._serialized_start=1954
-  _globals['_AUDITEVENT']._serialized_end=2143
-  _globals['_AUDITCHANGE']._serialized_start=2145
-  _globals['_AUDITCHANGE']._serialized_end=2211
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=2214
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=2388
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=2390
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=2485
-  _globals['_PROJECTSERVICE']._serialized_start=2675
-  _globals['_PROJECTSERVICE']._serialized_end=3021
+  _globals['_REVIEWPOLICY'].fields_by_name['window_size']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['window_size']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_REVIEWPOLICY'].fields_by_name['minimum_sample']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['minimum_sample']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_REVIEWPOLICY'].fields_by_name['negative_rate_threshold']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['negative_rate_threshold']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\000\000'
+  _globals['_REVIEWPOLICY'].fields_by_name['high_priority_above']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['high_priority_above']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_REVIEWPOLICY'].fields_by_name['dismissal_quiet_period']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['dismissal_quiet_period']._serialized_options = b'\272H\014\252\001\t\"\005\010\200\347\204\0172\000'
+  _globals['_REVIEWPOLICY'].fields_by_name['vote_policy']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['vote_policy']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_REVIEWPOLICY'].fields_by_name['no_change_margin']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['no_change_margin']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\340?)\374\251\361\322MbP?'
+  _globals['_REVIEWPOLICY'].fields_by_name['issue_window']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['issue_window']._serialized_options = b'\272H\017\252\001\014\"\005\010\200\347\204\0172\003\010\220\034'
+  _globals['_REVIEWPOLICY'].fields_by_name['trigger_rule']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['trigger_rule']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_REVIEWPOLICY'].fields_by_name['evidence_window_size']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['evidence_window_size']._serialized_options = b'\272H\007\032\005\030\350\007(\001'
+  _globals['_REVIEWPOLICY'].fields_by_name['significance_level']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['significance_level']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?!\000\000\000\000\000\000\000\000'
+  _globals['_REVIEWPOLICY'].fields_by_name['baseline_prior_votes']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['baseline_prior_votes']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\210\303@)\000\000\000\000\000\000\360?'
+  _globals['_REVIEWPOLICY'].fields_by_name['baseline_floor']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['baseline_floor']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\000\000'
+  _globals['_REVIEWPOLICY'].fields_by_name['evidence_age']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['evidence_age']._serialized_options = b'\272H\017\252\001\014\"\005\010\200\347\204\0172\003\010\220\034'
+  _globals['_REVIEWPOLICY'].fields_by_name['scores']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['scores']._serialized_options = b'\272H\r\222\001\n\020\n\030\001\"\004r\002\030?'
+  _globals['_REVIEWPOLICY'].fields_by_name['baseline_votes']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['baseline_votes']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
+  _globals['_REVIEWPOLICY'].fields_by_name['voter_share']._loaded_options = None
+  _globals['_REVIEWPOLICY'].fields_by_name['voter_share']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?!\000\000\000\000\000\000\000\000'
+  _globals['_RETENTION'].fields_by_name['feedback_age']._loaded_options = None
+  _globals['_RETENTION'].fields_by_name['feedback_age']._serialized_options = b'\272H\021\252\001\016\"\006\010\200\274\340\337\0132\004\010\200\243\005'
+  _globals['_REDACTION'].fields_by_name['phone_regions']._loaded_options = None
+  _globals['_REDACTION'].fields_by_name['phone_regions']._serialized_options = b'\272H\025\222\001\022\020\024\"\016r\0142\n^[A-Z]{2}$'
+  _globals['_GETPROJECTREQUEST'].fields_by_name['project']._loaded_options = None
+  _globals['_GETPROJECTREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0332\031^[a-z0-9][a-z0-9-]{0,62}$\330\001\001'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['project']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0332\031^[a-z0-9][a-z0-9-]{0,62}$\330\001\001'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['settings']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['settings']._serialized_options = b'\272H\003\330\001\003'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\232\001\272\001\223\001\n\032update_project.update_mask\022Bmust name 1 to 100 settings, for example review_policy.window_size\0321this.paths.size() > 0 && this.paths.size() <= 100\310\001\001'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['project']._loaded_options = None
+  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0332\031^[a-z0-9][a-z0-9-]{0,62}$\330\001\001'
+  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['start_time']._loaded_options = None
+  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['start_time']._serialized_options = b'\272H\037\262\001\034\"\r\010\377\202\321\377\257\007\020\377\223\353\334\0032\013\010\200\222\270\303\230\376\377\377\377\001'
+  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['end_time']._loaded_options = None
+  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['end_time']._serialized_options = b'\272H\037\262\001\034\"\r\010\377\202\321\377\257\007\020\377\223\353\334\0032\013\010\200\222\270\303\230\376\377\377\377\001'
+  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_VOTEPOLICY']._serialized_start=3248
+  _globals['_VOTEPOLICY']._serialized_end=3338
+  _globals['_TRIGGERRULE']._serialized_start=3340
+  _globals['_TRIGGERRULE']._serialized_end=3433
+  _globals['_REVIEWPOLICY']._serialized_start=167
+  _globals['_REVIEWPOLICY']._serialized_end=1327
+  _globals['_RETENTION']._serialized_start=1329
+  _globals['_RETENTION']._serialized_end=1411
+  _globals['_REDACTION']._serialized_start=1413
+  _globals['_REDACTION']._serialized_end=1520
+  _globals['_PROJECTSETTINGS']._serialized_start=1523
+  _globals['_PROJECTSETTINGS']._serialized_end=1670
+  _globals['_PROJECT']._serialized_start=1673
+  _globals['_PROJECT']._serialized_end=1852
+  _globals['_GETPROJECTREQUEST']._serialized_start=1854
+  _globals['_GETPROJECTREQUEST']._serialized_end=1927
+  _globals['_GETPROJECTRESPONSE']._serialized_start=1929
+  _globals['_GETPROJECTRESPONSE']._serialized_end=1986
+  _globals['_UPDATEPROJECTREQUEST']._serialized_start=1989
+  _globals['_UPDATEPROJECTREQUEST']._serialized_end=2374
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=2376
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=2436
+  _globals['_LISTPROJECTSREQUEST']._serialized_start=2438
+  _globals['_LISTPROJECTSREQUEST']._serialized_end=2507
+  _globals['_LISTPROJECTSRESPONSE']._serialized_start=2509
+  _globals['_LISTPROJECTSRESPONSE']._serialized_end=2594
+  _globals['_AUDITEVENT']._serialized_start=2597
+  _globals['_AUDITEVENT']._serialized_end=2786
+  _globals['_AUDITCHANGE']._serialized_start=2788
+  _globals['_AUDITCHANGE']._serialized_end=2854
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=2857
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=3149
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=3151
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=3246
+  _globals['_PROJECTSERVICE']._serialized_start=3436
+  _globals['_PROJECTSERVICE']._serialized_end=3782
 # @@protoc_insertion_point(module_scope)

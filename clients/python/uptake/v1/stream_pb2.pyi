@@ -9,13 +9,21 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Checkpoint(_message.Message):
+    """Checkpoint says that everything up to its response's resume token was delivered. It is sent while nothing else is, so
+    that a subscriber of a quiet project has a fresh token too.
+    """
     __slots__ = ("time",)
     TIME_FIELD_NUMBER: _ClassVar[int]
     time: _timestamp_pb2.Timestamp
+    """When the service made it."""
     def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class StreamEnd(_message.Message):
+    """StreamEnd is the last message of a stream that the service ends. The status after it is UNAVAILABLE when another
+    process should be asked, RESOURCE_EXHAUSTED when the subscriber was too slow.
+    """
     __slots__ = ("reason",)
     REASON_FIELD_NUMBER: _ClassVar[int]
     reason: str
+    """Why the stream ends, for people."""
     def __init__(self, reason: _Optional[str] = ...) -> None: ...

@@ -3,7 +3,7 @@
 from uptake.v1 import correction_pb2 as pb
 from uptake.v1 import interval_pb2
 
-from uptake_service.api.checks import ID_LENGTH, QUERY_LENGTH, TEXT_LENGTH, Checks, put_time, to_timestamp
+from uptake_service.api.checks import each_once, put_time, to_timestamp
 from uptake_service.api.enums import members, numbers
 from uptake_service.api.messages.feedback import KIND_NUMBERS, KINDS
 from uptake_service.corrections.model import (
@@ -18,11 +18,6 @@ from uptake_service.corrections.model import (
 from uptake_service.corrections.verdict_summary import summary
 from uptake_service.domain.feedback import CorrectionKind
 
-LARGEST_CALL = 100
-"""How many corrections a call can apply."""
-
-_MOST_FEEDBACK_IDS = 100
-
 _STATES = members(pb.CorrectionState, "CORRECTION_STATE_", CorrectionState)
 _VERDICTS = members(pb.Verdict, "VERDICT_", Verdict)
 
@@ -30,56 +25,34 @@ STATE_NUMBERS = numbers(pb.CorrectionState, "CORRECTION_STATE_", CorrectionState
 VERDICT_NUMBERS = numbers(pb.Verdict, "VERDICT_", Verdict)
 
 
-def to_draft(checks: Checks, message: pb.CorrectionDraft, review_id: str = "") -> Draft:
-    """Reads a draft; worth nothing if the checks find something wrong.
+def to_draft(message: pb.CorrectionDraft, review_id: str = "") -> Draft:
+    """Reads a draft that keeps the rules.
 
     Args:
-        checks: Told what is wrong; paths are those of the draft.
         message: The draft.
         review_id: The review that it comes with, if it comes with one.
     """
-    target = message.WhichOneof("target")
-    kind, name, content = CorrectionKind.KNOWLEDGE, "", ""
-    if target == "knowledge":
-        name = checks.text("knowledge.key", message.knowledge.key, ID_LENGTH, required=True)
-        content = checks.text("knowledge.content", message.knowledge.content, TEXT_LENGTH, required=True)
-    elif target == "instructions":
-        kind = CorrectionKind.INSTRUCTIONS
-        name = checks.text("instructions.name", message.instructions.name, ID_LENGTH, required=True)
-        content = checks.text("instructions.content", message.instructions.content, TEXT_LENGTH, required=True)
-    else:
-        checks.fail("target", "is required: knowledge or instructions")
-    base_revision = message.base_revision if message.HasField("base_revision") else None
-    if base_revision is not None and base_revision < 0:
-        checks.fail("base_revision", "must not be negative; 0 means that the target does not exist")
-    if len(message.feedback_ids) > _MOST_FEEDBACK_IDS:
-        checks.fail(
-            "feedback_ids", f"has {len(message.feedback_ids):,} items; at most {_MOST_FEEDBACK_IDS} are allowed"
-        )
-    for place, id in enumerate(message.feedback_ids[:_MOST_FEEDBACK_IDS]):
-        checks.text(f"feedback_ids[{place}]", id, ID_LENGTH, required=True)
-    checks.text("review_id", message.review_id, ID_LENGTH)
-    if review_id and message.review_id not in ("", review_id):
-        checks.fail("review_id", "must be empty or the review that is resolved")
+    is_knowledge = message.HasField("knowledge")
+    change = message.knowledge if is_knowledge else message.instructions
     return Draft(
-        kind=kind,
-        target=name,
-        content=content,
-        base_revision=base_revision,
+        kind=CorrectionKind.KNOWLEDGE if is_knowledge else CorrectionKind.INSTRUCTIONS,
+        target=message.knowledge.key if is_knowledge else message.instructions.name,
+        content=change.content,
+        base_revision=message.base_revision if message.HasField("base_revision") else None,
         feedback_ids=tuple(dict.fromkeys(message.feedback_ids)),
         review_id=review_id or message.review_id,
-        note=checks.text("note", message.note, QUERY_LENGTH),
+        note=message.note,
     )
 
 
-def to_filter(checks: Checks, message: pb.CorrectionFilter) -> CorrectionFilter:
+def to_filter(message: pb.CorrectionFilter) -> CorrectionFilter:
     return CorrectionFilter(
-        kinds=checks.enums("filter.kinds", message.kinds, KINDS),
-        states=checks.enums("filter.states", message.states, _STATES),
-        verdicts=checks.enums("filter.verdicts", message.verdicts, _VERDICTS),
-        target=checks.text("filter.target", message.target, ID_LENGTH),
-        review_id=checks.text("filter.review_id", message.review_id, ID_LENGTH),
-        pattern_id=checks.text("filter.pattern_id", message.pattern_id, ID_LENGTH),
+        kinds=each_once(message.kinds, KINDS),
+        states=each_once(message.states, _STATES),
+        verdicts=each_once(message.verdicts, _VERDICTS),
+        target=message.target,
+        review_id=message.review_id,
+        pattern_id=message.pattern_id,
     )
 
 

@@ -1,13 +1,12 @@
-"""Feedback on the wire to and from feedback as the service knows it, with every check of its fields."""
+"""Feedback on the wire to and from feedback as the service knows it, with the checks that the rules leave."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from google.protobuf import json_format, struct_pb2
 from uptake.v1 import feedback_pb2 as pb
 
-from uptake_service.api.checks import ID_LENGTH, NAME_LENGTH, QUERY_LENGTH, TEXT_LENGTH, Checks, to_timestamp
+from uptake_service.api.checks import Checks, each_once, to_timestamp
 from uptake_service.api.enums import members, numbers
 from uptake_service.domain.clock import cut
 from uptake_service.domain.feedback import (
@@ -29,13 +28,10 @@ from uptake_service.domain.feedback import (
     Sentiment,
 )
 from uptake_service.domain.visible import is_visible
-from uptake_service.ingest.changes import AMENDABLE
 
 _CUSTOM_DEPTH = 32
-_MOST_TURNS = 100
-_MOST_CONTEXTS = 50
+_CUSTOM_LENGTH = 50_000
 _TOGETHER_LENGTH = 100_000
-_LARGEST_SCORE = 1e9
 _FLOAT_EPSILON = 2.0**-23
 """The distance from 1 to the next 32-bit float."""
 
@@ -66,7 +62,7 @@ KIND_NUMBERS = numbers(pb.CorrectionKind, "CORRECTION_KIND_", CorrectionKind)
 def to_draft(
     checks: Checks, project: str, message: pb.Feedback, now: datetime, future_tolerance: timedelta
 ) -> Draft | None:
-    """Reads feedback that is to be collected; None if the checks found something wrong.
+    """Reads feedback that is to be collected and keeps the rules; None if the checks found something wrong.
 
     Args:
         checks: Gathers what is wrong.
@@ -77,25 +73,11 @@ def to_draft(
     """
     found = checks.found
     interaction = message.interaction
-    if not message.HasField("interaction"):
-        checks.fail("feedback.interaction", "is required")
-    else:
-        checks.text("feedback.interaction.id", interaction.id, ID_LENGTH, required=True)
-        checks.text("feedback.interaction.query", interaction.query, QUERY_LENGTH)
-        checks.text("feedback.interaction.response", interaction.response, TEXT_LENGTH)
-        checks.text("feedback.interaction.model", interaction.model, ID_LENGTH)
-        for name in ("conversation_id", "trace_id", "span_id", "variant"):
-            checks.text(f"feedback.interaction.{name}", getattr(interaction, name), ID_LENGTH)
-    versions = checks.mapping("feedback.interaction.versions", interaction.versions)
-    history = _to_history(checks, interaction)
-    contexts = _to_contexts(checks, interaction)
+    history, contexts = interaction.history, interaction.contexts
+    _check_together(checks, "feedback.interaction.history", [turn.content for turn in history])
+    _check_together(checks, "feedback.interaction.contexts", contexts)
     answered = checks.time("feedback.interaction.create_time", interaction, "create_time")
-    if answered is not None and answered < EARLIEST:
-        checks.fail("feedback.interaction.create_time", "is before the year 2000; leave it unset where it is not known")
     content = _to_content(checks, message)
-    checks.text("feedback.user_id", message.user_id, ID_LENGTH)
-    checks.text("feedback.source", message.source, ID_LENGTH)
-    checks.text("feedback.score", message.score, NAME_LENGTH)
     if message.score != OVERALL and message.type == pb.FEEDBACK_TYPE_CORRECTION:
         checks.fail("feedback.score", "must be empty with type CORRECTION: it is of the answer as a whole")
     told = checks.time("feedback.occur_time", message, "occur_time")
@@ -103,8 +85,6 @@ def to_draft(
     occurred = told or max(cut(now), EARLIEST)
     if told is not None and told > now + future_tolerance:
         checks.fail("feedback.occur_time", f"is more than {future_tolerance.total_seconds():g} seconds in the future")
-    elif occurred < EARLIEST:
-        checks.fail("feedback.occur_time", "is before the year 2000")
     if checks.found > found or content is None:
         return None
     return Draft(
@@ -114,10 +94,10 @@ def to_draft(
             query=interaction.query,
             response=interaction.response,
             model=interaction.model,
-            versions=versions,
+            versions=dict(interaction.versions),
             create_time=answered,
-            history=history,
-            contexts=contexts,
+            history=tuple(ChatMessage(role=turn.role, content=turn.content) for turn in history),
+            contexts=tuple(contexts),
             conversation_id=interaction.conversation_id,
             trace_id=interaction.trace_id,
             span_id=interaction.span_id,
@@ -130,27 +110,6 @@ def to_draft(
         score=message.score,
         said_time=min(told, now) if told else now,
     )
-
-
-def _to_history(checks: Checks, interaction: pb.Interaction) -> tuple[ChatMessage, ...]:
-    field = "feedback.interaction.history"
-    if len(interaction.history) > _MOST_TURNS:
-        checks.fail(field, f"has {len(interaction.history):,} messages; at most {_MOST_TURNS} are allowed")
-        return ()
-    _check_together(checks, field, [turn.content for turn in interaction.history])
-    for place, turn in enumerate(interaction.history):
-        checks.text(f"{field}[{place}].role", turn.role, NAME_LENGTH, required=True)
-        checks.text(f"{field}[{place}].content", turn.content, TEXT_LENGTH)
-    return tuple(ChatMessage(role=turn.role, content=turn.content) for turn in interaction.history)
-
-
-def _to_contexts(checks: Checks, interaction: pb.Interaction) -> tuple[str, ...]:
-    field = "feedback.interaction.contexts"
-    if len(interaction.contexts) > _MOST_CONTEXTS:
-        checks.fail(field, f"has {len(interaction.contexts):,} texts; at most {_MOST_CONTEXTS} are allowed")
-        return ()
-    _check_together(checks, field, interaction.contexts)
-    return tuple(interaction.contexts)
 
 
 def _check_together(checks: Checks, field: str, texts: Sequence[str]) -> None:
@@ -178,45 +137,23 @@ def amended(checks: Checks, old: Content, message: pb.Feedback, paths: list[str]
     return _to_content(checks, merged, None if "custom" in paths else old.custom_json)
 
 
-def check_mask(checks: Checks, paths: list[str]) -> list[str]:
-    """The paths of an amendment's update mask."""
-    if not paths:
-        checks.fail("update_mask", f"is required; any of {', '.join(AMENDABLE)}")
-    for path in paths:
-        if path not in AMENDABLE:
-            checks.fail("update_mask", f"{path!r} cannot be amended; any of {', '.join(AMENDABLE)} can")
-    return paths
-
-
 def to_filter(checks: Checks, message: pb.FeedbackFilter) -> FeedbackFilter:
-    for field in (
-        "pattern_id",
-        "interaction_id",
-        "user_id",
-        "source",
-        "model",
-        "conversation_id",
-        "trace_id",
-        "variant",
-    ):
-        checks.text(f"filter.{field}", getattr(message, field), ID_LENGTH)
-    checks.text("filter.score", message.score, NAME_LENGTH)
     start, end = checks.window(message, "filter.")
     if message.HasField("update_end_time") and not message.HasField("update_start_time"):
         checks.fail("filter.update_end_time", "needs update_start_time")
     changed_from, changed_until = checks.window(message, "filter.", ("update_start_time", "update_end_time"))
     return FeedbackFilter(
-        types=checks.enums("filter.types", message.types, _TYPES),
-        sentiments=checks.enums("filter.sentiments", message.sentiments, _SENTIMENTS),
+        types=each_once(message.types, _TYPES),
+        sentiments=each_once(message.sentiments, _SENTIMENTS),
         pattern_id=message.pattern_id,
         interaction_id=message.interaction_id,
         user_id=message.user_id,
         source=message.source,
         model=message.model,
-        labels=checks.mapping("filter.labels", message.labels, most=8),
+        labels=dict(message.labels),
         start_time=start,
         end_time=end,
-        states=checks.enums("filter.states", message.states, _STATES) or (FeedbackState.ACTIVE,),
+        states=each_once(message.states, _STATES) or (FeedbackState.ACTIVE,),
         update_start_time=changed_from,
         update_end_time=changed_until,
         scores=(message.score,) if message.HasField("score") else (),
@@ -285,25 +222,21 @@ def correction_message(correction: CorrectionValue) -> pb.CorrectionValue:
 def _to_content(checks: Checks, message: pb.Feedback, checked_json: str | None = None) -> Content | None:
     """What the user said; `checked_json` is its custom value, if that was checked before."""
     found = checks.found
-    type = _TYPES.get(message.type)
+    type = _TYPES[message.type]
     value = message.WhichOneof("value") or ""
     rating = correction = custom_json = None
-    if type is None:
-        checks.fail("feedback.type", "is required" if not message.type else f"has no value {message.type}")
-    elif value not in _VALUE_OF_TYPE[type]:
+    if value not in _VALUE_OF_TYPE[type]:
         allowed = " or ".join(name or "unset" for name in _VALUE_OF_TYPE[type])
         checks.fail("feedback.value", f"must be {allowed} with type {type}, not {value or 'unset'}")
     if value == "rating":
         rating = _to_rating(checks, message.rating)
     elif value == "correction":
-        correction = _to_correction(checks, message.correction)
+        correction = _to_correction(message.correction)
     elif value == "custom":
         custom_json = checked_json or _to_json(checks, message.custom)
-    checks.text("feedback.comment", message.comment, QUERY_LENGTH)
     if type is FeedbackType.COMMENT and not is_visible(message.comment):
         checks.fail("feedback.comment", "is required with type COMMENT")
-    labels = checks.mapping("feedback.labels", message.labels)
-    if checks.found > found or type is None:
+    if checks.found > found:
         return None
     return Content(
         type=type,
@@ -311,7 +244,7 @@ def _to_content(checks: Checks, message: pb.Feedback, checked_json: str | None =
         correction=correction,
         custom_json=custom_json,
         comment=message.comment,
-        labels=labels,
+        labels=dict(message.labels),
     )
 
 
@@ -322,10 +255,6 @@ def _to_rating(checks: Checks, message: pb.Rating) -> Rating | None:
         return None
     default = Rating(score=1)
     low, high = (message.min, message.max) if message.HasField("min") else (default.min, default.max)
-    for name, number in (("score", message.score), ("min", low), ("max", high)):
-        if not math.isfinite(number) or abs(number) > _LARGEST_SCORE:
-            checks.fail(f"{field}.{name}", "must be a number between -1e9 and 1e9")
-            return None
     if high <= low:
         checks.fail(f"{field}.max", "must be above min")
         return None
@@ -348,14 +277,8 @@ def _shown(number: float) -> str:
     return repr(number).removesuffix(".0")
 
 
-def _to_correction(checks: Checks, message: pb.CorrectionValue) -> CorrectionValue:
-    checks.text("feedback.correction.original", message.original, TEXT_LENGTH)
-    checks.text("feedback.correction.corrected", message.corrected, TEXT_LENGTH, required=True)
-    kind = KINDS.get(message.kind)
-    if kind is None:
-        kind = CorrectionKind.KNOWLEDGE
-        if message.kind != pb.CORRECTION_KIND_UNSPECIFIED:
-            checks.fail("feedback.correction.kind", f"has no value {message.kind}")
+def _to_correction(message: pb.CorrectionValue) -> CorrectionValue:
+    kind = KINDS.get(message.kind, CorrectionKind.KNOWLEDGE)
     return CorrectionValue(original=message.original, corrected=message.corrected, kind=kind)
 
 
@@ -380,8 +303,8 @@ def _to_json(checks: Checks, message: struct_pb2.Value) -> str | None:
     except (ValueError, json_format.Error):
         checks.fail(field, "is no JSON; numbers must be finite")
         return None
-    if len(text) > TEXT_LENGTH:
-        checks.fail(field, f"has {len(text):,} characters as JSON; at most {TEXT_LENGTH:,} are allowed")
+    if len(text) > _CUSTOM_LENGTH:
+        checks.fail(field, f"has {len(text):,} characters as JSON; at most {_CUSTOM_LENGTH:,} are allowed")
     return text
 
 

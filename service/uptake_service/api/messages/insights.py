@@ -5,7 +5,7 @@ from typing import Any
 
 from uptake.v1 import event_pb2, insight_pb2, interval_pb2, issue_pb2
 
-from uptake_service.api.checks import Checks, to_timestamp
+from uptake_service.api.checks import each_once, to_timestamp
 from uptake_service.api.enums import members, numbers
 from uptake_service.api.messages.corrections import STATE_NUMBERS as CORRECTION_STATE_NUMBERS
 from uptake_service.api.messages.corrections import VERDICT_NUMBERS, verdict_message
@@ -37,23 +37,9 @@ METRIC_INTERVALS = members(insight_pb2.MetricInterval, "METRIC_INTERVAL_", Metri
 METRIC_GROUPS = members(insight_pb2.MetricGroup, "METRIC_GROUP_", MetricGroup)
 
 
-def to_metric_interval(checks: Checks, number: int) -> MetricInterval:
-    if number and number not in METRIC_INTERVALS:
-        checks.fail("interval", f"has no value {number}")
-    return METRIC_INTERVALS.get(number, MetricInterval.DAY)
-
-
-def to_metric_group(checks: Checks, number: int) -> MetricGroup | None:
-    if number and number not in METRIC_GROUPS:
-        checks.fail("group", f"has no value {number}")
-    return METRIC_GROUPS.get(number)
-
-
-def to_issue_filter(checks: Checks, message: insight_pb2.IssueFilter) -> IssueFilter:
-    if message.minimum_frequency < 0:
-        checks.fail("filter.minimum_frequency", "must not be negative")
+def to_issue_filter(message: insight_pb2.IssueFilter) -> IssueFilter:
     return IssueFilter(
-        states=checks.enums("filter.states", message.states, ISSUE_STATES),
+        states=each_once(message.states, ISSUE_STATES),
         minimum_frequency=message.minimum_frequency,
     )
 

@@ -1,6 +1,6 @@
 """Projects on the wire to and from projects as the service knows them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -27,17 +27,22 @@ _TRIGGER_RULE_NUMBERS = numbers(pb.TriggerRule, "TRIGGER_RULE_", TriggerRule)
 _ENUMS: Mapping[str, Mapping[int, StrEnum]] = {"vote_policy": _VOTE_POLICIES, "trigger_rule": _TRIGGER_RULES}
 
 
+def check_paths(checks: Checks, paths: Sequence[str]) -> None:
+    """Finds the paths of an update mask that name no setting."""
+    known: dict[str, Any] = ProjectSettings().model_dump()
+    for path in paths:
+        group, dot, name = path.partition(".")
+        if group not in known or (dot and name not in known[group]):
+            checks.fail("update_mask", f"{path!r} is no setting")
+
+
 def to_settings(checks: Checks, old: ProjectSettings, message: pb.ProjectSettings, paths: list[str]) -> ProjectSettings:
-    """The settings that an update makes of `old`: what a path names is set, or goes back to its default if unset."""
-    if not paths:
-        checks.fail("update_mask", "is required, for example review_policy.window_size")
+    """The settings that an update makes of `old`: what a path names is set, or goes back to its default if unset. The
+    paths and what they name were checked before."""
     values: dict[str, Any] = old.model_dump()
     defaults: dict[str, Any] = ProjectSettings().model_dump()
     for path in paths:
         group, _, name = path.partition(".")
-        if group not in values or (name and name not in values[group]):
-            checks.fail("update_mask", f"{path!r} is no setting")
-            continue
         part: Message = getattr(message, group)
         for field in [name] if name else list(values[group]):
             values[group][field] = _value(checks, f"settings.{group}.{field}", part, field, defaults[group][field])
@@ -101,9 +106,7 @@ def _value(checks: Checks, field: str, message: Message, name: str, default: Any
             checks.fail(field, "is no duration")
         return default if duration is None else duration
     if name in _ENUMS:
-        if value not in _ENUMS[name]:
-            checks.fail(field, f"has no value {value}")
-        return _ENUMS[name].get(value, default)
+        return _ENUMS[name][value]
     if isinstance(default, tuple):
         return tuple(value) or default
     if descriptor.has_presence and not message.HasField(name):

@@ -5,7 +5,7 @@ from datetime import datetime
 from uptake.v1 import review_pb2 as pb
 from uptake.v1 import stream_pb2
 
-from uptake_service.api.checks import ID_LENGTH, Checks, put_time, to_timestamp
+from uptake_service.api.checks import each_once, put_time, to_timestamp
 from uptake_service.api.enums import members, numbers
 from uptake_service.api.messages.feedback import SENTIMENT_NUMBERS, TYPE_NUMBERS
 from uptake_service.patterns.store import Pattern
@@ -23,28 +23,20 @@ from uptake_service.reviews.subscriptions import Update
 
 _STATES = members(pb.ReviewState, "REVIEW_STATE_", ReviewState)
 _PRIORITIES = members(pb.ReviewPriority, "REVIEW_PRIORITY_", ReviewPriority)
-_ORDERS = {int(pb.REVIEW_ORDER_UNSPECIFIED): ReviewOrder.NEWEST} | members(pb.ReviewOrder, "REVIEW_ORDER_", ReviewOrder)
+ORDERS = {int(pb.REVIEW_ORDER_UNSPECIFIED): ReviewOrder.NEWEST} | members(pb.ReviewOrder, "REVIEW_ORDER_", ReviewOrder)
 
 STATE_NUMBERS = numbers(pb.ReviewState, "REVIEW_STATE_", ReviewState)
 PRIORITY_NUMBERS = numbers(pb.ReviewPriority, "REVIEW_PRIORITY_", ReviewPriority)
 ACTION_NUMBERS = numbers(pb.ReviewAction, "REVIEW_ACTION_", ReviewAction)
 
 
-def to_filter(checks: Checks, message: pb.ReviewFilter) -> ReviewFilter:
+def to_filter(message: pb.ReviewFilter) -> ReviewFilter:
     return ReviewFilter(
-        states=checks.enums("filter.states", message.states, _STATES),
-        priorities=checks.enums("filter.priorities", message.priorities, _PRIORITIES),
-        assignee=checks.text("filter.assignee", message.assignee, ID_LENGTH),
-        pattern_id=checks.text("filter.pattern_id", message.pattern_id, ID_LENGTH),
+        states=each_once(message.states, _STATES),
+        priorities=each_once(message.priorities, _PRIORITIES),
+        assignee=message.assignee,
+        pattern_id=message.pattern_id,
     )
-
-
-def to_order(checks: Checks, number: int) -> ReviewOrder:
-    order = _ORDERS.get(number)
-    if order is None:
-        checks.fail("order", f"has no value {number}")
-        return ReviewOrder.NEWEST
-    return order
 
 
 def to_message(review: Review, pattern: Pattern | None) -> pb.Review:

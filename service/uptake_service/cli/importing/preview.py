@@ -17,10 +17,12 @@ from uptake_service.cli.importing.files import BadRow, CannotImport
 from uptake_service.cli.importing.reading import Options, Reading, reading
 from uptake_service.cli.tables import enum_name, one_line
 from uptake_service.config import Settings
+from uptake_service.domain.errors import InvalidRequest
 from uptake_service.domain.feedback import Draft
 from uptake_service.domain.project import DEFAULT_PROJECT, Redaction
 from uptake_service.ingest.changes import Collect
 from uptake_service.ingest.redacting import redacted_change
+from uptake_service.rpc.rules import check
 
 _SHOWN_ROWS = 5
 _SHOWN_CHARACTERS = 200
@@ -55,9 +57,13 @@ class _Preview:
         """
         made = request.feedback
         checks = Checks()
-        draft = to_draft(checks, DEFAULT_PROJECT, made, now, _FUTURE_TOLERANCE)
-        if draft is None:
-            raise BadRow("; ".join(f"{each.field} {each.description}" for each in checks.violations))
+        try:
+            check(request)
+            draft = to_draft(checks, DEFAULT_PROJECT, made, now, _FUTURE_TOLERANCE)
+            checks.done()
+        except InvalidRequest as error:
+            raise BadRow("; ".join(f"{each.field} {each.description}" for each in error.violations)) from None
+        assert draft is not None  # noqa: S101  The checks found nothing wrong.
         self.good += 1
         sentiment = draft.content.sentiment.value
         self.types[draft.content.type.value] += 1

@@ -4,6 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "../../buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file uptake/v1/issue.proto.
  */
 export const file_uptake_v1_issue: GenFile = /*@__PURE__*/
-  fileDesc("ChV1cHRha2UvdjEvaXNzdWUucHJvdG8SCXVwdGFrZS52MSIyCg1TYW1wbGVDb21tZW50EgwKBHRleHQYASABKAkSEwoLZmVlZGJhY2tfaWQYAiABKAki2AIKBUlzc3VlEgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJEhAKCGtleXdvcmRzGAMgAygJEjAKDnJlcHJlc2VudGF0aXZlGAQgASgLMhgudXB0YWtlLnYxLlNhbXBsZUNvbW1lbnQSEQoJZnJlcXVlbmN5GAUgASgDEjEKD3NhbXBsZV9jb21tZW50cxgGIAMoCzIYLnVwdGFrZS52MS5TYW1wbGVDb21tZW50Eg0KBXRyZW5kGAcgASgBEiQKBXN0YXRlGAggASgOMhUudXB0YWtlLnYxLklzc3VlU3RhdGUSMwoPZmlyc3Rfc2Vlbl90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3NlZW5fdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgLIAEoCSrBAQoKSXNzdWVTdGF0ZRIbChdJU1NVRV9TVEFURV9VTlNQRUNJRklFRBAAEhMKD0lTU1VFX1NUQVRFX05FVxABEhcKE0lTU1VFX1NUQVRFX09OR09JTkcQAhIaChZJU1NVRV9TVEFURV9FU0NBTEFUSU5HEAMSGAoUSVNTVUVfU1RBVEVfUkVTT0xWRUQQBBIZChVJU1NVRV9TVEFURV9SRUdSRVNTRUQQBRIXChNJU1NVRV9TVEFURV9JR05PUkVEEAZCSQoNZGV2LnVwdGFrZS52MUIKSXNzdWVQcm90b1ABWh51cHRha2UuZGV2L2NsaWVudHMvZ28vdXB0YWtldjGqAglVcHRha2UuVjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChV1cHRha2UvdjEvaXNzdWUucHJvdG8SCXVwdGFrZS52MSIyCg1TYW1wbGVDb21tZW50EgwKBHRleHQYASABKAkSEwoLZmVlZGJhY2tfaWQYAiABKAki7AIKBUlzc3VlEgoKAmlkGAEgASgJEhcKBXRpdGxlGAIgASgJQgi6SAVyAxiAAhIQCghrZXl3b3JkcxgDIAMoCRIwCg5yZXByZXNlbnRhdGl2ZRgEIAEoCzIYLnVwdGFrZS52MS5TYW1wbGVDb21tZW50EhEKCWZyZXF1ZW5jeRgFIAEoAxIxCg9zYW1wbGVfY29tbWVudHMYBiADKAsyGC51cHRha2UudjEuU2FtcGxlQ29tbWVudBINCgV0cmVuZBgHIAEoARIuCgVzdGF0ZRgIIAEoDjIVLnVwdGFrZS52MS5Jc3N1ZVN0YXRlQgi6SAWCAQIQARIzCg9maXJzdF9zZWVuX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmxhc3Rfc2Vlbl90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGAsgASgJKsEBCgpJc3N1ZVN0YXRlEhsKF0lTU1VFX1NUQVRFX1VOU1BFQ0lGSUVEEAASEwoPSVNTVUVfU1RBVEVfTkVXEAESFwoTSVNTVUVfU1RBVEVfT05HT0lORxACEhoKFklTU1VFX1NUQVRFX0VTQ0FMQVRJTkcQAxIYChRJU1NVRV9TVEFURV9SRVNPTFZFRBAEEhkKFUlTU1VFX1NUQVRFX1JFR1JFU1NFRBAFEhcKE0lTU1VFX1NUQVRFX0lHTk9SRUQQBkJJCg1kZXYudXB0YWtlLnYxQgpJc3N1ZVByb3RvUAFaHnVwdGFrZS5kZXYvY2xpZW50cy9nby91cHRha2V2MaoCCVVwdGFrZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * SampleComment is a comment in the user's own words.
@@ -56,7 +57,7 @@ export type Issue = Message<"uptake.v1.Issue"> & {
   id: string;
 
   /**
-   * A short name from its members' own words, or the one a person gave it.
+   * A short name from its members' own words, or the one a person gave it. Up to 256 characters where a person gives it.
    *
    * @generated from field: string title = 2;
    */

@@ -1,0 +1,338 @@
+"""The rules of requests: every field that a caller may set has one, and what breaks one is told by its path."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import protovalidate
+import pytest
+from buf.validate import validate_pb2
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.timestamp_pb2 import Timestamp
+from uptake import thumbs_down, thumbs_up
+from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, issue_pb2, project_pb2, review_pb2
+from uptake_service.domain.errors import MOST_VIOLATIONS, InvalidRequest
+from uptake_service.domain.model import Model
+from uptake_service.domain.project import Retention, ReviewPolicy
+from uptake_service.rpc.rules import broken_where_named, check
+
+FILES = (feedback_pb2, project_pb2, review_pb2, correction_pb2, insight_pb2)
+
+WITHOUT_RULES = {
+    "etag": "compared with what is stored, whatever it is",
+    "page_token": "the service's own, under a signature; an error of its own tells of a wrong one",
+    "resume_token": "the service's own, under a signature; an error of its own tells of a wrong one",
+}
+
+OUTPUT_ONLY = {
+    feedback_pb2.Feedback.DESCRIPTOR.full_name: {
+        "id",
+        "sentiment",
+        "pattern_id",
+        "create_time",
+        "update_time",
+        "state",
+    },
+    issue_pb2.Issue.DESCRIPTOR.full_name: {field.name for field in issue_pb2.Issue.DESCRIPTOR.fields}
+    - {"title", "state"},
+}
+"""What messages of requests have beside what callers set."""
+
+KINDS = {
+    FieldDescriptor.TYPE_STRING: "string",
+    FieldDescriptor.TYPE_BYTES: "bytes",
+    FieldDescriptor.TYPE_INT32: "int32",
+    FieldDescriptor.TYPE_INT64: "int64",
+    FieldDescriptor.TYPE_DOUBLE: "double",
+    FieldDescriptor.TYPE_ENUM: "enum",
+}
+
+
+def requests() -> list[Descriptor]:
+    """The request message of each method."""
+    services = [service for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
+    return [method.input_type for service in services for method in service.methods]
+
+
+def fields(message: Descriptor, seen: set[str]) -> Iterator[FieldDescriptor]:
+    """Every field that a caller sets in a message and in those in it."""
+    if message.full_name in seen:
+        return
+    seen.add(message.full_name)
+    unread = OUTPUT_ONLY.get(message.full_name, set())
+    for field in message.fields:
+        if field.name in unread:
+            continue
+        yield field
+        inner = field.message_type
+        if inner is not None and inner.file.package == "uptake.v1" and not inner.GetOptions().map_entry:
+            yield from fields(inner, seen)
+
+
+def all_fields() -> list[FieldDescriptor]:
+    seen: set[str] = set()
+    return [field for request in requests() for field in fields(request, seen)]
+
+
+def _rules_of(field: FieldDescriptor) -> Any:
+    # protoc's stubs do not type extensions.
+    extensions: Any = field.GetOptions().Extensions
+    return extensions[validate_pb2.field]
+
+
+def has_rule(field: FieldDescriptor, rules: Any) -> bool:
+    """Whether a field, or an item of one, is bounded."""
+    if field.message_type is not None:
+        kind = {"google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration"}
+        name = kind.get(field.message_type.full_name, "")
+        return not name or rules.HasField(name)
+    return field.type == FieldDescriptor.TYPE_BOOL or rules.HasField(KINDS[field.type])
+
+
+def is_bounded(field: FieldDescriptor) -> bool:
+    rules = _rules_of(field)
+    if not field.is_repeated:
+        return has_rule(field, rules)
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        key, value = field.message_type.fields
+        return rules.map.max_pairs > 0 and has_rule(key, rules.map.keys) and has_rule(value, rules.map.values)
+    return rules.repeated.max_items > 0 and has_rule(field, rules.repeated.items)
+
+
+def test_every_field_that_a_caller_sets_has_a_rule() -> None:
+    without = {field.full_name for field in all_fields() if field.name not in WITHOUT_RULES and not is_bounded(field)}
+    assert without == set()
+
+
+def test_no_exception_is_left_from_what_is_gone() -> None:
+    assert {field.name for field in all_fields() if not is_bounded(field)} == set(WITHOUT_RULES)
+
+
+@pytest.mark.parametrize("request_", requests(), ids=lambda request: request.name)
+def test_every_rule_compiles_and_an_empty_request_is_judged(request_: Descriptor) -> None:
+    message = GetMessageClass(request_)()
+    try:
+        check(message)
+    except InvalidRequest as error:
+        assert error.violations
+
+
+def broken(message: Message) -> dict[str, str]:
+    """What is wrong with a request, by the path of the field."""
+    try:
+        check(message)
+    except InvalidRequest as error:
+        return {each.field: each.description for each in error.violations}
+    return {}
+
+
+def collecting(**about: Any) -> feedback_pb2.CollectFeedbackRequest:
+    request = feedback_pb2.CollectFeedbackRequest(feedback=thumbs_up("i"))
+    request.feedback.MergeFrom(feedback_pb2.Feedback(**about))
+    return request
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    request = review_pb2.ClaimReviewRequest(
+        project="Not A Project", reviewer="x" * 257, lease_duration=Duration(), request_id="r" * 129
+    )
+    assert broken(request) == {
+        "project": "must match [a-z0-9][a-z0-9-]{0,62}",
+        "id": "is required",
+        "reviewer": "must be at most 256 characters",
+        "lease_duration": "must be greater than or equal to 1s and less than or equal to 86400s",
+        "request_id": "must be at most 128 characters",
+    }
+
+
+@pytest.mark.parametrize("name", ["", "a", "a-1", "0", "a" * 63])
+def test_names_of_projects(name: str) -> None:
+    assert broken(project_pb2.GetProjectRequest(project=name)) == {}
+
+
+@pytest.mark.parametrize("name", ["-a", "a" * 64, "A", "a b", "a\n", "ä", "a_b", "a/b"])
+def test_names_that_no_project_has(name: str) -> None:
+    assert set(broken(project_pb2.GetProjectRequest(project=name))) == {"project"}
+
+
+@pytest.mark.parametrize("character", ["x", "ä", "字", "😀"])
+def test_lengths_are_of_characters_and_not_of_bytes(character: str) -> None:
+    assert broken(collecting(user_id=character * 256)) == {}
+    assert broken(collecting(user_id=character * 257)) == {"feedback.user_id": "must be at most 256 characters"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ({f"{number:063}": "x" * 256 for number in range(64)}, {}),
+        ({str(number): "" for number in range(65)}, {"feedback.labels": "must have at most 64 entries"}),
+        ({"": "x"}, {"feedback.labels": "keys must not be empty"}),
+        ({"k" * 64: "x"}, {"feedback.labels": "keys must be at most 63 characters"}),
+        ({"key": "x" * 257}, {"feedback.labels[key]": "must be at most 256 characters"}),
+    ],
+)
+def test_maps(labels: dict[str, str], told: dict[str, str]) -> None:
+    assert broken(collecting(labels=labels)) == told
+
+
+def test_a_key_that_is_too_long_is_not_quoted_whole() -> None:
+    told = broken(collecting(labels={"k" * 9000: "x" * 257}))
+    assert set(told) == {"feedback.labels", f"feedback.labels[{'k' * 63}]"}
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, 1.000001e9])
+def test_a_score_is_a_number_within_bounds(score: float) -> None:
+    request = collecting()
+    request.feedback.rating.score = score
+    assert set(broken(request)) == {"feedback.rating.score"}
+
+
+@pytest.mark.parametrize(
+    ("time", "good"),
+    [
+        (Timestamp(seconds=946_684_800), True),
+        (Timestamp(seconds=253_402_300_799, nanos=999_999_999), True),
+        (Timestamp(seconds=946_684_799, nanos=999_999_999), False),
+        (Timestamp(seconds=253_402_300_800), False),
+        (Timestamp(seconds=2**63 - 1), False),
+        (Timestamp(seconds=-(2**63)), False),
+    ],
+)
+def test_feedback_is_of_the_year_2000_or_later(time: Timestamp, good: bool) -> None:
+    told = {} if good else {"feedback.occur_time": "must be a time from the year 2000 to 9999"}
+    assert broken(collecting(occur_time=time)) == told
+
+
+@pytest.mark.parametrize(
+    ("interval", "good"),
+    [
+        (Duration(seconds=1), True),
+        (Duration(seconds=300), True),
+        (Duration(), False),
+        (Duration(nanos=999_999_000), False),
+        (Duration(seconds=300, nanos=1000), False),
+        (Duration(seconds=-1), False),
+        (Duration(seconds=2**63 - 1), False),
+        (Duration(seconds=-(2**63)), False),
+    ],
+)
+def test_durations(interval: Duration, good: bool) -> None:
+    request = insight_pb2.SubscribeInsightsRequest(checkpoint_interval=interval)
+    assert set(broken(request)) == (set() if good else {"checkpoint_interval"})
+
+
+def test_a_number_that_an_enum_does_not_have_is_told() -> None:
+    request = feedback_pb2.ListFeedbackRequest(
+        filter=feedback_pb2.FeedbackFilter(types=[1, 0, 99])  # type: ignore[list-item]
+    )
+    assert broken(request) == {"filter.types[1]": "has no value 0", "filter.types[2]": "has no value 99"}
+    assert broken(review_pb2.ListReviewsRequest(order=77)) == {"order": "has no value 77"}  # type: ignore[arg-type]
+
+
+def test_one_of_several_is_required_and_must_say_something() -> None:
+    request = feedback_pb2.ListSimilarFeedbackRequest()
+    assert broken(request) == {"reference": "is required"}
+    request.query = ""
+    assert broken(request) == {"query": "must not be empty"}
+
+
+def test_of_many_wrong_fields_the_first_are_named_and_the_others_counted() -> None:
+    request = collecting()
+    request.feedback.interaction.history.extend([feedback_pb2.ChatMessage(role="")] * 100)
+    with pytest.raises(InvalidRequest) as caught:
+        check(request)
+    assert len(caught.value.violations) == MOST_VIOLATIONS
+    assert caught.value.violations_left_out == 100 - MOST_VIOLATIONS
+
+
+def test_a_list_without_end_is_told_of_as_one_that_is_a_little_too_long() -> None:
+    request = collecting()
+    request.feedback.interaction.history.extend([feedback_pb2.ChatMessage()] * 200_000)
+    with pytest.raises(InvalidRequest) as caught:
+        check(request)
+    assert ("feedback.interaction.history", "must have at most 100 items") in [
+        (each.field, each.description) for each in caught.value.violations
+    ]
+    # Itself, and the roles of the 101 messages that are looked at.
+    assert caught.value.violations_left_out == 102 - MOST_VIOLATIONS
+    assert len(request.feedback.interaction.history) == 200_000
+
+
+def test_items_that_are_checked_alone_make_no_request_invalid() -> None:
+    bad = feedback_pb2.CollectFeedbackRequest()
+    assert broken(feedback_pb2.BatchCollectFeedbackRequest(requests=[bad])) == {}
+    assert broken(feedback_pb2.BatchCollectFeedbackRequest(requests=[bad], project="A")) == {
+        "project": "must match [a-z0-9][a-z0-9-]{0,62}",
+        "requests[0].feedback": "is required",
+    }
+    assert broken(bad) == {"feedback": "is required"}
+
+
+@pytest.mark.parametrize(("number", "told"), [(0, "must not be empty"), (1001, "must have at most 1,000 items")])
+def test_how_many_items_a_batch_has(number: int, told: str) -> None:
+    items = [feedback_pb2.CollectFeedbackRequest(feedback=thumbs_down("i"))] * number
+    assert broken(feedback_pb2.BatchCollectFeedbackRequest(requests=items)) == {"requests": told}
+
+
+def test_of_new_values_only_what_the_mask_names_is_judged() -> None:
+    settings = project_pb2.ProjectSettings(
+        review_policy=project_pb2.ReviewPolicy(window_size=0, minimum_sample=0, scores=["x" * 64])
+    )
+    every = {
+        "settings.review_policy.window_size",
+        "settings.review_policy.minimum_sample",
+        "settings.review_policy.scores[0]",
+    }
+
+    def named(*paths: str) -> set[str]:
+        return {each.field for each in broken_where_named(settings, "settings", paths)}
+
+    assert named("review_policy") == every
+    assert named("review_policy.minimum_sample") == {"settings.review_policy.minimum_sample"}
+    assert named("review_policy.scores") == {"settings.review_policy.scores[0]"}
+    assert named("review_policy.window", "retention", "scores") == set()
+    assert broken(project_pb2.UpdateProjectRequest(settings=settings, update_mask={"paths": ["retention"]})) == {}
+
+
+@pytest.mark.parametrize(
+    ("message", "model"),
+    [(project_pb2.ReviewPolicy, ReviewPolicy), (project_pb2.Retention, Retention)],
+)
+def test_settings_have_the_same_bounds_in_the_contract_and_in_the_domain(
+    message: type[Message], model: type[Model]
+) -> None:
+    """The domain keeps its own: settings are read from the database too."""
+    for name, field in model.model_fields.items():
+        descriptor = message.DESCRIPTOR.fields_by_name[name]
+        rules = _rules_of(descriptor)
+        kind = rules.WhichOneof("type")
+        if kind in ("int32", "double", "duration"):
+            told = {
+                bound.name: bound_value.ToTimedelta() if kind == "duration" else bound_value
+                for bound, bound_value in getattr(rules, kind).ListFields()
+            }
+            kept = {"gte": "ge", "gt": "gt", "lte": "le"}
+            known = {key: getattr(each, key) for each in field.metadata for key in kept.values() if hasattr(each, key)}
+            assert {kept[bound]: value for bound, value in told.items()} == known, name
+
+
+@pytest.mark.parametrize("paths", [["query"], ["id", "comment"], ["rating.score"], [], ["comment"] * 101])
+def test_a_mask_names_what_can_be_changed(paths: list[str]) -> None:
+    request = feedback_pb2.AmendFeedbackRequest(id="a", update_mask={"paths": paths})
+    assert broken(request) == {
+        "update_mask": "must name any of type, rating, correction, custom, comment, labels",
+    }
+
+
+def test_a_client_can_check_before_it_sends() -> None:
+    """With protovalidate and the messages of the client's package alone."""
+    protovalidate.validate(collecting())
+    with pytest.raises(protovalidate.ValidationError) as caught:
+        protovalidate.validate(collecting(comment="x" * 10_001))
+    (violation,) = caught.value.violations
+    assert violation.proto.field is not None
+    assert [element.field_name for element in violation.proto.field.elements] == ["feedback", "comment"]
+    assert violation.proto.rule_id == "string.max_len"
