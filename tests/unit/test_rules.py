@@ -77,10 +77,9 @@ def all_fields() -> list[FieldDescriptor]:
     return [field for request in requests() for field in fields(request, seen)]
 
 
-def _rules_of(field: FieldDescriptor) -> Any:
-    # protoc's stubs do not type extensions.
-    extensions: Any = field.GetOptions().Extensions
-    return extensions[validate_pb2.field]
+def _rules_of(field: Any) -> Any:
+    # The stubs do not type extensions.
+    return field.GetOptions().Extensions[validate_pb2.field]
 
 
 def has_rule(field: FieldDescriptor, rules: Any) -> bool:
