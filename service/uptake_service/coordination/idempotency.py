@@ -148,18 +148,18 @@ class RequestRecords(Store):
         """
         await self._add(made, {}, session)
 
-    async def add_expiring(self, key: RequestKey, resource: str, *, session: Session) -> None:
-        """Records what a key made or changed, other than feedback.
+    async def add_expiring(self, key: RequestKey, resource: str, *, now: datetime, session: Session) -> None:
+        """Records what a key made or changed, other than feedback. `now`: the database's time, as `now` gives it.
 
         Raises:
             DuplicateKey: Another process recorded it first.
         """
-        await self._add([(key, resource)], {"expire_time": await self._now(session) + self.retention}, session)
+        await self._add([(key, resource)], {"expire_time": now + self.retention}, session)
 
     async def add_changes(self, made: list[tuple[RequestKey, str]], *, session: Session) -> None:
         """Records which feedback each key changed, as `add` does, but not for as long."""
         if made:
-            await self._add(made, {"change": True, "expire_time": await self._now(session) + self.retention}, session)
+            await self._add(made, {"change": True, "expire_time": await self.now(session) + self.retention}, session)
 
     async def _add(self, made: list[tuple[RequestKey, str]], rest: Document, session: Session) -> None:
         await self._records.insert_many(
@@ -187,7 +187,7 @@ class RequestRecords(Store):
     async def _write_some(self, expired: bool, filter: Filter, session: Session) -> int:
         found = await self._records.find(filter, projection={"_id": 1}, limit=_AT_ONCE, session=session)
         if found:
-            expire_time = await self._now(session) + self.retention
+            expire_time = await self.now(session) + self.retention
             tombstone = {
                 "$set": {"erased": True, "expired": expired, "expire_time": expire_time},
                 "$unset": {"digest": "", "resource": "", "change": ""},
@@ -195,7 +195,7 @@ class RequestRecords(Store):
             await self._records.update_each([({"_id": each["_id"]}, tombstone) for each in found], session=session)
         return len(found)
 
-    async def _now(self, session: Session) -> datetime:
+    async def now(self, session: Session) -> datetime:
         """The time by the database's clock, which also deletes what is past its `expire_time`."""
         (secret,) = await self._secrets.find_with_now({"_id": "requests"}, session=session)
         now: datetime = secret["now"]
