@@ -274,18 +274,9 @@ class ReviewStore(Store):
         )
         return [(document["project"], document["_id"]) for document in documents if ran_out(document)]
 
-    async def _read(
-        self,
-        filter: Filter,
-        *,
-        sort: Sort | None = None,
-        limit: int = 0,
-        session: Session | None = None,
-    ) -> list[Review]:
+    async def _read(self, filter: Filter, *, limit: int = 0, session: Session | None = None) -> list[Review]:
         """Reads reviews, with claims that ran out by the database's clock as open."""
         pipeline: list[Document] = [{"$match": filter}]
-        if sort:
-            pipeline.append({"$sort": dict(sort)})
         if limit:
             pipeline.append({"$limit": limit})
         pipeline.append({"$addFields": {"now": "$$NOW"}})

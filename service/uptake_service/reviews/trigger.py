@@ -5,7 +5,6 @@ It runs for marks, after the commit that made them. Judging and clearing a mark 
 happens a mark is judged at least once, and twice does no harm.
 """
 
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -38,8 +37,6 @@ from uptake_service.reviews.rules import (
     rows_needed,
 )
 from uptake_service.reviews.store import ReviewStore
-
-_log = logging.getLogger(__name__)
 
 _RACE_TRIES = 4
 
