@@ -19,7 +19,7 @@ from typing import NamedTuple
 from uptake_service.coordination.secret import Secret
 from uptake_service.domain.errors import DomainError, Reason
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.documents import Document, Filter
+from uptake_service.mongo.documents import Document, Filter, chunked
 from uptake_service.mongo.indexes import Index
 from uptake_service.mongo.session import Session
 from uptake_service.mongo.texts import Holds, Store, texts
@@ -177,9 +177,8 @@ class RequestRecords(Store):
             expired: Whether it is past its retention, not erased at somebody's wish.
         """
         write = partial(self._write_some, expired)
-        for first in range(0, len(records), _AT_ONCE):
-            named = {"_id": {"$in": list(records[first : first + _AT_ONCE])}, "erased": None}
-            await transaction(self._mongo, partial(write, named))
+        for some in chunked(records, _AT_ONCE):
+            await transaction(self._mongo, partial(write, {"_id": {"$in": list(some)}, "erased": None}))
         changes = {"change": True, "resource": {"$in": list(feedback_ids)}}
         while feedback_ids and await transaction(self._mongo, partial(write, changes)) == _AT_ONCE:
             pass

@@ -102,6 +102,7 @@ class ErasedFeedback:
         versions: The versions (name, value) of the answers.
     """
 
+    feedback_id: str
     pattern_id: str
     said: tuple[str, ...]
     quoted: tuple[str, ...]
@@ -272,6 +273,7 @@ def _erased_feedback(document: Document) -> ErasedFeedback:
             (said if turn["role"] == "user" else answers).append(turn["content"])
         versions |= {(pair["k"], pair["v"]) for pair in interaction.get("versions", ())}
     return ErasedFeedback(
+        document["_id"],
         document.get("pattern_id", ""),
         tuple(said),
         (correction.get("original", ""),),
