@@ -5,6 +5,8 @@ from typing import Any, Generic, TypeVar
 import grpc
 import pytest
 from google.protobuf.message import Message
+from uptake.v1 import insight_pb2
+from uptake.v1.insight_pb2_grpc import InsightServiceStub
 from uptake_service.coordination.event_log import EventLog
 from uptake_service.corrections.model import CorrectionEvent, CorrectionState
 from uptake_service.mongo.client import Mongo
@@ -41,6 +43,11 @@ class Stream(Generic[M]):
 
     def cancel(self) -> None:
         self.call.cancel()
+
+
+def subscribe(stub: InsightServiceStub, **request: Any) -> Stream[insight_pb2.SubscribeInsightsResponse]:
+    """A subscription to insights, for a request with these fields."""
+    return Stream(stub.SubscribeInsights(insight_pb2.SubscribeInsightsRequest(**request)))
 
 
 async def make_events(mongo: Mongo, count: int, project: str = "default") -> None:

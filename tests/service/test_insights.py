@@ -38,7 +38,7 @@ from uptake_service.projections.rollups import RollupStore
 from tests.conftest import Service, StartService
 from tests.policies import by_rate_alone
 from tests.processes import PATIENCE_SECONDS, eventually, free_port, in_time
-from tests.streams import Stream
+from tests.streams import subscribe
 
 Message = insight_pb2.SubscribeInsightsResponse
 
@@ -350,10 +350,6 @@ async def quick(start_service: StartService) -> Service:
 async def stub(quick: Service) -> AsyncIterator[InsightServiceStub]:
     async with grpc.aio.insecure_channel(quick.address) as channel:
         yield InsightServiceStub(channel)
-
-
-def subscribe(stub: InsightServiceStub, **request: Any) -> Stream[Message]:
-    return Stream(stub.SubscribeInsights(insight_pb2.SubscribeInsightsRequest(**request)))
 
 
 def events(messages: Sequence[Message]) -> list[event_pb2.Event]:
