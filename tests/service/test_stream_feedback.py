@@ -21,8 +21,7 @@ from uptake_service.app.check import check
 from uptake_service.domain.clock import Clock
 from uptake_service.domain.errors import DatabaseUnavailable
 from uptake_service.feedback.store import FeedbackStore
-from uptake_service.ingest import preprocessor as preparing
-from uptake_service.ingest import streaming
+from uptake_service.ingest import preprocessor, streaming
 from uptake_service.ingest.intake import Intake
 
 from tests.conftest import Service, StartService
@@ -146,7 +145,7 @@ def read_by_server(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def kept_in_memory() -> int:
     """How many streams and pieces of feedback the service holds."""
     gc.collect()
-    kinds = (streaming._Stream, streaming.Received, streaming.Reply, preparing.Item)
+    kinds = (streaming._Stream, streaming.Received, streaming.Reply, preprocessor.Item)
     return sum(type(each) in kinds for each in gc.get_objects())
 
 
