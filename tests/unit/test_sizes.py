@@ -21,7 +21,6 @@ LARGE_FILES = {
     "tests/service/test_access.py": _ONE_CAPABILITY,
     "tests/service/test_collecting.py": _ONE_CAPABILITY,
     "tests/service/test_corrections.py": _ONE_CAPABILITY,
-    "tests/service/test_insights.py": _ONE_CAPABILITY,
     "tests/service/test_reviews.py": _ONE_CAPABILITY,
     "tests/service/test_stream_feedback.py": _ONE_CAPABILITY,
     "tests/service/test_verdicts.py": _ONE_CAPABILITY,
