@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
+import psutil
+
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 60.0
@@ -29,6 +31,7 @@ _FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.01, 0.1
 
 _LISTENING = re.compile(r"listening on \S+:(\d+)")
 _COMMAND = (sys.executable, "-m", "uptake_service.cli.main")
+_CLUSTERING = "uptake_service.issues.run"
 
 
 @dataclass
@@ -102,15 +105,26 @@ async def launch(
 async def run(*arguments: str, folder: Path | None = None, **settings: str) -> tuple[int, str, str]:
     """Runs a command that ends by itself; returns exit code, output and errors."""
     process = await launch(*arguments, settings=settings, folder=folder)
-    try:
-        async with in_time(f"the end of `uptake {' '.join(arguments)}`", 5 * PATIENCE_SECONDS):
-            output, errors = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return process.returncode, output.decode(), errors.decode()
+    return await _told(process, f"the end of `uptake {' '.join(arguments)}`")
+
+
+async def run_python(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Runs a Python program that ends by itself; returns exit code, output and errors."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, stdout=PIPE, stderr=PIPE, env=os.environ | environment
+    )
+    return await _told(process, "the end of the program")
+
+
+def clustering_workers(service_pid: int) -> list[psutil.Process]:
+    """The processes in which a service makes issues; one that was just started or has just ended is not seen."""
+    found = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(service_pid).children():
+            with contextlib.suppress(psutil.Error):
+                if _CLUSTERING in child.cmdline():
+                    found.append(child)
+    return found
 
 
 @overload
@@ -215,6 +229,19 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     """This process's environment, with these settings of the service and no others."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("UPTAKE_")}
     return inherited | {f"UPTAKE_{name.upper()}": value for name, value in settings.items()}
+
+
+async def _told(process: Process, what: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a process, once it has ended."""
+    try:
+        async with in_time(what, 5 * PATIENCE_SECONDS):
+            output, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return process.returncode, output.decode(), errors.decode()
 
 
 async def _read_log(service: ServiceProcess, listening: asyncio.Event) -> None:

@@ -5,12 +5,14 @@ from typing import Any, Generic, TypeVar, cast
 import grpc
 import pytest
 from google.protobuf.message import Message
+from uptake.v1 import insight_pb2
 from uptake_service.coordination.event_log import EventLog
 from uptake_service.corrections.model import CorrectionEvent, CorrectionState
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.transactions import transaction
 
 from tests.processes import PATIENCE_SECONDS, in_time
+from tests.stubs import InsightServiceStub
 
 M = TypeVar("M", bound=Message)
 
@@ -41,6 +43,11 @@ class Stream(Generic[M]):
 
     def cancel(self) -> None:
         self.call.cancel()
+
+
+def subscribe(stub: InsightServiceStub, **request: Any) -> Stream[insight_pb2.SubscribeInsightsResponse]:
+    """A subscription to insights, for a request with these fields."""
+    return Stream(stub.SubscribeInsights(insight_pb2.SubscribeInsightsRequest(**request)))
 
 
 async def make_events(mongo: Mongo, count: int, project: str = "default") -> None:

@@ -31,7 +31,7 @@ from uptake_service.patterns.patterns import Patterns
 from uptake_service.patterns.shares import ShareChange, ShareStore, share_changes
 from uptake_service.patterns.store import PatternStore
 from uptake_service.projections.projection import Batch, Commit
-from uptake_service.projections.rollup_deltas import RollupDeltas, RollupKey
+from uptake_service.projections.rollup_deltas import RollupDeltas, RollupKey, add_all
 from uptake_service.projections.rollups import RollupStore
 from uptake_service.projects.store import ProjectStore
 from uptake_service.reviews.outbox import OutboxEntry, TriggerOutbox
@@ -81,7 +81,8 @@ async def fill(uri: str, count: int, *, days: int = 30, seed: int = 0) -> None:
         for draft, assignment in zip(drafts, assigned, strict=True):
             plan.collect(draft, new_id(), assignment)
         await mongo.collection("feedback").insert_many([to_document(feedback) for feedback in plan.added])
-        counted.merge(RollupDeltas.of_transitions(plan.transitions()))
+        for key, counts in RollupDeltas.of_transitions(plan.transitions()).by_key.items():
+            add_all(counted.by_key[key], counts)
         await transaction(mongo, partial(_write_beside, mongo, projects, membership, plan))
         changes = share_changes(plan.transitions())
         for id, change in changes.items():

@@ -49,7 +49,7 @@ class Callers:
 
     Attributes:
         cancelling: Whether they cancel half of their calls.
-        service_stopped: Whether a service was ended by SIGTERM; gRPC cancels what it has not begun then.
+        service_stopping: Whether a service is ending by SIGTERM now; gRPC cancels the calls that it has not begun.
         pause_seconds: How long each waits after a piece or batch; what is stored is recounted at the end.
         acknowledged: The feedback's id for each request id.
         codes: How often each code was answered, those of cancelled calls apart.
@@ -63,7 +63,7 @@ class Callers:
     addresses: Sequence[str]
     each: int = 3
     cancelling: bool = False
-    service_stopped: bool = False
+    service_stopping: bool = False
     pause_seconds: float = 0.0
     acknowledged: dict[str, str] = field(default_factory=dict)
     codes: Counter[grpc.StatusCode] = field(default_factory=Counter)
@@ -191,7 +191,8 @@ class Callers:
         except asyncio.CancelledError:
             self.cancelled += 1
         except grpc.aio.AioRpcError as error:
-            if error.code() not in (also or ()):
+            not_begun = self.service_stopping and error.code() is grpc.StatusCode.CANCELLED
+            if not not_begun and error.code() not in (also or ()):
                 self.codes[error.code()] += 1
         finally:
             if time.monotonic() - began > DEADLINE_SECONDS + _SLACK_SECONDS:

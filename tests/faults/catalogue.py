@@ -30,7 +30,7 @@ from tests.faults.callers import Callers
 from tests.faults.reading import crowd_interaction, forge_tokens, read_much, read_what_is_not_there
 from tests.faults.stage import Alone, Proxy, Replica, Stage, alone, stage
 from tests.faults.steady import Steady, python_calls, typescript_calls
-from tests.processes import PATIENCE_SECONDS, any_moment, eventually, get, let_pass, listens, runs
+from tests.processes import PATIENCE_SECONDS, any_moment, clustering_workers, eventually, get, let_pass, listens, runs
 
 _ABSENCE_SECONDS = 4.0
 _RESTART_PAUSE_SECONDS = 0.5
@@ -45,7 +45,6 @@ _MOST_MIB = 600
 _LONGEST_TEXT, _LONGEST_COMMENT = 50_000, 10_000
 _SLOW = ("'1234号码01-011'", "'0### ########\\n', drawn", "words, at, joined", "'הסיסמה:='")
 
-_WORKER = "uptake_service.issues.run"
 
 Harm = Callable[[Any, Callers], Awaitable[str]]
 
@@ -206,12 +205,10 @@ async def kill_clustering(stage: Stage, callers: Callers) -> str:
     replica = random.choice(stage.replicas)
     async with Client(f"localhost:{replica.port}", timeout_seconds=PATIENCE_SECONDS) as client:
         refreshing = asyncio.create_task(client.insights.get(refresh_issues=True))
-        service, found = psutil.Process(replica.process.pid), list[psutil.Process]()
+        found: list[psutil.Process] = []
 
         def look() -> bool:
-            # One that was just started or has just ended cannot be looked at.
-            with contextlib.suppress(psutil.NoSuchProcess):
-                found.extend(child for child in service.children() if _WORKER in child.cmdline())
+            found.extend(clustering_workers(replica.process.pid))
             return bool(found) or refreshing.done()
 
         await eventually(look, "a worker")
@@ -570,14 +567,13 @@ async def _restart(
     replica = random.choice(stage.replicas)
     before = replica.process
     callers.pause_seconds = _RESTART_PAUSE_SECONDS
-    callers.service_stopped = True
     async with calling(f"localhost:{replica.port}") as steady:
-        replica.absence_seconds = _ABSENCE_SECONDS
+        replica.absence_seconds, callers.service_stopping = _ABSENCE_SECONDS, True
         try:
             before.terminate()
             await eventually(lambda: replica.process is not before, "another process")
         finally:
-            replica.absence_seconds = 0.0
+            replica.absence_seconds, callers.service_stopping = 0.0, False
         await eventually(lambda: listens(replica.port), "its port")
     assert before.returncode == 0
     assert steady.calls > _ABSENCE_SECONDS / 0.1

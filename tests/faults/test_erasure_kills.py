@@ -1,13 +1,11 @@
 """kill -9 in the midst of an erasure: once the service is back it goes on by itself, to the end."""
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
 import pytest
 from uptake import Client, thumbs_down
 from uptake_service.erasure.eraser import ERASURES_JOB
@@ -15,10 +13,9 @@ from uptake_service.mongo.client import Mongo
 
 from tests.faults.test_kill import database_at
 from tests.faults.trial import lasting_differences
-from tests.processes import PATIENCE_SECONDS, ServiceProcess, eventually, serving
+from tests.processes import PATIENCE_SECONDS, ServiceProcess, clustering_workers, eventually, serving
 
 ALL = 160
-WORKER = "uptake_service.issues.run"
 
 
 async def is_recorded(service: ServiceProcess, mongo: Mongo) -> bool:
@@ -32,10 +29,8 @@ async def is_deleting(service: ServiceProcess, mongo: Mongo) -> bool:
 
 async def makes_issues_anew(service: ServiceProcess, mongo: Mongo) -> bool:
     """Whether issues are being made anew; true too if the erasure is over before anybody saw that."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        children = psutil.Process(service.process.pid).children()
-        if any(WORKER in child.cmdline() for child in children):
-            return True
+    if clustering_workers(service.process.pid):
+        return True
     return await mongo.collection("erasures").count({"done": True}) == 1
 
 

@@ -14,7 +14,7 @@ from uptake.v1 import feedback_pb2
 
 from tests.conftest import StartService
 from tests.faults.trial import lasting_differences
-from tests.processes import any_moment, eventually
+from tests.processes import any_moment, clustering_workers, eventually
 
 _MOST = 600
 _FIRST, _DURING_RUN = 150, 60
@@ -84,23 +84,14 @@ async def test_runs_keep_ids_and_numbers_whatever_happens_among_them(start_servi
 
 async def _kill_worker(rng: random.Random, running: "asyncio.Task[object]") -> int:
     """Kills the worker at a random moment of its life; tells whether one was there to kill."""
-    await eventually(lambda: bool(_workers()) or running.done(), "a worker")
-    found = _workers()
+    await eventually(lambda: bool(clustering_workers(os.getpid())) or running.done(), "a worker")
+    found = clustering_workers(os.getpid())
     await any_moment(2, rng)
     with contextlib.suppress(psutil.NoSuchProcess):
         for worker in found:
             worker.kill()
         return len(found)
     return 0
-
-
-def _workers() -> list[psutil.Process]:
-    found = []
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            if "uptake_service.issues.run" in child.cmdline():
-                found.append(child)
-    return found
 
 
 async def _members(client: Client, service: Any) -> dict[str, str]:

@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import grpc
 from uptake import Client
 from uptake_service.app.check import check
 from uptake_service.domain.clock import Clock
@@ -78,8 +77,7 @@ async def _judge(scene: Stage, callers: Callers, outcome: Outcome) -> None:
     outcome.lost = sum(ids.get(id) != request for request, id in callers.acknowledged.items())
     outcome.doubled = sum(count > 1 for count in stored.values())
     outcome.claims = len(callers.claims)
-    documented = DOCUMENTED | {grpc.StatusCode.CANCELLED} if callers.service_stopped else DOCUMENTED
-    codes = [(code.name, count) for code, count in callers.codes.items() if code not in documented]
+    codes = [(code.name, count) for code, count in callers.codes.items() if code not in DOCUMENTED]
     outcome.wrong = [f"{name} answered {count} times" for name, count in codes]
     outcome.wrong += [f"claim {claim} won {won} times" for claim, won in callers.claims.items() if won > 1]
     outcome.wrong += [f"a client was told: {told}" for told in callers.failed]

@@ -21,7 +21,6 @@ from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
 from uptake.v1.project_pb2_grpc import ProjectServiceStub
 from uptake_service.api.feedback import FeedbackServicer
-from uptake_service.app.server import App
 from uptake_service.auth import tls
 from uptake_service.auth.keys import KeyStore
 from uptake_service.auth.tls import Certificates, server_credentials
@@ -715,7 +714,7 @@ async def test_an_authority_that_is_none(command: str, content: bytes, said: str
 
 
 async def test_a_method_that_forgets_whose_project_it_is_asked_for_is_refused_all_the_same(
-    guarded: Service, monkeypatch: pytest.MonkeyPatch
+    start_service: StartService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -725,18 +724,14 @@ async def test_a_method_that_forgets_whose_project_it_is_asked_for_is_refused_al
 
     # What a process answers with it looks up when it starts.
     monkeypatch.setattr(FeedbackServicer, "GetFeedback", forgetful)
-    _, text = await keys_of(guarded).create("of one", Role.READER, ("one",))
-    app = App(guarded.settings.model_copy(update={"port": 0}))
-    await app.start()
-    try:
-        async with (
-            Client(f"localhost:{app.port}", project="one", api_key=text) as own,
-            Client(f"localhost:{app.port}", project="other", api_key=text) as other,
-        ):
-            await own.feedback.get("f")
-            with pytest.raises(UptakeError) as caught:
-                await other.feedback.get("f")
-    finally:
-        await app.stop()
+    service = await start_service(require_keys=True)
+    _, text = await keys_of(service).create("of one", Role.READER, ("one",))
+    async with (
+        Client(service.address, project="one", api_key=text) as own,
+        Client(service.address, project="other", api_key=text) as other,
+    ):
+        await own.feedback.get("f")
+        with pytest.raises(UptakeError) as caught:
+            await other.feedback.get("f")
     assert caught.value.reason == "PERMISSION_DENIED"
     assert asked == ["one"]

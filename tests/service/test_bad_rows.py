@@ -10,7 +10,6 @@ import grpc
 import pytest
 from uptake import Client, UptakeError, thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2 as pb
-from uptake.v1 import insight_pb2
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
 from uptake_service.app.check import check
 from uptake_service.coordination.job_queue import SetAsideItems
@@ -25,7 +24,7 @@ from uptake_service.mongo.transactions import transaction
 from tests.conftest import Service, StartService
 from tests.corrections import knowledge
 from tests.processes import PATIENCE_SECONDS, eventually, in_time
-from tests.streams import Stream, make_events
+from tests.streams import make_events, subscribe
 
 SOON = 0.05
 BAD, GOOD = "bad", "good"
@@ -243,10 +242,7 @@ async def test_an_event_that_cannot_be_read_holds_up_no_other(start_service: Sta
 
     async with grpc.aio.insecure_channel(service.address) as channel:
         stub = InsightServiceStub(channel)
-        streams = {
-            project: Stream(stub.SubscribeInsights(insight_pb2.SubscribeInsightsRequest(project=project)))
-            for project in (BAD, GOOD)
-        }
+        streams = {project: subscribe(stub, project=project) for project in (BAD, GOOD)}
         for stream in streams.values():
             await stream.until("snapshot")
         await transaction(service.mongo, spoilt)
@@ -272,10 +268,7 @@ async def test_metrics_that_cannot_be_read_hold_up_no_other(
     monkeypatch.setattr(Numbers, "metrics", metrics)
     async with grpc.aio.insecure_channel(service.address) as channel:
         stub = InsightServiceStub(channel)
-        streams = [
-            Stream(stub.SubscribeInsights(insight_pb2.SubscribeInsightsRequest(project=project)))
-            for project in (BAD, GOOD)
-        ]
+        streams = [subscribe(stub, project=project) for project in (BAD, GOOD)]
         for stream in streams:
             await stream.until("snapshot")
         async with Client(service.address, project=GOOD) as client:

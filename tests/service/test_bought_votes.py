@@ -304,14 +304,18 @@ async def test_a_changed_and_an_erased_vote_change_what_is_left_out(measuring: S
     await _adds_up(measuring)
 
 
-async def test_one_users_votes_make_no_baseline(measuring: Service) -> None:
-    client = measuring.client
+async def _corrected_after_a_flood(client: Client) -> correction_pb2.VerdictReport:
+    """What is said of a correction with 100 honest votes before it, and 600 of one user."""
     hours = datetime.now(UTC) - timedelta(hours=3)
     before = await _send(client, _honest(10, 90, "before", occur_time=hours))
     await _send(client, _flood(thumbs_down, 300, occur_time=hours))
     await _send(client, _flood(thumbs_down, 300, "now"))
     (made,) = await apply(client, knowledge("password", "Use the link.", feedback_ids=[before[-1].id]))
-    report = made.verdict
+    return made.verdict
+
+
+async def test_one_users_votes_make_no_baseline(measuring: Service) -> None:
+    report = await _corrected_after_a_flood(measuring.client)
     assert (report.baseline.votes, report.baseline.left_out) == (101, 599)
     assert report.baseline.negative_rate == pytest.approx(11 / 101)
     await _adds_up(measuring)
@@ -322,13 +326,7 @@ async def test_of_a_question_with_very_many_votes_the_baseline_is_bounded_too(
 ) -> None:
     """Those are counted by hours, with the voters in buckets."""
     monkeypatch.setattr(counts, "_MOST_READ", 100)
-    client = measuring.client
-    hours = datetime.now(UTC) - timedelta(hours=3)
-    before = await _send(client, _honest(10, 90, "before", occur_time=hours))
-    await _send(client, _flood(thumbs_down, 300, occur_time=hours))
-    await _send(client, _flood(thumbs_down, 300, "now"))
-    (made,) = await apply(client, knowledge("password", "Use the link.", feedback_ids=[before[-1].id]))
-    report = made.verdict
+    report = await _corrected_after_a_flood(measuring.client)
     assert report.baseline.votes + report.baseline.left_out == 700
     assert 100 <= report.baseline.votes < 107
     assert report.baseline.negative_rate < 0.16

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -20,13 +19,8 @@ from uptake_service.mongo.reads import Reading, as_reading
 from tests.conftest import Service, StartService
 from tests.processes import eventually
 from tests.service.test_prometheus import scrape, until
-from tests.streams import Stream
-
-if TYPE_CHECKING:
-    # Of what it makes for a channel of asyncio only the types know.
-    from uptake.v1.insight_pb2_grpc import InsightServiceAsyncStub as InsightServiceStub
-else:
-    from uptake.v1.insight_pb2_grpc import InsightServiceStub
+from tests.streams import Stream, subscribe
+from tests.stubs import InsightServiceStub
 
 WIDE = "\U0001f600"
 """A character of four bytes."""
@@ -87,7 +81,7 @@ async def test_a_subscriber_that_does_not_take_its_snapshot_is_ended_and_others_
 
 
 async def test_subscribers_at_the_same_time_are_told_the_same_snapshot(plain: InsightServiceStub) -> None:
-    streams = [Stream(plain.SubscribeInsights(insight_pb2.SubscribeInsightsRequest())) for _ in range(3)]
+    streams = [subscribe(plain) for _ in range(3)]
     told = [(await stream.until("snapshot"))[-1] for stream in streams]
     assert told[0].resume_token
     assert {each.SerializeToString(deterministic=True) for each in told} == {
@@ -103,7 +97,7 @@ async def test_streams_beyond_the_bounds_are_refused_with_a_reason(
     measured: Service, plain: InsightServiceStub
 ) -> None:
     def open_stream(project: str) -> Stream[insight_pb2.SubscribeInsightsResponse]:
-        return Stream(plain.SubscribeInsights(insight_pb2.SubscribeInsightsRequest(project=project)))
+        return subscribe(plain, project=project)
 
     streams = [open_stream("one") for _ in range(3)] + [open_stream("two") for _ in range(2)]
     for stream in streams:

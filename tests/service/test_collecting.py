@@ -370,18 +370,26 @@ async def test_check_names_exactly_what_was_altered(start_service: StartService)
         ("feedback", "vote", {"vote": "wrong"}, "vote is 'wrong'"),
         ("feedback", "said", {"vote": ""}, "vote is ''"),
         ("feedback", "taken back", {"vote": ""}, "vote is ''"),
+        (
+            "feedback",
+            "mute",
+            {"vector": b"\1", "embedder": "other"},
+            "1 of its feedback have vectors of another embedder",
+        ),
         ("requests", "CollectFeedback", {"resource": "gone"}, "its feedback gone is not there"),
         ("requests", "ClaimReview", {"resource": "gone:1"}, "its review gone is not there"),
     ],
 )
-async def test_check_names_votes_and_requests_that_were_altered(
-    service: Service, collection: str, id_of: str, change: dict[str, str], named: str
+async def test_check_names_votes_vectors_and_requests_that_were_altered(
+    service: Service, collection: str, id_of: str, change: dict[str, Any], named: str
 ) -> None:
     client = service.client
     ids = {
         "vote": (await client.collect(thumbs_down("1", query="q", user_id="u"), request_id="c")).id,
         "said": (await client.collect(correction("2", "so", query="q", user_id="u"))).id,
         "taken back": (await client.collect(thumbs_down("3", query="q", user_id="u"))).id,
+        # Its pattern has no embedder.
+        "mute": (await client.collect(thumbs_up("0"))).id,
     }
     for number in range(4, 7):
         await client.collect(thumbs_down(f"{number}", query="q"))

@@ -11,6 +11,7 @@ import socket
 import stat
 import sys
 import textwrap
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -51,6 +52,15 @@ async def connected(database: EmbeddedDatabase) -> AsyncIterator[Client]:
         yield client
     finally:
         client.close()
+
+
+async def owned_by(script: str, data_dir: Path) -> Process:
+    """A process of its own that runs a script with the directory as its argument; it prints the database's pid."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", textwrap.dedent(script), data_dir),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
 
 
 def port_of(database: EmbeddedDatabase) -> int:
@@ -186,14 +196,7 @@ async def test_a_killed_owner_takes_its_database_along(tmp_path: Path) -> None:
 
         asyncio.run(main())
     """
-    owner = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        textwrap.dedent(script),
-        tmp_path,
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    owner = await owned_by(script, tmp_path)
     assert owner.stdout is not None
     async with in_time("the database of another process"):
         pid = int(await owner.stdout.readline())
@@ -222,14 +225,7 @@ async def test_a_database_without_an_owner_is_gone_within_seconds(tmp_path: Path
 
         asyncio.run(main())
     """
-    owner = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        textwrap.dedent(script),
-        tmp_path,
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    owner = await owned_by(script, tmp_path)
     output, _ = await owner.communicate()
 
     await eventually(lambda: not runs(int(output)), "the end of the database")

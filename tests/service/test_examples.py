@@ -1,15 +1,11 @@
 """The examples run on a fresh service, and print what they say."""
 
-import asyncio
-import os
-import sys
-from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Service
-from tests.processes import in_time
+from tests.processes import run_python
 
 _FOLDER = Path(__file__).parents[2] / "examples"
 _PRINTED = {
@@ -28,13 +24,5 @@ def test_every_example_is_tried_and_listed() -> None:
 
 @pytest.mark.parametrize("name", sorted(_PRINTED))
 async def test_an_example_prints_what_it_should(name: str, service: Service) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(_FOLDER / name)),
-        stdout=PIPE,
-        stderr=PIPE,
-        env=os.environ | {"UPTAKE_ADDRESS": service.address},
-    )
-    async with in_time("the end of the example"):
-        output, errors = await process.communicate()
-    assert (process.returncode, errors.decode()) == (0, "")
-    assert output.decode() == _PRINTED[name]
+    printed = await run_python(str(_FOLDER / name), UPTAKE_ADDRESS=service.address)
+    assert printed == (0, _PRINTED[name], "")

@@ -14,7 +14,7 @@ from uptake.v1.review_pb2_grpc import ReviewServiceStub
 
 from tests.conftest import Service, StartService
 from tests.processes import PATIENCE_SECONDS, eventually
-from tests.streams import Stream, make_events
+from tests.streams import Stream, make_events, subscribe
 
 Message = insight_pb2.SubscribeInsightsResponse
 
@@ -32,11 +32,6 @@ def channel(service: Service) -> grpc.aio.Channel:
     return grpc.aio.insecure_channel(service.address, options=(*_SMALL_WINDOW, ("grpc.use_local_subchannel_pool", 1)))
 
 
-def subscribe(channel: grpc.aio.Channel, resume_token: str = "") -> Stream[Message]:
-    request = insight_pb2.SubscribeInsightsRequest(resume_token=resume_token)
-    return Stream(InsightServiceStub(channel).SubscribeInsights(request))
-
-
 async def seqs_of(stream: Stream[Message], last: int, seconds: float = PATIENCE_SECONDS) -> list[int]:
     """The events up to the last; each is waited for so long."""
     seqs: list[int] = []
@@ -51,7 +46,7 @@ async def test_events_come_without_being_looked_for(start_service: StartService)
     # Whoever looked at this interval would come too late; the second is a replica.
     one, other = [await start_service(subscription_interval_seconds=60) for _ in range(2)]
     async with channel(one) as here, channel(other) as there:
-        streams = [subscribe(here), subscribe(there)]
+        streams = [subscribe(InsightServiceStub(here)), subscribe(InsightServiceStub(there))]
         for stream in streams:
             await stream.until("snapshot")
 
@@ -69,7 +64,7 @@ async def test_what_the_change_stream_leaves_out_is_read(start_service: StartSer
         if task.get_name() == "change stream":
             task.cancel()
     async with channel(service) as connection:
-        stream = subscribe(connection)
+        stream = subscribe(InsightServiceStub(connection))
         await stream.until("snapshot")
         await make_events(service.mongo, 3)
         assert await seqs_of(stream, 3) == [1, 2, 3]
@@ -90,7 +85,7 @@ async def test_a_killed_cursor_of_the_change_stream_is_opened_again(
     # At this interval nobody looks while the test runs.
     service = await start_service(subscription_interval_seconds=60)
     async with channel(service) as connection:
-        stream = subscribe(connection)
+        stream = subscribe(InsightServiceStub(connection))
         await stream.until("snapshot")
         cursors: list[int] = []
 
@@ -120,7 +115,7 @@ async def test_a_slow_subscriber_is_ended_with_a_token_and_misses_nothing(start_
         subscriber_backlog=_AT_ONCE, subscriber_patience_seconds=1, subscription_interval_seconds=0.1
     )
     async with channel(service) as slow_connection, channel(service) as quick_connection:
-        slow, quick = subscribe(slow_connection), subscribe(quick_connection)
+        slow, quick = subscribe(InsightServiceStub(slow_connection)), subscribe(InsightServiceStub(quick_connection))
         await slow.until("snapshot")
         await quick.until("snapshot")
         read: list[int] = []
@@ -147,7 +142,7 @@ async def test_a_slow_subscriber_is_ended_with_a_token_and_misses_nothing(start_
         assert error.retry_after_seconds is not None
         assert len(seen) < _MANY
 
-        resumed = subscribe(slow_connection, token)
+        resumed = subscribe(InsightServiceStub(slow_connection), resume_token=token)
         seen += await seqs_of(resumed, _MANY)
         assert seen == list(range(1, _MANY + 1))
         resumed.cancel()

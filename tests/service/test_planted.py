@@ -40,7 +40,7 @@ from tests.corrections import instructions, knowledge
 from tests.policies import by_rate_alone
 from tests.processes import eventually, get
 from tests.service.test_indexes import classes_of, modules
-from tests.streams import Stream
+from tests.streams import Stream, subscribe
 
 PLANTED = re.compile("zqx([a-z_]+)marker", re.IGNORECASE)
 USER = "zqxuser_idmarker"
@@ -189,8 +189,7 @@ class Door:
         return Stream(self.reviews.SubscribeReviews(request))
 
     def subscribe(self, resume_token: str = "") -> "Stream[Any]":
-        request = insight_pb2.SubscribeInsightsRequest(resume_token=resume_token, checkpoint_interval={"seconds": 1})
-        return Stream(self.insights.SubscribeInsights(request))
+        return subscribe(self.insights, resume_token=resume_token, checkpoint_interval={"seconds": 1})
 
 
 @dataclass

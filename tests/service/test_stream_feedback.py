@@ -8,7 +8,7 @@ import sys
 from asyncio.subprocess import PIPE
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import pytest
@@ -20,18 +20,12 @@ from uptake_service.app.check import check
 from uptake_service.domain.clock import Clock
 from uptake_service.domain.errors import DatabaseUnavailable
 from uptake_service.feedback.store import FeedbackStore
-from uptake_service.ingest import preprocessor as preparing
-from uptake_service.ingest import streaming
+from uptake_service.ingest import preprocessor, streaming
 from uptake_service.ingest.intake import Intake
 
 from tests.conftest import Service, StartService
 from tests.processes import PATIENCE_SECONDS, eventually, free_port, in_time
-
-if TYPE_CHECKING:
-    # Of what it makes for a channel of asyncio only the types know.
-    from uptake.v1.feedback_pb2_grpc import FeedbackServiceAsyncStub as FeedbackServiceStub
-else:
-    from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
+from tests.stubs import FeedbackServiceStub
 
 QUERIES = ("How do I reset my password?", "What are your opening hours?", "Where is my parcel?")
 
@@ -151,7 +145,7 @@ def read_by_server(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def kept_in_memory() -> int:
     """How many streams and pieces of feedback the service holds."""
     gc.collect()
-    kinds = (streaming._Stream, streaming.Received, streaming.Reply, preparing.Item)
+    kinds = (streaming._Stream, streaming.Received, streaming.Reply, preprocessor.Item)
     return sum(type(each) in kinds for each in gc.get_objects())
 
 

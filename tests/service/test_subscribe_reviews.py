@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import pytest
@@ -15,12 +15,7 @@ from tests.conftest import Service, StartService
 from tests.policies import by_rate_alone
 from tests.processes import free_port
 from tests.streams import Stream
-
-if TYPE_CHECKING:
-    # Of what it makes for a channel of asyncio only the types know.
-    from uptake.v1.review_pb2_grpc import ReviewServiceAsyncStub as ReviewServiceStub
-else:
-    from uptake.v1.review_pb2_grpc import ReviewServiceStub
+from tests.stubs import ReviewServiceStub
 
 Message = pb.SubscribeReviewsResponse
 OPEN = pb.ReviewFilter(states=[pb.REVIEW_STATE_OPEN])

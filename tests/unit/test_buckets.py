@@ -1,7 +1,7 @@
 """Token buckets: full at first, filled by time, and forgotten when they are full again."""
 
 import pytest
-from uptake_service.domain import token_bucket as buckets
+from uptake_service.domain import token_bucket
 from uptake_service.domain.token_bucket import TokenBucket, TokenBuckets
 
 
@@ -16,7 +16,7 @@ class Time:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     time = Time()
-    monkeypatch.setattr(buckets, "monotonic", time)
+    monkeypatch.setattr(token_bucket, "monotonic", time)
     return time
 
 

@@ -32,7 +32,7 @@ from uptake_service.reviews.model import Fix
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ANN = Author(reviewer="ann")
-YARDSTICK = MeasurementBasis(pattern_id="", baseline=Votes(), start=START, fix=Fix(time=START), margin=0.05)
+BASIS = MeasurementBasis(pattern_id="", baseline=Votes(), start=START, fix=Fix(time=START), margin=0.05)
 
 TEXTS = st.lists(st.sampled_from(["", "a", "b", "c", "-a", "+b", "@@ -1 +1 @@", "\r"]), max_size=30).map("\n".join)
 
@@ -46,7 +46,7 @@ class Target:
 
     def apply(self, content: str, base_revision: int | None = None) -> Correction:
         draft = Draft(kind=CorrectionKind.KNOWLEDGE, target="k", content=content, base_revision=base_revision)
-        made, self.head = applied(draft, self.head, "default", ANN, YARDSTICK, START)
+        made, self.head = applied(draft, self.head, "default", ANN, BASIS, START)
         if made.covers:
             below = self.corrections[made.covers]
             self.corrections[below.id] = below.model_copy(update={"state": CorrectionState.SUPERSEDED})

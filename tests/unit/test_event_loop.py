@@ -9,7 +9,7 @@ import grpc
 import pytest
 from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import feedback_pb2_grpc
-from uptake_service.rpc import acceptor as accepting
+from uptake_service.rpc import acceptor
 from uptake_service.rpc.acceptor import CallAcceptor
 from uptake_service.rpc.event_loop import EventLoop
 from uptake_service.telemetry.metrics import Metrics
@@ -66,16 +66,16 @@ def test_other_sockets_are_left_alone() -> None:
 
 
 @pytest.mark.skipif(
-    not grpc.__version__.startswith(accepting.KNOWN_VERSIONS),
+    not grpc.__version__.startswith(acceptor.KNOWN_VERSIONS),
     reason=f"with grpcio {grpc.__version__} calls are taken one by one, which takes many turns by itself",
 )
 def test_calls_that_came_while_the_loop_was_busy_are_heard_of_in_few_turns() -> None:
     async def turns_until_all_are_answered() -> int:
         server = grpc.aio.server()
-        accepting = CallAcceptor(server, ())
-        feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(EchoServicer(), cast(grpc.aio.Server, accepting))
+        call_acceptor = CallAcceptor(server, ())
+        feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(EchoServicer(), cast(grpc.aio.Server, call_acceptor))
         port = server.add_insecure_port("localhost:0")
-        await accepting.start(_METHOD, lambda: None, Metrics().calls(_METHOD))
+        await call_acceptor.start(_METHOD, lambda: None, Metrics().calls(_METHOD))
         turns = 0
         with grpc.insecure_channel(f"localhost:{port}") as channel:
             stub = feedback_pb2_grpc.FeedbackServiceStub(channel)

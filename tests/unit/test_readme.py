@@ -1,11 +1,8 @@
 """The documents say what the code says, and the README's example shows something on its first run."""
 
-import asyncio
 import re
 import runpy
-import sys
 import textwrap
-from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,7 @@ from uptake_service.cli.main import cli
 from uptake_service.config import Settings
 
 from tests.conftest import Service
-from tests.processes import in_time
+from tests.processes import run_python
 
 _ROOT = Path(__file__).parents[2]
 _README = (_ROOT / "README.md").read_text()
@@ -67,10 +64,6 @@ async def test_the_example_prints_a_review_on_a_fresh_service_and_again(example:
     question = re.findall(r'query="([^"]+)"', example)[0]
 
     for _ in range(2):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", example.replace("localhost:50051", service.address), stdout=PIPE, stderr=PIPE
-        )
-        async with in_time("the end of the example"):
-            output, errors = await process.communicate()
-        assert (process.returncode, errors.decode()) == (0, "")
-        assert re.fullmatch(rf"{re.escape(question)} -> \w.*\n", output.decode())
+        code, output, errors = await run_python("-c", example.replace("localhost:50051", service.address))
+        assert (code, errors) == (0, "")
+        assert re.fullmatch(rf"{re.escape(question)} -> \w.*\n", output)

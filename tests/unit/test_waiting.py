@@ -35,7 +35,7 @@ ALLOWED = {
     ("service/test_embedded_database.py", "test_a_start_that_takes_too_long_fails_and_leaves_nothing"): "it is",
     ("service/test_embedded_database.py", "test_a_hanging_database_is_ended_by_force"): "it does not end by itself",
     ("service/test_embedded_database.py", "test_stop_leaves_nothing_behind"): "a refusal on loopback comes at once",
-    ("unit/test_accepting.py", "_most_in_a_turn"): "the loop is to be busy",
+    ("unit/test_acceptor.py", "_most_in_a_turn"): "the loop is to be busy",
     ("unit/test_client.py", "test_every_call_has_a_deadline_and_can_bring_its_own"): "a deadline that passes",
     ("unit/test_correction_rules.py", "test_a_difference_of_long_texts_is_right_and_takes_no_time"): "processor time",
     ("unit/test_embedders.py", "seconds"): "processor time",

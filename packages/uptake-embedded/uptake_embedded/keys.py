@@ -105,25 +105,12 @@ def encode_at_once(storage: Any, sortkey: Any) -> None:
     def encoded_text(text: str) -> bytes:
         return encode(text)
 
-    @cache
-    def steps(path: str) -> tuple[str, ...]:
-        return tuple(path.split("."))
-
-    def plain(document: Any, path: str) -> Any:
-        """What is at a path; _MISSING also where lists are on it or at its end."""
-        value = document
-        for step in steps(path):
-            if type(value) is not dict:
-                return _MISSING
-            value = value.get(step, _MISSING)
-        return _MISSING if isinstance(value, list) else value
-
     def keys(document: Any, fields: Mapping[str, Any], *, sparse: bool, collation: Any = None) -> list[bytes]:
         if sparse or collation is not None:
             return slow_keys(document, fields, sparse=sparse, collation=collation)
         parts: list[bytes] = []
         for path, direction in fields.items():
-            value = plain(document, path)
+            value = _plain(document, path)
             if value is _MISSING:
                 return slow_keys(document, fields, sparse=sparse, collation=collation)
             part = encoded_text(value) if type(value) is str and len(value) <= _SHORT else encode(value)
@@ -132,7 +119,7 @@ def encode_at_once(storage: Any, sortkey: Any) -> None:
 
     def has_lists(document: Any, fields: Mapping[str, Any]) -> bool:
         for path in fields:
-            if plain(document, path) is _MISSING:
+            if _plain(document, path) is _MISSING:
                 return slow_lists(document, fields)
         return False
 
@@ -140,3 +127,18 @@ def encode_at_once(storage: Any, sortkey: Any) -> None:
     storage._doc_makes_multikey = has_lists
     sortkey._rank = rank
     sortkey.invert_bytes = lambda key: key.translate(inverted)
+
+
+def _plain(document: Any, path: str) -> Any:
+    """What is at a path; _MISSING also where lists are on it or at its end."""
+    value = document
+    for step in _steps(path):
+        if type(value) is not dict:
+            return _MISSING
+        value = value.get(step, _MISSING)
+    return _MISSING if isinstance(value, list) else value
+
+
+@cache
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))

@@ -108,24 +108,9 @@ def stop_early(storage: Any, commands: Any) -> None:
             return look_up(self, db, collection, _plain(filter), collation=collation)
         if walk and walk.exact and not asked.rest:
             asked.skipped = True
-            for _ in range(asked.skip):
-                if next(entries, None) is None:
-                    return []
-            ids = list(islice(entries, asked.limit))
+            ids = list(islice(entries, asked.skip, asked.skip + asked.limit))
             return list(self._docs_by_recordids(db, collection, ids))
-        found: list[dict[str, Any]] = []
-        wanted = asked.skip + asked.limit
-        while len(found) < wanted:
-            storage._deadline.check()
-            ids = list(islice(entries, _AT_ONCE))
-            found += [
-                document
-                for document in self._docs_by_recordids(db, collection, ids)
-                if all(storage.matches(document, each, vars=asked.variables) for each in (filter, *asked.rest))
-            ]
-            if len(ids) < _AT_ONCE:
-                break
-        return found
+        return _until_enough(storage, self, db, collection, asked, filter, entries)
 
     def aggregate_some(command: dict[str, Any], context: Any) -> dict[str, Any]:
         state.pipeline = _asked_by(command)
@@ -134,9 +119,33 @@ def stop_early(storage: Any, commands: Any) -> None:
         finally:
             state.pipeline = None
 
-    kept.find_matching = find_some
-    kept._try_index_lookup = look_up_some
+    kept.find_matching, kept._try_index_lookup = find_some, look_up_some
     commands._HANDLERS["aggregate"] = aggregate_some
+
+
+def _until_enough(
+    storage: Any,
+    kept: Any,
+    db: str,
+    collection: str,
+    asked: _Asked,
+    filter: Mapping[str, Any],
+    entries: Iterator[int],
+) -> list[dict[str, Any]]:
+    """The first that match of the documents of these rows, those to be skipped with them."""
+    found: list[dict[str, Any]] = []
+    wanted = asked.skip + asked.limit
+    while len(found) < wanted:
+        storage._deadline.check()
+        ids = list(islice(entries, _AT_ONCE))
+        found += [
+            document
+            for document in kept._docs_by_recordids(db, collection, ids)
+            if all(storage.matches(document, each, vars=asked.variables) for each in (filter, *asked.rest))
+        ]
+        if len(ids) < _AT_ONCE:
+            break
+    return found
 
 
 def _plain(filter: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,13 +39,17 @@ async def check(mongo: Mongo, clock: Clock) -> list[str]:
         DatabaseUnavailable: The database stopped answering, or gave the snapshot up.
     """
     every = _recounts(mongo, clock)
-    feedback, projects = FeedbackStore(mongo, clock), ProjectStore(mongo, clock, RequestRecords(mongo, 1))
+    feedback, requests = FeedbackStore(mongo, clock), RequestRecords(mongo, 1)
+    projects = ProjectStore(mongo, clock, requests)
     differences: list[str] = []
     async with snapshot(mongo) as session:
         known = {project.id: project for project in await projects.scan(session)}
         ids = set(known)
         for recount in every:
             ids |= await recount.read(session)
+        async for record in requests.scan(session):
+            for recount in every:
+                recount.note(record)
         for id in sorted(ids):
             project = known.get(id) or Project(id=id)
             async for piece in feedback.scan(id, session):

@@ -418,7 +418,7 @@ def list_(**flags: Any) -> None:
 @click.argument("id")
 @_setting_options("mongodb_uri", "database", "data_dir")
 def revoke(id: str, **flags: Any) -> None:
-    """End the key ID for good. Every process heeds it within five seconds."""
+    """End the key ID for good. It takes effect within 6 seconds, for open streams too."""
     from uptake_service.cli.keys import revoke_key
 
     asyncio.run(revoke_key(load_settings(**flags), id))

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from uptake_service.coordination.secret import Secret
 from uptake_service.domain.errors import DomainError, Reason
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.documents import Document, Filter
+from uptake_service.mongo.documents import Document, Filter, chunked
 from uptake_service.mongo.indexes import Index
 from uptake_service.mongo.session import Session
 from uptake_service.mongo.texts import Holds, Store, texts
@@ -148,18 +148,18 @@ class RequestRecords(Store):
         """
         await self._add(made, {}, session)
 
-    async def add_expiring(self, key: RequestKey, resource: str, *, session: Session) -> None:
-        """Records what a key made or changed, other than feedback.
+    async def add_expiring(self, key: RequestKey, resource: str, *, now: datetime, session: Session) -> None:
+        """Records what a key made or changed, other than feedback. `now`: the database's time, as `now` gives it.
 
         Raises:
             DuplicateKey: Another process recorded it first.
         """
-        await self._add([(key, resource)], {"expire_time": await self._now(session) + self.retention}, session)
+        await self._add([(key, resource)], {"expire_time": now + self.retention}, session)
 
     async def add_changes(self, made: list[tuple[RequestKey, str]], *, session: Session) -> None:
         """Records which feedback each key changed, as `add` does, but not for as long."""
         if made:
-            await self._add(made, {"change": True, "expire_time": await self._now(session) + self.retention}, session)
+            await self._add(made, {"change": True, "expire_time": await self.now(session) + self.retention}, session)
 
     async def _add(self, made: list[tuple[RequestKey, str]], rest: Document, session: Session) -> None:
         await self._records.insert_many(
@@ -177,9 +177,8 @@ class RequestRecords(Store):
             expired: Whether it is past its retention, not erased at somebody's wish.
         """
         write = partial(self._write_some, expired)
-        for first in range(0, len(records), _AT_ONCE):
-            named = {"_id": {"$in": list(records[first : first + _AT_ONCE])}, "erased": None}
-            await transaction(self._mongo, partial(write, named))
+        for some in chunked(records, _AT_ONCE):
+            await transaction(self._mongo, partial(write, {"_id": {"$in": list(some)}, "erased": None}))
         changes = {"change": True, "resource": {"$in": list(feedback_ids)}}
         while feedback_ids and await transaction(self._mongo, partial(write, changes)) == _AT_ONCE:
             pass
@@ -187,7 +186,7 @@ class RequestRecords(Store):
     async def _write_some(self, expired: bool, filter: Filter, session: Session) -> int:
         found = await self._records.find(filter, projection={"_id": 1}, limit=_AT_ONCE, session=session)
         if found:
-            expire_time = await self._now(session) + self.retention
+            expire_time = await self.now(session) + self.retention
             tombstone = {
                 "$set": {"erased": True, "expired": expired, "expire_time": expire_time},
                 "$unset": {"digest": "", "resource": "", "change": ""},
@@ -195,7 +194,7 @@ class RequestRecords(Store):
             await self._records.update_each([({"_id": each["_id"]}, tombstone) for each in found], session=session)
         return len(found)
 
-    async def _now(self, session: Session) -> datetime:
+    async def now(self, session: Session) -> datetime:
         """The time by the database's clock, which also deletes what is past its `expire_time`."""
         (secret,) = await self._secrets.find_with_now({"_id": "requests"}, session=session)
         now: datetime = secret["now"]

@@ -32,12 +32,15 @@ async def idempotent_change(
     """
 
     async def once(session: Session) -> str:
-        made = await requests.resource_of(key, session=session)
+        if key is None:
+            return await change(session)
+        # All that the record needs is read before the change: once that appended events, their counter is locked, and
+        # nothing is to be asked for before the commit.
+        made, now = await session.gather(requests.resource_of(key, session=session), requests.now(session))
         if made is not None:
-            return made
+            return str(made)
         resource = await change(session)
-        if key is not None:
-            await requests.add_expiring(key, resource, session=session)
+        await requests.add_expiring(key, resource, now=now, session=session)
         return resource
 
     for tries_left in reversed(range(_RACE_TRIES)):

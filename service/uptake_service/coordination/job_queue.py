@@ -149,12 +149,6 @@ class JobQueue:
         failure = self._failures.get(item)
         return failure is not None and asyncio.get_running_loop().time() < failure.until
 
-    def take_up(self, item: Item) -> None:
-        """Has an item tried the next time, whatever failed before: something was changed."""
-        failure = self._failures.get(item)
-        if failure is not None:
-            failure.until = 0.0
-
     async def run(self, items: Iterable[Item], step: Callable[[Item], Awaitable[bool]]) -> list[Item]:
         """Does what is to be done, a step of one project's item after a step of another's.
 

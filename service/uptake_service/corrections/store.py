@@ -16,7 +16,7 @@ from uptake_service.domain.clock import Clock, just_before
 from uptake_service.domain.errors import Reason, not_found
 from uptake_service.domain.feedback import FORMER_INSTRUCTIONS, CorrectionKind
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.documents import Document, since
+from uptake_service.mongo.documents import Document, chunked, since
 from uptake_service.mongo.indexes import Index
 from uptake_service.mongo.paging import Listing, read_page
 from uptake_service.mongo.scans import TimeScans
@@ -32,9 +32,6 @@ NEWEST_FIRST = [("create_time", -1), ("_id", -1)]
 
 _INDEXED = ("target", "review_id", "pattern_id")
 """The fields of a filter by which corrections are found."""
-
-_IDS_AT_ONCE = 100
-"""Longer lists of ids cost the embedded database more for each."""
 
 _REVERT_CHANGES = ("state", "revert", "baseline", "start", "fix", "verdict", "measured", "unmeasured", "covered_time")
 
@@ -123,16 +120,13 @@ class CorrectionStore(Store):
     async def of_patterns(self, pattern_ids: Collection[str]) -> list[tuple[str, str]]:
         """Project and id of those that are measured by one of these patterns."""
         found: list[tuple[str, str]] = []
-        ordered = sorted(pattern_ids)
-        for start in range(0, len(ordered), _IDS_AT_ONCE):
-            condition = {"pattern_id": {"$in": ordered[start : start + _IDS_AT_ONCE]}}
-            found += _ids_of(await self._corrections.find(condition, projection={"project": 1}))
+        for some in chunked(sorted(pattern_ids)):
+            found += _ids_of(await self._corrections.find({"pattern_id": {"$in": some}}, projection={"project": 1}))
         return found
 
     async def note_unmeasured(self, ids: Sequence[str]) -> None:
         """Notes that these are still to be worked out."""
-        for start in range(0, len(ids), _IDS_AT_ONCE):
-            some = ids[start : start + _IDS_AT_ONCE]
+        for some in chunked(ids):
             await self._corrections.update_each([({"_id": id}, {"$set": {"unmeasured": True}}) for id in some])
 
     async def corrected_patterns(self, project: str, start: datetime, end: datetime, session: Session) -> set[str]:

@@ -12,8 +12,8 @@ from uptake_service.issues.members import IssueMembers
 from uptake_service.issues.membership import IssueMembership
 from uptake_service.issues.model import Generation, Issue, current_ids
 from uptake_service.issues.store import IssueStore
+from uptake_service.mongo.documents import chunked
 
-_AT_ONCE = 100
 _MEMBERS = 300
 """So many members of an issue tell which of its words others said too."""
 
@@ -38,8 +38,7 @@ class IssueWords:
     async def forget(self, erasing: Erasing) -> None:
         """Takes the feedback out of issues, and out of their titles, keywords and samples what nobody else says."""
         complained, erased = set[str](), set[str]()
-        for start in range(0, len(erasing.ids), _AT_ONCE):
-            ids = erasing.ids[start : start + _AT_ONCE]
+        for ids in chunked(erasing.ids):
             for each in await self._feedback.words.said(erasing.project, ids, FeedbackState.ERASED):
                 erased.add(each.feedback_id)
                 for text in each.complaints:
@@ -77,8 +76,7 @@ class IssueWords:
         looked at only those that erased feedback said."""
         members = await self._members.newest(generation, parts, BEGINNING, _MEMBERS)
         alone = set(shown)
-        for start in range(0, len(members), _MEMBERS_AT_ONCE):
-            ids = [member.feedback_id for member in members[start : start + _MEMBERS_AT_ONCE]]
+        for ids in chunked([member.feedback_id for member in members], _MEMBERS_AT_ONCE):
             for each in await self._feedback.words.said(generation.project, ids, FeedbackState.ACTIVE):
                 alone -= _all_words(each.complaints[0])
             if not alone:

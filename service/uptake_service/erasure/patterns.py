@@ -9,13 +9,12 @@ from uptake_service.domain.grouping import Text
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.feedback.words import Said
 from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.documents import chunked
 from uptake_service.mongo.session import Session
 from uptake_service.mongo.texts import Removals
 from uptake_service.mongo.transactions import transaction
 from uptake_service.patterns.patterns import Patterns
 from uptake_service.patterns.store import Naming, PatternStore, pattern_id_of
-
-_AT_ONCE = 100
 
 
 class PatternWords:
@@ -30,11 +29,9 @@ class PatternWords:
 
     async def forget(self, erasing: Erasing) -> None:
         """Lets others' words stand for the patterns that this feedback stands for; none, where there are no others."""
-        for start in range(0, len(erasing.ids), _AT_ONCE):
-            ids = erasing.ids[start : start + _AT_ONCE]
-            await self._forget(
-                erasing.project, await self._feedback.words.said(erasing.project, ids, FeedbackState.ERASED)
-            )
+        for ids in chunked(erasing.ids):
+            said = await self._feedback.words.said(erasing.project, ids, FeedbackState.ERASED)
+            await self._forget(erasing.project, said)
 
     async def hand_over(self, ids: Collection[str], before: datetime | None) -> None:
         """Lets words of others stand for the patterns that this feedback, which is about to be removed, stands for.

@@ -9,14 +9,12 @@ from uptake_service.corrections.store import CorrectionStore
 from uptake_service.corrections.workflow import CorrectionWorkflow
 from uptake_service.domain.clock import Clock
 from uptake_service.domain.erasing import Erasing
-from uptake_service.domain.feedback import FeedbackState
 from uptake_service.erasure.words import Sayings, squeezed
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.issues.store import IssueStore
+from uptake_service.mongo.documents import chunked
 from uptake_service.mongo.texts import Writing
 from uptake_service.reviews.store import ReviewStore
-
-_AT_ONCE = 100
 
 _OTHERS = 20_000
 """So much of others' feedback tells whether they said the same."""
@@ -68,12 +66,9 @@ class PeoplesWords:
         erased: set[str] = set()
         versions: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         sayings = Sayings()
-        for start in range(0, len(erasing.ids), _AT_ONCE):
-            some = erasing.ids[start : start + _AT_ONCE]
-            erased |= {
-                each.feedback_id for each in await self._feedback.words.said(project, some, FeedbackState.ERASED)
-            }
+        for some in chunked(erasing.ids):
             async for each in self._feedback.words.erased_words(project, some):
+                erased.add(each.feedback_id)
                 versions[each.pattern_id] |= each.versions
                 for text, but in (*((text, "") for text in each.said), *((text, each.answers) for text in each.quoted)):
                     if len(text) + len(but) > _INLINE_CHARACTERS:

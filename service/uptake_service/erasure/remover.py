@@ -5,7 +5,7 @@ any other.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -20,10 +20,12 @@ from uptake_service.ingest.changes import Erase
 from uptake_service.ingest.intake import Intake
 from uptake_service.issues.members import IssueMembers
 from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.documents import chunked
 from uptake_service.mongo.session import Session
 from uptake_service.mongo.transactions import transaction
 
 _AT_ONCE = 200
+"""So much as neither a transaction nor the event loop is held up by."""
 
 Spare = Callable[[Session], Awaitable[Collection[str]]]
 """Names the users whose feedback somebody else is about to delete, as the transaction sees it."""
@@ -84,7 +86,7 @@ class FeedbackRemover:
         Raises:
             DomainError: It could not be done now; some of it may have been.
         """
-        for some in _parts(ids):
+        for some in chunked(ids, _AT_ONCE):
             # Before it is out of sight, so that no pattern is shown by words of which no feedback is left to be seen.
             await self._patterns.hand_over(some, before)
             await self._mark(project, some, before)
@@ -101,7 +103,7 @@ class FeedbackRemover:
             return len(going)
 
         deleted = 0
-        for some in _parts(ids):
+        for some in chunked(ids, _AT_ONCE):
             erased = await self._feedback.removal.erased(some, ())
             await self._requests.write_tombstones(
                 await self._feedback.removal.requests_of(erased),
@@ -144,9 +146,3 @@ async def each_by_itself(
         middle = len(ids) // 2
         return await each_by_itself(ids[:middle], remove) | await each_by_itself(ids[middle:], remove)
     return {}
-
-
-def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """So much at once as neither a transaction nor the event loop is held up by."""
-    for start in range(0, len(ids), _AT_ONCE):
-        yield ids[start : start + _AT_ONCE]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from uptake_service.coordination.idempotency import RequestRecords
+from uptake_service.coordination.idempotency import RequestRecord
 from uptake_service.coordination.recount import Recount
 from uptake_service.domain.clock import Clock
 from uptake_service.domain.feedback import VOTES, FeedbackState, StoredFeedback, vote_slot
@@ -20,17 +20,14 @@ class FeedbackRecount(Recount):
     """Holds feedback against what was said, and against the request records that name it."""
 
     def __init__(self, mongo: Mongo, clock: Clock) -> None:
-        self._mongo = mongo
         self._feedback = FeedbackStore(mongo, clock)
         self._named: dict[str, str] = {}
         self._found: list[str] = []
         self._counted = 0
 
-    async def read(self, session: Session) -> set[str]:
-        async for record in RequestRecords(self._mongo, 1).scan(session):
-            if record.method.endswith("Feedback") and record.method not in _ERASING:
-                self._named[record.resource] = record.id
-        return set()
+    def note(self, record: RequestRecord) -> None:
+        if record.method.endswith("Feedback") and record.method not in _ERASING:
+            self._named[record.resource] = record.id
 
     def count(self, feedback: StoredFeedback, project: Project) -> None:
         self._counted += 1

@@ -25,7 +25,7 @@ from uptake_service.feedback.evidence import FeedbackEvidence
 from uptake_service.feedback.removal import FeedbackRemoval
 from uptake_service.feedback.words import FeedbackWords
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.documents import Document, since
+from uptake_service.mongo.documents import Document, chunked, since
 from uptake_service.mongo.indexes import Index
 from uptake_service.mongo.paging import (
     MOST_EXAMINED,
@@ -45,7 +45,7 @@ _BY_CHANGE = [("update_time", 1), ("_id", 1)]
 _LONGEST_COMMIT = timedelta(seconds=65)
 """How much later than its `update_time` a change may show up: MongoDB ends transactions after 60 seconds."""
 
-_KEYS_AT_ONCE, _RECOUNTED_AT_ONCE = 100, 500
+_RECOUNTED_AT_ONCE = 500
 """About how many are read at once: more would hold up the event loop, or the database."""
 
 _FILTERED = (
@@ -139,8 +139,7 @@ class FeedbackStore(Store):
             for interaction, user, score in keys
         ]
         found: list[StoredFeedback] = []
-        for start in range(0, len(wanted), _KEYS_AT_ONCE):
-            some = wanted[start : start + _KEYS_AT_ONCE]
+        for some in chunked(wanted):
             interactions = sorted({key["interaction.id"] for key in some})
             first = {"project": project, "interaction.id": {"$in": interactions}}
             pipeline: list[Document] = [{"$match": first}, {"$match": {"$or": some}}]

@@ -25,7 +25,7 @@ _COMPLAINT_FIELDS = dict.fromkeys(("score", "comment", "interaction.query", "use
 
 _SAID_FIELDS = dict.fromkeys(
     (
-        *("pattern_id", "interaction.query", "comment", "correction.corrected"),
+        *("pattern_id", "interaction.query", "comment"),
         *("statements.interaction.query", "statements.comment"),
     ),
     1,
@@ -74,7 +74,6 @@ class Said:
     pattern_id: str
     query: str
     comment: str
-    corrected: str
     earlier: tuple[tuple[str, str], ...]
 
     @property
@@ -86,10 +85,6 @@ class Said:
     def texts(self) -> set[str]:
         """What it is grouped by, and was before another vote."""
         return {self.text, *(grouping_text(*each) for each in self.earlier)} - {""}
-
-    @property
-    def comments(self) -> tuple[str, ...]:
-        return self.comment, *(comment for _, comment in self.earlier)
 
     @property
     def complaints(self) -> tuple[str, ...]:
@@ -107,6 +102,7 @@ class ErasedFeedback:
         versions: The versions (name, value) of the answers.
     """
 
+    feedback_id: str
     pattern_id: str
     said: tuple[str, ...]
     quoted: tuple[str, ...]
@@ -255,7 +251,6 @@ def _said(document: Document) -> Said:
         pattern_id=document["pattern_id"],
         query=document["interaction"]["query"],
         comment=document["comment"],
-        corrected=(document.get("correction") or {}).get("corrected", ""),
         earlier=tuple(
             (statement["interaction"]["query"], statement["comment"]) for statement in document.get("statements", ())
         ),
@@ -278,6 +273,7 @@ def _erased_feedback(document: Document) -> ErasedFeedback:
             (said if turn["role"] == "user" else answers).append(turn["content"])
         versions |= {(pair["k"], pair["v"]) for pair in interaction.get("versions", ())}
     return ErasedFeedback(
+        document["_id"],
         document.get("pattern_id", ""),
         tuple(said),
         (correction.get("original", ""),),

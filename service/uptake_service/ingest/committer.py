@@ -1,5 +1,6 @@
 """Commits batches: finds what each item needs, and runs the batch's transaction until its outcome is known."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from uptake_service.ingest.preprocessor import Item, Preprocessor
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.transactions import transaction
 from uptake_service.projections.projection import Batch, Projection, Update
+
+_log = logging.getLogger(__name__)
 
 _DUPLICATE_TRIES = 4
 """How often a batch is planned again because one of its items, or what it stands for, was recorded before."""
@@ -32,9 +35,6 @@ class Grouper(Protocol):
 
     async def load(self, embedders: Collection[str]) -> None:
         """Loads embedders."""
-
-    async def vectors(self, texts: Sequence[str]) -> list[Vector]:
-        """The vectors of texts."""
 
     async def assign(self, texts: Sequence[Text], vectors: Sequence[Vector]) -> list[Assignment]:
         """The pattern of each text, in order; earlier ones may start what later ones join."""
@@ -59,9 +59,18 @@ class Committed:
         self._updates = updates
 
     async def finish(self) -> None:
-        """Does what follows, before callers have their answers."""
+        """Does what follows, before callers have their answers. What one projection fails at keeps no other from it."""
         for update in self._updates:
-            await update.finish()
+            try:
+                await update.finish()
+            except Exception as error:  # noqa: BLE001  The batch is committed: a job finds again what is left.
+                # Without its text, which may hold users' words.
+                _log.warning("%s failed after a commit: %s", type(update).__module__, type(error).__name__)
+
+    def with_refused(self, items: Sequence[Item], refused: Mapping[Item, DomainError]) -> "Committed":
+        """The same for a larger batch, of which some items were refused before and the others committed."""
+        made = iter(self.results)
+        return Committed([refused[item] if item in refused else next(made) for item in items], self._updates)
 
 
 class Committer:
@@ -128,28 +137,14 @@ class Committer:
         refused = self._novelty.refused(items, assignments, projects)
         allowed = [item for item in items if item not in refused]
         done = await self._write(allowed, assignments, projects) if allowed else Committed((), ())
-        if not refused:
-            return done
-        rest = iter(done.results)
-        return Committed([refused[item] if item in refused else next(rest) for item in items], done._updates)
+        return done.with_refused(items, refused)
 
     async def _write(
         self, items: Sequence[Item], assignments: Mapping[Item, Assignment], projects: Mapping[str, Project]
     ) -> Committed:
-        collected = [(item.change.draft, assignments[item]) for item in items if isinstance(item.change, Collect)]
         for tries_left in reversed(range(_DUPLICATE_TRIES)):
-            updates = [projection.begin(Batch(projects, collected)) for projection in self._projections]
-            batch = BatchTransaction(
-                self._stores,
-                self._slot,
-                items,
-                assignments,
-                projects,
-                updates,
-                self._grouper.without_text,
-                looks=self._looks > 0,
-            )
             try:
+                updates, batch = self._begun(items, assignments, projects)
                 await transaction(self._mongo, batch.run)
             except AlreadyCommitted:
                 pass
@@ -170,7 +165,7 @@ class Committer:
             except (DomainError, WriteRefused):
                 raise
             except Exception as error:
-                # What one of them stands for cannot be read, or the like; the transaction was rolled back.
+                # One cannot be begun, what it stands for cannot be read, or the like; nothing was written.
                 raise ItemFailed(error) from error
             self._looks = max(self._looks - 1, 0)
             self._slot.revision = batch.commit.revision
@@ -183,6 +178,24 @@ class Committer:
                 raise
             return Committed(batch.results, updates)
         raise Conflict
+
+    def _begun(
+        self, items: Sequence[Item], assignments: Mapping[Item, Assignment], projects: Mapping[str, Project]
+    ) -> tuple[list[Update], BatchTransaction]:
+        """Each projection's part in a batch, and the batch's transaction."""
+        collected = [(item.change.draft, assignments[item]) for item in items if isinstance(item.change, Collect)]
+        updates = [projection.begin(Batch(projects, collected)) for projection in self._projections]
+        batch = BatchTransaction(
+            self._stores,
+            self._slot,
+            items,
+            assignments,
+            projects,
+            updates,
+            self._grouper.without_text,
+            looks=self._looks > 0,
+        )
+        return updates, batch
 
     async def _hold_slot(self) -> None:
         if not self._slot_certain:

@@ -56,14 +56,6 @@ class Clusters:
     keywords: tuple[tuple[str, ...], ...]  # up to eight n-grams from members' texts, best first
     titles: tuple[str, ...]  # all different: a phrase of members' own, or two of their words
 
-    def assign(self, vectors: npt.NDArray[Any]) -> Ints:
-        """The issue that each of (m, d) new vectors joins, NOISE for those beyond every nearest issue's radius."""
-        if not len(self.centroids):
-            return np.full(len(vectors), NOISE, dtype=np.int64)
-        similarity = _unit(np.asarray(vectors, dtype=np.float32)) @ self.centroids.T
-        nearest = similarity.argmax(axis=1)
-        return np.where(similarity.max(axis=1) >= self.radii[nearest], nearest, NOISE)
-
 
 def cluster(
     texts: Sequence[str],

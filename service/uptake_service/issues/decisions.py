@@ -1,7 +1,7 @@
 """What people decide about issues: names, states, merges and splits. It holds through later runs."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from uptake_service.coordination.idempotency import RequestKey
 from uptake_service.domain.errors import DomainError, InvalidRequest, Reason, Violation
-from uptake_service.domain.feedback import complaint
-from uptake_service.embedding.embedders import Embedders
+from uptake_service.domain.feedback import StoredFeedback, complaint
+from uptake_service.embedding.embedders import Embedders, Space
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.issues.cleaning import clean
 from uptake_service.issues.members import RUN, DayDeltas, IssueMembers, in_force
@@ -98,35 +98,11 @@ class IssueDecisions:
             DomainError: No such issue, or one of the pieces of feedback is none of its members.
         """
         found = {item.id: item for item in await self._feedback.by_ids(project, feedback_ids)}
-        said = [
-            (found[one].content.comment, found[one].interaction.query) if one in found else ("", "")
-            for one in feedback_ids
-        ]
-        cleaned = [clean(complaint(*words)) for words in said]
-        await self._embedders.load(self._embedders.missing(cleaned))
-        spaces = await asyncio.to_thread(self._embedders.spaces, cleaned)
-        # The issue lies where most of it does.
-        space = max(spaces, key=lambda each: len(each.rows))
-        described = await asyncio.to_thread(_described, [cleaned[row] for row in space.rows], space.vectors)
-        nearest = space.rows[np.argsort(-(space.vectors @ described.centroids[0]), kind="stable")]
-        others = np.setdiff1d(np.arange(len(cleaned)), space.rows)
-        comments = [
-            Comment(text=(said[i][0] or said[i][1])[:COMMENT_LENGTH], feedback_id=feedback_ids[i])
-            for i in (*nearest, *others)
-        ]
+        space, described, comments = await self._described(feedback_ids, found)
 
         async def change(issue: Issue, now: datetime, session: Session) -> list[Issue]:
             _must_stand(issue)
-            generation = await self._issues.generation(project, session=session)
-            current = current_ids(await self._issues.all(project, session=session))
-            # Of another project's feedback nothing is read.
-            stored = await self._members.of_feedback([one for one in feedback_ids if one in found], session)
-            leaving: list[Member] = []
-            for place, one in enumerate(feedback_ids):
-                member = in_force(generation, stored.get(one, []))
-                if member is None or not member.active or current.get(member.issue_id) != id:
-                    raise InvalidRequest([Violation(f"feedback_ids[{place}]", "is no member of the issue")])
-                leaving.append(member)
+            leaving = await self._leaving(issue, feedback_ids, found, session)
             new = split_off(
                 issue,
                 leaving,
@@ -152,8 +128,50 @@ class IssueDecisions:
         new_id = await self._issues.change(project, id, change, etag, key, reviewer)
         return id, new_id
 
+    async def _described(
+        self, feedback_ids: Sequence[str], found: Mapping[str, StoredFeedback]
+    ) -> "tuple[Space, Clusters, list[Comment]]":
+        """Where an issue of this feedback lies, what describes it there, and its comments, those nearest to its middle
+        first. What is not `found` has no words."""
+        said = [
+            (found[one].content.comment, found[one].interaction.query) if one in found else ("", "")
+            for one in feedback_ids
+        ]
+        cleaned = [clean(complaint(*words)) for words in said]
+        await self._embedders.load(self._embedders.missing(cleaned))
+        spaces = await asyncio.to_thread(self._embedders.spaces, cleaned)
+        # The issue lies where most of it does.
+        space = max(spaces, key=lambda each: len(each.rows))
+        described = await asyncio.to_thread(_as_one, [cleaned[row] for row in space.rows], space.vectors)
+        nearest = space.rows[np.argsort(-(space.vectors @ described.centroids[0]), kind="stable")]
+        others = np.setdiff1d(np.arange(len(cleaned)), space.rows)
+        comments = [
+            Comment(text=(said[i][0] or said[i][1])[:COMMENT_LENGTH], feedback_id=feedback_ids[i])
+            for i in (*nearest, *others)
+        ]
+        return space, described, comments
 
-def _described(texts: Sequence[str], vectors: NDArray[np.float32]) -> "Clusters":
+    async def _leaving(
+        self, issue: Issue, feedback_ids: Sequence[str], found: Collection[str], session: Session
+    ) -> list[Member]:
+        """The members of an issue that this feedback is; of what is not `found`, nothing is read.
+
+        Raises:
+            DomainError: One is none.
+        """
+        generation = await self._issues.generation(issue.project, session=session)
+        current = current_ids(await self._issues.all(issue.project, session=session))
+        stored = await self._members.of_feedback([one for one in feedback_ids if one in found], session)
+        leaving: list[Member] = []
+        for place, one in enumerate(feedback_ids):
+            member = in_force(generation, stored.get(one, []))
+            if member is None or not member.active or current.get(member.issue_id) != issue.id:
+                raise InvalidRequest([Violation(f"feedback_ids[{place}]", "is no member of the issue")])
+            leaving.append(member)
+        return leaving
+
+
+def _as_one(texts: Sequence[str], vectors: NDArray[np.float32]) -> "Clusters":
     """Describes comments as one issue."""
     # Loads what the service does not need otherwise, and would take longer to start with.
     from uptake_service.issues.clustering import describe

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from uptake_service.domain.clock import DAY, day_of, month_of
 from uptake_service.issues.model import Generation, Member
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.documents import Document, since
+from uptake_service.mongo.documents import Document, chunked, since
 from uptake_service.mongo.indexes import Index
 from uptake_service.mongo.scans import TimeScans
 from uptake_service.mongo.session import Session
@@ -241,9 +241,8 @@ class IssueMembers(Store):
         return totals
 
     async def _delete(self, filters: Iterable[Document]) -> None:
-        left = list(filters)
-        for first in range(0, len(left), _DELETED_AT_ONCE):
-            await self._members.delete_each(left[first : first + _DELETED_AT_ONCE])
+        for some in chunked(list(filters), _DELETED_AT_ONCE):
+            await self._members.delete_each(some)
 
     async def _lists(
         self, project: str, number: int, start: datetime, rest: Document

@@ -18,11 +18,10 @@ from uptake_service.issues.model import Generation, Member
 from uptake_service.issues.recount import IssueRecount
 from uptake_service.issues.store import IssueStore
 from uptake_service.mongo.client import Mongo
+from uptake_service.mongo.documents import chunked
 from uptake_service.mongo.session import Session
 from uptake_service.mongo.transactions import transaction
 from uptake_service.projections.projection import Batch, Commit, Projection, Update
-
-_AT_ONCE = 100
 
 _INLINE_TEXTS = 4
 """As many texts are embedded in less time than a thread is called."""
@@ -129,8 +128,7 @@ class IssueMembership(Projection):
         not matter.
         """
         generation = await self._issues.generation(project)
-        for first in range(0, len(feedback_ids), _AT_ONCE):
-            ids = feedback_ids[first : first + _AT_ONCE]
+        for ids in chunked(feedback_ids):
             await transaction(self._mongo, partial(self._withdraw, generation, ids))
 
     async def _withdraw(self, generation: Generation, feedback_ids: Sequence[str], session: Session) -> None:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -153,16 +153,7 @@ def find(
         spaces,
         [current.get(member.issue_id, "") if member else "" for member in was],
         [bool(member and member.pinned) for member in was],
-        [
-            Earlier(
-                issue.id,
-                issue.decided,
-                issue.absorbs,
-                current.get(issue.split_from, "") if issue.split_from != issue.id else "",
-            )
-            for issue in known
-            if not issue.merged_into
-        ],
+        _earlier(known, current),
     )
     rows: defaultdict[str | int, list[int]] = defaultdict(list)
     for row, name in enumerate(names):
@@ -177,17 +168,8 @@ def find(
     by_id = {issue.id: issue for issue in known}
     ids = [name if isinstance(name, str) else new_id() for name in order_of]
     members = [
-        Member(
-            project=order.project,
-            generation=generation.number,
-            feedback_id=comment.feedback_id,
-            issue_id=ids[labels[row]] if labels[row] >= 0 else "",
-            occur_time=comment.occur_time,
-            pinned=bool(member and member.pinned),
-            writer=RUN,
-            revision=0,
-        )
-        for row, (comment, member) in enumerate(zip(comments, was, strict=True))
+        _member(generation, comment, ids[label] if label >= 0 else "", member)
+        for comment, member, label in zip(comments, was, labels, strict=True)
     ]
     issues = [
         _issue(
@@ -196,6 +178,33 @@ def find(
         for place, (name, id) in enumerate(zip(order_of, ids, strict=True))
     ]
     return Found(members, issues)
+
+
+def _earlier(known: Sequence[Issue], current: Mapping[str, str]) -> list[Earlier]:
+    """What issues that stand say of who may have their names."""
+    return [
+        Earlier(
+            issue.id,
+            issue.decided,
+            issue.absorbs,
+            current.get(issue.split_from, "") if issue.split_from != issue.id else "",
+        )
+        for issue in known
+        if not issue.merged_into
+    ]
+
+
+def _member(generation: Generation, comment: Complaint, issue_id: str, before: Member | None) -> Member:
+    return Member(
+        project=generation.project,
+        generation=generation.number,
+        feedback_id=comment.feedback_id,
+        issue_id=issue_id,
+        occur_time=comment.occur_time,
+        pinned=bool(before and before.pinned),
+        writer=RUN,
+        revision=0,
+    )
 
 
 def _clusters(cleaned: Sequence[str], spaces: Sequence[Space], seed: int) -> npt.NDArray[np.int64]:

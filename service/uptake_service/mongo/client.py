@@ -95,11 +95,8 @@ class Mongo:
             with pymongo.timeout(_INDEX_SECONDS):
                 self.database.delegate[name].create_indexes(models)
 
-        loop = asyncio.get_running_loop()
         with translated():
-            await asyncio.gather(
-                *(loop.run_in_executor(self._threads, make, name, each) for name, each in models.items())
-            )
+            await asyncio.gather(*(in_thread(self._threads, make, name, each) for name, each in models.items()))
 
     async def ping(self) -> None:
         """Raises DatabaseUnavailable when the database does not answer in time."""

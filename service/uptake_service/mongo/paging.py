@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uptake_service.mongo.collection import Collection
-from uptake_service.mongo.documents import Document
+from uptake_service.mongo.documents import Document, chunked
 
 PAGE_BYTES = 2 * 1024 * 1024
 """A page ends after this much: clients take 4 MiB unless told otherwise, and one item more always fits."""
@@ -25,9 +25,6 @@ _MOST_EXAMINED_BYTES = 16 * PAGE_BYTES
 
 _FIRST_KEYS, _FEWEST_KEYS, _MOST_KEYS, _BYTES_AT_ONCE = 64, 16, 250, 8 * 1024 * 1024
 """How many keys are read with one statement: more would hold up who else wants the database."""
-
-_IDS_AT_ONCE = 100
-"""Longer lists of ids cost the embedded database more for each."""
 
 _WHOLE: Document = {"$bsonSize": "$$ROOT"}
 _IF_SMALL: Document = {"$cond": [{"$lt": [_WHOLE, 8 * 1024]}, "$$ROOT", None]}
@@ -154,8 +151,7 @@ async def read_whole(
     """The documents of some keys, in their order; those that are gone by now are left out."""
     found: dict[Any, Document] = {row["_id"]: row["whole"] for row in rows if row.get("whole") is not None}
     missing = [row["_id"] for row in rows if row["_id"] not in found]
-    for start in range(0, len(missing), _IDS_AT_ONCE):
-        ids = missing[start : start + _IDS_AT_ONCE]
+    for ids in chunked(missing):
         for document in await collection.find({"_id": {"$in": ids}}, projection=projection):
             found[document["_id"]] = document
     return [found[row["_id"]] for row in rows if row["_id"] in found]
@@ -167,8 +163,8 @@ async def read_sizes(
     """_id and bytes of those of `ids` that are there, in their order; those of other lists are left out by `of`,
     equalities that an index has before _id."""
     found: dict[str, Document] = {}
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        condition = {**(of or {}), "_id": {"$in": list(ids[start : start + _IDS_AT_ONCE])}}
+    for some in chunked(ids):
+        condition = {**(of or {}), "_id": {"$in": list(some)}}
         for row in await collection.find(condition, projection={"bytes": size}):
             found[row["_id"]] = row
     return [found[id] for id in ids if id in found]

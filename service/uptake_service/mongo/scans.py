@@ -8,6 +8,7 @@ on a server that sorts by the index this costs a statement or two more.
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -125,23 +126,11 @@ class TimeScans:
                 costs little.
             session: The transaction to read in.
         """
-
-        async def matching(span: Filter, order: dict[str, int]) -> list[Document]:
-            pipeline: list[Mapping[str, Any]] = [{"$match": {**filter, **span}}, {"$match": rest}, {"$sort": order}]
-            if projection:
-                pipeline.append({"$project": projection})
-            return await self._collection.aggregate(pipeline, session=session)
-
-        width, start = _FIRST_SPAN, max(start, BEGINNING)
+        matching = partial(self._matching, filter, rest, projection, session)
+        width, start, order = _FIRST_SPAN, max(start, BEGINNING), {time_field: 1, "_id": 1}
         while end is None or start < end:
-            last = _later(start, width) if start < near else end
-            if widest and last:
-                # What is older than two years is one span, as in `newest`.
-                last = max(last, max(near, BEGINNING + _WIDEST) - _WIDEST)
-            if end is not None:
-                last = min(last or end, end)
+            last = _span_end(start, width, near, end, widest)
             span = {time_field: {**since(start), **({"$lt": last} if last else {})}}
-            order = {time_field: 1, "_id": 1}
             edge = await self._nth({**filter, **span}, order, number, session)
             if edge is None:
                 if found := await matching(span, order):
@@ -162,6 +151,21 @@ class TimeScans:
                 if last == start:
                     break
             start = last
+
+    async def _matching(
+        self,
+        filter: Filter,
+        rest: Filter,
+        projection: Filter | None,
+        session: Session | None,
+        span: Filter,
+        order: dict[str, int],
+    ) -> list[Document]:
+        """What matches in a span."""
+        pipeline: list[Mapping[str, Any]] = [{"$match": {**filter, **span}}, {"$match": rest}, {"$sort": order}]
+        if projection:
+            pipeline.append({"$project": projection})
+        return await self._collection.aggregate(pipeline, session=session)
 
     async def _of_instant(
         self,
@@ -196,6 +200,17 @@ class TimeScans:
             session=session,
         )
         return found[0] if found else None
+
+
+def _span_end(
+    start: datetime, width: timedelta, near: datetime, end: datetime | None, widest: timedelta | None
+) -> datetime | None:
+    """Where a span that begins at `start` ends (see `oldest_first`); None for one without an end."""
+    last = _later(start, width) if start < near else end
+    if widest and last:
+        # What is older than two years is one span, as in `newest`.
+        last = max(last, max(near, BEGINNING + _WIDEST) - _WIDEST)
+    return last if end is None else min(last or end, end)
 
 
 def _later(time: datetime, by: timedelta) -> datetime:

@@ -17,7 +17,7 @@ from uptake_service.domain.feedback import Transition
 from uptake_service.domain.grouping import Assignment, Text
 from uptake_service.embedding.embedders import FIRST_EDITION, Embedders, Vector, embedders_to_search
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.documents import Document
+from uptake_service.mongo.documents import Document, chunked
 from uptake_service.mongo.session import Session
 from uptake_service.mongo.texts import Removals
 from uptake_service.mongo.transactions import snapshot
@@ -31,9 +31,6 @@ from uptake_service.projections.projection import Batch, Commit, Projection, Upd
 _INLINE_TEXTS = 4
 """As many short texts are embedded in less time than a thread is called."""
 _INLINE_CHARACTERS = 2_000
-
-_IDS_AT_ONCE = 100
-"""Longer lists of ids cost the embedded database more for each."""
 
 _READ_ALL_FROM = 1_000
 """To read all patterns of a project is quicker than to look for more than so many."""
@@ -343,5 +340,5 @@ def _parts(of_project: Mapping[str, str], known: Collection[str]) -> Iterator[Do
                 some, number = [], 0
         if some:
             yield {"project": {"$in": some}}
-    for first in range(0, len(named), _IDS_AT_ONCE):
-        yield {"_id": {"$in": named[first : first + _IDS_AT_ONCE]}}
+    for ids in chunked(named):
+        yield {"_id": {"$in": ids}}

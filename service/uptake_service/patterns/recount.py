@@ -71,8 +71,10 @@ class PatternRecount(Recount):
 
     def count(self, feedback: StoredFeedback, project: Project) -> None:
         id = feedback.pattern_id
-        # Of a pattern that is not there, that of its first feedback.
-        embedder = self._embedder_of.get(id) or self._first_embedder.setdefault(id, feedback.embedder)
+        embedder = self._embedder_of.get(id)
+        if embedder is None:
+            # Of a pattern that is not there, that of its first feedback.
+            embedder = self._first_embedder.setdefault(id, feedback.embedder)
         self._counted.setdefault(id, Numbers()).count(feedback, embedder)
 
     async def differences(self, session: Session) -> list[str]:

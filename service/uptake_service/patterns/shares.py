@@ -15,14 +15,11 @@ from numpy.typing import NDArray
 from uptake_service.coordination.leases import Writers
 from uptake_service.domain.feedback import OVERALL, FeedbackState, FeedbackType, Sentiment, StoredFeedback, Transition
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.documents import Document
+from uptake_service.mongo.documents import Document, chunked
 from uptake_service.mongo.indexes import Index
 from uptake_service.mongo.session import Session
 from uptake_service.mongo.texts import Holds, Store, texts
 from uptake_service.projections.delta_log import DeltaLog
-
-_IDS_AT_ONCE = 100
-"""Longer lists of ids cost the embedded database more for each."""
 
 _PARTS = [{"$gte": digit, "$lt": digit + "~"} for digit in string.hexdigits[:16]]
 """Conditions for patterns' ids, which are hashes: for each a sixteenth of them."""
@@ -214,9 +211,7 @@ class ShareStore(Store):
             session: The transaction.
         """
         shares: dict[str, Share] = {}
-        ids = sorted(changes)
-        for first in range(0, len(ids), _IDS_AT_ONCE):
-            some = [f"{id}/{writer}" for id in ids[first : first + _IDS_AT_ONCE]]
+        for some in chunked([f"{id}/{writer}" for id in sorted(changes)]):
             for document in await self._shares.find({"_id": {"$in": some}}, session=session):
                 shares[document["pattern"]] = _share(document)
         shares = {id: change.applied_to(shares.get(id)) for id, change in changes.items()}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.documents import Document, since
+from uptake_service.mongo.documents import Document, chunked, since
 from uptake_service.mongo.indexes import Index
 from uptake_service.mongo.session import Session
 from uptake_service.mongo.texts import Holds, Store, texts
@@ -205,10 +205,10 @@ def _pieces(changes: Deltas) -> Iterator[tuple[Sequence[Document], Sequence[Docu
         yield changes.rollups, changes.shares
         return
     rollups = sorted(changes.rollups, key=lambda change: change["hour"])
-    for first in range(0, len(rollups), MOST_CHANGES):
-        yield rollups[first : first + MOST_CHANGES], ()
-    for first in range(0, len(changes.shares), _MOST_SHARES):
-        yield (), changes.shares[first : first + _MOST_SHARES]
+    for some in chunked(rollups, MOST_CHANGES):
+        yield some, ()
+    for some in chunked(changes.shares, _MOST_SHARES):
+        yield (), some
 
 
 def _entry(document: Document) -> Entry:

@@ -118,10 +118,6 @@ class RollupDeltas:
             add_all(deltas.by_key[key_of(document, document["hour"])], document["counts"])
         return deltas
 
-    def merge(self, other: "RollupDeltas") -> None:
-        for key, counts in other.by_key.items():
-            add_all(self.by_key[key], counts)
-
     def documents(self) -> list[Document]:
         """What changed, as the delta log holds it: {project, hour, dimension, value, counts}."""
         return [

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from uptake_service.domain.clock import BEGINNING, HOUR, day_of
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.documents import Document
+from uptake_service.mongo.documents import Document, chunked
 from uptake_service.mongo.indexes import Index
 from uptake_service.mongo.session import Session
 from uptake_service.mongo.texts import Holds, Store, texts
@@ -42,9 +42,6 @@ class Use(Enum):
 
 
 _END = datetime(9999, 1, 1, tzinfo=UTC)
-
-_VALUES_AT_ONCE = 100
-"""Longer lists cost the embedded database more for each."""
 
 _HOURS = {f"h{hour}": hour * HOUR for hour in range(24)}
 
@@ -234,11 +231,10 @@ class RollupStore(Store):
         """The counts of each of these patterns, those of its voters with them, from `start` to before `end`, both full
         hours, the scores added up."""
         totals: defaultdict[str, Counts] = defaultdict(dict)
-        ids = sorted(pattern_ids)
         dimensions = {of_score("pattern", score) for score in scores}
         for dimension in sorted(dimensions):
-            for first in range(0, len(ids), _VALUES_AT_ONCE):
-                some: Document = {"dimension": dimension, "value": {"$in": ids[first : first + _VALUES_AT_ONCE]}}
+            for ids in chunked(sorted(pattern_ids)):
+                some: Document = {"dimension": dimension, "value": {"$in": ids}}
                 async for key, counts in self._stored(some, start, end, session):
                     add_all(totals[key.value], counts)
         for key, counts in unfolded:

@@ -6,16 +6,13 @@ A line is written once and for itself, so that a change costs the same however m
 from collections.abc import AsyncIterator, Sequence
 
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.documents import Document
+from uptake_service.mongo.documents import Document, chunked
 from uptake_service.mongo.paging import read_sizes, read_whole, within
 from uptake_service.mongo.session import Session
 from uptake_service.mongo.texts import Holds, Store, Written, texts
 from uptake_service.reviews.model import Review, ReviewChange
 
 _MOST_READ = 1_000
-
-_IDS_AT_ONCE = 100
-"""Longer lists of ids cost the embedded database more for each."""
 
 
 class ReviewHistory(Store):
@@ -52,9 +49,8 @@ class ReviewHistory(Store):
     async def written(self, reviews: Sequence[Document]) -> AsyncIterator[Written]:
         """The notes in the history of reviews, of each of which `_id` and `people_revision` are given."""
         ids = [f"{each['_id']}/{number}" for each in reviews for number in range(1, each["people_revision"] + 1)]
-        for start in range(0, len(ids), _IDS_AT_ONCE):
-            some = {"_id": {"$in": ids[start : start + _IDS_AT_ONCE]}, "note": {"$ne": ""}}
-            for line in await self._lines.find(some, projection={"note": 1}):
+        for some in chunked(ids):
+            for line in await self._lines.find({"_id": {"$in": some}, "note": {"$ne": ""}}, projection={"note": 1}):
                 yield Written(line["_id"], {"note": line["note"]})
 
     async def unquote(self, id: str, fields: Sequence[str]) -> None:

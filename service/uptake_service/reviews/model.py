@@ -214,6 +214,17 @@ class Review(Model):
         changes = {"state": ReviewState.CLOSED, "claim": None, "resolution": resolution}
         return self.model_copy(update=changes), ReviewChange(time=now, action=ReviewAction.CLOSED, note=COMPLAINTS_GONE)
 
+    def reopened(self) -> "Review":
+        """The review as it is once it is open again, whoever opens it and whatever is left of its complaints."""
+        changes = {
+            "state": ReviewState.OPEN,
+            "claim": None,
+            "resolution": None,
+            "reopen_count": self.reopen_count + 1,
+            "complaints_gone": False,
+        }
+        return self.model_copy(update=changes)
+
     def event(self, action: ReviewAction) -> "ReviewEvent":
         """The event that tells of a change of this review."""
         return ReviewEvent(

@@ -1,8 +1,9 @@
 """The recount of reviews: what the trigger should have done, what reviews say, and their histories."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 
-from uptake_service.coordination.idempotency import RequestRecords
+from uptake_service.coordination.idempotency import RequestRecord
 from uptake_service.coordination.leases import Writers
 from uptake_service.coordination.recount import Recount
 from uptake_service.domain.feedback import FeedbackState, StoredFeedback
@@ -21,7 +22,7 @@ from uptake_service.reviews.trigger_recount import RelatedRecount, TriggerRecoun
 class ReviewRecount(Recount):
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
-        self._requests = RequestRecords(mongo, 1)
+        self._records: list[RequestRecord] = []
         self._store = ReviewStore(mongo)
         self._reviews: dict[str, Review] = {}
         self._of_pattern: defaultdict[str, list[Review]] = defaultdict(list)
@@ -43,6 +44,10 @@ class ReviewRecount(Recount):
         self._revisions = await Writers(self._mongo).revisions(session)
         self._related = RelatedRecount(self._reviews.values(), self._marks)
         return {review.project for review in self._reviews.values()}
+
+    def note(self, record: RequestRecord) -> None:
+        if record.method.endswith("Review"):
+            self._records.append(record)
 
     def count(self, feedback: StoredFeedback, project: Project) -> None:
         self._related.count(feedback)
@@ -67,16 +72,13 @@ class ReviewRecount(Recount):
         for id, review_id in self._named_by_pattern.items():
             if all(review.id != review_id for review in self._of_pattern.get(id, [])):
                 found.append(f"review {review_id} of pattern {id}: is gone")
-        return [*found, *await self._of_records(session), *await self._of_histories(session)]
+        return [*found, *self._of_records(), *await self._of_histories(session)]
 
-    async def _of_records(self, session: Session) -> list[str]:
-        found = []
-        async for record in self._requests.scan(session):
-            if record.method.endswith("Review"):
-                id = record.resource.split(":")[0]
-                if id not in self._reviews or self._reviews[id].project != record.project:
-                    found.append(f"request record {record.id}: its review {id} is not there")
-        return found
+    def _of_records(self) -> Iterator[str]:
+        for record in self._records:
+            id = record.resource.split(":")[0]
+            if id not in self._reviews or self._reviews[id].project != record.project:
+                yield f"request record {record.id}: its review {id} is not there"
 
     async def _of_histories(self, session: Session) -> list[str]:
         """What reviews' histories lack of their lines, or have too many."""

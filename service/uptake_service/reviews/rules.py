@@ -54,6 +54,11 @@ def most_of_voter(policy: ReviewPolicy) -> int:
     return most_of_one(policy.voter_share, min(policy.window_size, policy.evidence_window_size))
 
 
+def negatives_in(feedback: Iterable[Evidence | RelatedFeedback]) -> int:
+    """How much of this feedback is negative."""
+    return sum(each.sentiment is Sentiment.NEGATIVE for each in feedback)
+
+
 class Gathered:
     """A pattern's feedback as it is gathered, newest first.
 
@@ -106,7 +111,7 @@ class _Sample:
 
     @property
     def negative_rate(self) -> float:
-        return _negatives(self.window) / len(self.window) if self.window else 0.0
+        return negatives_in(self.window) / len(self.window) if self.window else 0.0
 
     def is_enough(self, policy: ReviewPolicy) -> bool:
         return len(self.window) >= policy.minimum_sample and _voters(self.window) >= _FEWEST_VOTERS
@@ -127,7 +132,7 @@ class _Sample:
             priority=ReviewPriority.HIGH if len(self.window) > policy.high_priority_above else ReviewPriority.MEDIUM,
             suggested_action=UPDATE_KNOWLEDGE if self.correction is CorrectionKind.KNOWLEDGE else UPDATE_INSTRUCTIONS,
             evidence_votes=len(self.votes),
-            evidence_negatives=_negatives(self.votes),
+            evidence_negatives=negatives_in(self.votes),
             evidence_left_out=self.left_out,
             baseline_rate=rate if self.votes else 0.0,
         )
@@ -166,7 +171,7 @@ def examine(newest_first: Iterable[Evidence], policy: ReviewPolicy, rate: float,
         return None
     if policy.trigger_rule is TriggerRule.EVIDENCE and not (
         _voters(sample.votes, Sentiment.NEGATIVE) >= _FEWEST_VOTERS
-        and is_evidence(len(sample.votes), _negatives(sample.votes), rate, policy.significance_level)
+        and is_evidence(len(sample.votes), negatives_in(sample.votes), rate, policy.significance_level)
     ):
         return None
     return sample.examined(policy, rate)
@@ -271,8 +276,4 @@ def _sample(newest_first: Iterable[Evidence], policy: ReviewPolicy) -> _Sample:
 
 def _complaints(review: Review) -> int:
     """How many negatives a review rests on."""
-    return sum(item.sentiment is Sentiment.NEGATIVE for item in review.examined.related)
-
-
-def _negatives(feedback: Sequence[Evidence]) -> int:
-    return sum(each.sentiment is Sentiment.NEGATIVE for each in feedback)
+    return negatives_in(review.examined.related)

@@ -5,7 +5,7 @@ from typing import Any
 
 from uptake_service.domain.errors import Reason, not_found
 from uptake_service.mongo.client import Mongo
-from uptake_service.mongo.documents import Document, Filter, Sort
+from uptake_service.mongo.documents import IDS_AT_ONCE, Document, Filter, Sort, chunked
 from uptake_service.mongo.indexes import Index
 from uptake_service.mongo.paging import Listing, read_page
 from uptake_service.mongo.session import Session
@@ -34,9 +34,6 @@ SORTS: dict[ReviewOrder, Sort] = {
     ReviewOrder.NEWEST: [("create_time", -1), ("_id", -1)],
     ReviewOrder.MOST_URGENT: [("rank", -1), ("negative_rate", -1), ("create_time", -1), ("_id", -1)],
 }
-
-_IDS_AT_ONCE = 100
-"""Longer lists of ids cost the embedded database more for each."""
 
 _NOTED = {"resolution.note": 1, "people_revision": 1}
 
@@ -74,7 +71,7 @@ class ReviewStore(Store):
 
     async def open(self) -> None:
         """Notes on the first edition's reviews the one pattern that each covers, some at a time."""
-        while found := await self._reviews.find({"covers": None}, projection={"pattern_id": 1}, limit=_IDS_AT_ONCE):
+        while found := await self._reviews.find({"covers": None}, projection={"pattern_id": 1}, limit=IDS_AT_ONCE):
             await self._reviews.update_each(
                 [({"_id": document["_id"]}, {"$set": {"covers": [document["pattern_id"]]}}) for document in found]
             )
@@ -155,9 +152,9 @@ class ReviewStore(Store):
     async def short_of_sample(self, pattern_ids: Sequence[str], session: Session) -> frozenset[str]:
         """Those of `pattern_ids` that have too little feedback on answers after their fix to be judged by."""
         found: set[str] = set()
-        for start in range(0, len(pattern_ids), _IDS_AT_ONCE):
+        for some in chunked(pattern_ids):
             documents = await self._reviews.find(
-                {"fix_sampled": False, "pattern_id": {"$in": pattern_ids[start : start + _IDS_AT_ONCE]}},
+                {"fix_sampled": False, "pattern_id": {"$in": some}},
                 projection={"pattern_id": 1},
                 session=session,
             )
@@ -177,7 +174,7 @@ class ReviewStore(Store):
             if resolution and resolution["note"]:
                 yield Written(document["_id"], {"resolution.note": resolution["note"]})
             noted.append(document)
-            if len(noted) == _IDS_AT_ONCE:
+            if len(noted) == IDS_AT_ONCE:
                 async for line in self._history.written(noted):
                     yield line
                 noted = []
@@ -274,18 +271,9 @@ class ReviewStore(Store):
         )
         return [(document["project"], document["_id"]) for document in documents if ran_out(document)]
 
-    async def _read(
-        self,
-        filter: Filter,
-        *,
-        sort: Sort | None = None,
-        limit: int = 0,
-        session: Session | None = None,
-    ) -> list[Review]:
+    async def _read(self, filter: Filter, *, limit: int = 0, session: Session | None = None) -> list[Review]:
         """Reads reviews, with claims that ran out by the database's clock as open."""
         pipeline: list[Document] = [{"$match": filter}]
-        if sort:
-            pipeline.append({"$sort": dict(sort)})
         if limit:
             pipeline.append({"$limit": limit})
         pipeline.append({"$addFields": {"now": "$$NOW"}})

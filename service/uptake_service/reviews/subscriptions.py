@@ -4,7 +4,6 @@ Reviews are told as they are now, so a sink that comes back is told each that ch
 """
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -168,7 +167,7 @@ class ReviewSubscriptions:
             seen = SeenReview(wanted[review.id], review, patterns.get(review.pattern_id), removals)
             known[review.id] = seen
             # One that is larger than all that is kept is read again each time.
-            with contextlib.suppress(ValueError):
+            if _bytes_of(seen) <= _KEPT_BYTES:
                 self._kept[project, review.id] = seen
         return known
 

@@ -5,10 +5,10 @@ It runs for marks, after the commit that made them. Judging and clearing a mark 
 happens a mark is judged at least once, and twice does no harm.
 """
 
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import aclosing
+from datetime import datetime
 
 from uptake_service.coordination.event_log import EventContent, EventLog
 from uptake_service.domain.clock import Clock, hour_of, older
@@ -35,11 +35,10 @@ from uptake_service.reviews.rules import (
     judge,
     look,
     most_of_voter,
+    negatives_in,
     rows_needed,
 )
 from uptake_service.reviews.store import ReviewStore
-
-_log = logging.getLogger(__name__)
 
 _RACE_TRIES = 4
 
@@ -158,42 +157,54 @@ class Trigger:
                 found = found[0], found[1].model_copy(update={"baseline_left_out": of.left_out})
         if found is None:
             return None
-        trigger_feedback_id, last = found
         if review is None or review.state is not ReviewState.RESOLVED:
-            opened = Review(
-                id=new_id(),
-                project=mark.project,
-                pattern_id=mark.pattern_id,
-                covers=(mark.pattern_id,),
-                state=ReviewState.OPEN,
-                examined=last,
-                opened_with=last.feedback_ids,
-                trigger_feedback_id=trigger_feedback_id,
-                fix=review.fix if review else None,
-                create_time=now,
-                update_time=now,
-            )
-            await self._reviews.add(opened, ReviewChange(time=now, action=ReviewAction.OPENED), session)
-            await self._patterns.set_review(mark.pattern_id, opened.id, session)
-            return opened, ReviewAction.OPENED
+            return await self._open(mark, review, *found, now, session), ReviewAction.OPENED
+        return await self._reopen(review, *found, now, session), ReviewAction.REOPENED
+
+    async def _open(
+        self,
+        mark: OutboxEntry,
+        last: Review | None,
+        trigger_feedback_id: str,
+        examined: Examined,
+        now: datetime,
+        session: Session,
+    ) -> Review:
+        """Opens a review of a mark's pattern; `last`: the pattern's review before."""
+        opened = Review(
+            id=new_id(),
+            project=mark.project,
+            pattern_id=mark.pattern_id,
+            covers=(mark.pattern_id,),
+            state=ReviewState.OPEN,
+            examined=examined,
+            opened_with=examined.feedback_ids,
+            trigger_feedback_id=trigger_feedback_id,
+            fix=last.fix if last else None,
+            create_time=now,
+            update_time=now,
+        )
+        await self._reviews.add(opened, ReviewChange(time=now, action=ReviewAction.OPENED), session)
+        await self._patterns.set_review(mark.pattern_id, opened.id, session)
+        return opened
+
+    async def _reopen(
+        self, review: Review, trigger_feedback_id: str, examined: Examined, now: datetime, session: Session
+    ) -> Review:
+        """Reopens a review whose fix failed."""
         line = ReviewChange(time=now, action=ReviewAction.REOPENED, note="answers given after the fix are bad")
-        reopened = review.model_copy(
+        reopened = review.reopened().model_copy(
             update={
-                "examined": last,
-                "opened_with": last.feedback_ids,
+                "examined": examined,
+                "opened_with": examined.feedback_ids,
                 "revision": review.revision + 1,
-                "update_time": now,
-                "state": ReviewState.OPEN,
-                "resolution": None,
-                "claim": None,
-                "reopen_count": review.reopen_count + 1,
-                "complaints_gone": False,
                 "people_revision": review.people_revision + 1,
+                "update_time": now,
                 "trigger_feedback_id": trigger_feedback_id,
             }
         )
         await self._reviews.write_examined(reopened, line, session)
-        return reopened, ReviewAction.REOPENED
+        return reopened
 
     async def _follow(
         self, mark: OutboxEntry, newest: list[Evidence], policy: ReviewPolicy, review: Review, session: Session
@@ -206,7 +217,7 @@ class Trigger:
             newest = after_fix
         examined = look(newest, policy, review.examined.baseline_rate)
         examined = examined.model_copy(update={"baseline_left_out": review.examined.baseline_left_out})
-        gone = not _negatives_of(newest) and (
+        gone = not negatives_in(newest) and (
             not await self._stands(review, policy, session) if mark.changed else review.complaints_gone
         )
         if examined == review.examined and gone == review.complaints_gone:
@@ -311,10 +322,6 @@ def _merged(newest: Sequence[list[Evidence]]) -> list[Evidence]:
     if len(newest) == 1:
         return newest[0]
     return sorted((each for rows in newest for each in rows), key=lambda each: each.order, reverse=True)
-
-
-def _negatives_of(feedback: Sequence[Evidence]) -> int:
-    return sum(each.sentiment is Sentiment.NEGATIVE for each in feedback)
 
 
 def _negatives_among(feedback: Sequence[Evidence], review: Review) -> Counter[str]:

@@ -1,6 +1,5 @@
 """The trigger as a projection: what a batch makes due is written with it, and judged right after its commit."""
 
-import logging
 from collections.abc import Callable, Collection, Sequence
 
 from uptake_service.coordination.recount import Recount
@@ -14,8 +13,6 @@ from uptake_service.reviews.outbox import OutboxEntry, TriggerOutbox
 from uptake_service.reviews.recount import ReviewRecount
 from uptake_service.reviews.store import ReviewStore
 from uptake_service.reviews.trigger import Trigger
-
-_log = logging.getLogger(__name__)
 
 
 class TriggerProjection(Projection):
@@ -70,7 +67,5 @@ class _Judged(Update):
         await self._outbox.add(self._due, commit.time, session)
 
     async def finish(self) -> None:
-        try:
-            await self._trigger.run(self._due)
-        except Exception as error:  # noqa: BLE001  It stays in the outbox, whatever it was.
-            _log.warning("the trigger failed after a commit and will be run again: %s", type(error).__name__)
+        # What it fails at stays in the outbox.
+        await self._trigger.run(self._due)

@@ -143,16 +143,8 @@ class ReviewWorkflow:
                     subject=id,
                     metadata={"state": review.state},
                 )
-            changes = {
-                "state": ReviewState.OPEN,
-                "resolution": None,
-                "reopen_count": review.reopen_count + 1,
-                # Who opens it again wants to see it, whatever is left of it.
-                "complaints_gone": False,
-            }
-            return review.model_copy(update=changes), ReviewChange(
-                time=now, action=ReviewAction.REOPENED, actor=reviewer, note=note, key_id=key_id
-            )
+            line = ReviewChange(time=now, action=ReviewAction.REOPENED, actor=reviewer, note=note, key_id=key_id)
+            return review.reopened(), line
 
         try:
             return (await self._make(project, id, change, etag, key))[0]
@@ -177,13 +169,7 @@ class ReviewWorkflow:
         """
 
         def change(review: Review, now: datetime) -> tuple[Review, ReviewChange]:
-            changes = {
-                "state": ReviewState.OPEN,
-                "resolution": None,
-                "reopen_count": review.reopen_count + 1,
-                "complaints_gone": False,
-            }
-            return review.model_copy(update=changes), ReviewChange(time=now, action=ReviewAction.REOPENED, note=note)
+            return review.reopened(), ReviewChange(time=now, action=ReviewAction.REOPENED, note=note)
 
         async def also(review: Review, session: Session) -> tuple[Review, list[EventContent]]:
             return review, [*told]

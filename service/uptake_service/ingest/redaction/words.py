@@ -1,15 +1,21 @@
 """What the words beside a number say it is, by words.toml."""
 
 import re
-import tomllib
 from bisect import bisect_left
 from collections.abc import Iterator
-from functools import lru_cache
-from importlib import resources
 from typing import NamedTuple
 
 from phonenumbers import SUPPORTED_REGIONS
 
+from uptake_service.ingest.redaction.lists import (
+    IS_UNSPACED,
+    LONGEST_UNSPACED,
+    PIECES,
+    UNSPACED_LENGTHS,
+    WORDS,
+    any_of,
+    kind_of,
+)
 from uptake_service.ingest.redaction.scripts import MARKS, UNSPACED
 
 _BEFORE, _AFTER = 56, 32
@@ -17,34 +23,21 @@ _BEFORE, _AFTER = 56, 32
 _NEAR = 24
 """Up to so many characters from a number a word is taken to be said of that number."""
 
-_LISTS = tomllib.loads(resources.files(__package__).joinpath("words.toml").read_text(encoding="utf-8"))
-
-
-def _any_of(name: str) -> str:
-    """A pattern of any of a list's pieces of regular expressions."""
-    return f"(?:{'|'.join(_LISTS.pop(name))})"
-
-
 _WORD = re.compile(rf"[{UNSPACED}]+|(?![{UNSPACED}])[^\W\d_](?:(?![{UNSPACED}])[^\W\d_]|[{MARKS}]|['’](?=[^\W\d_]))*")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 _SENTENCE_END = re.compile(r"[!?。！？।؟\n;]|\.\s")
-_ABBREVIATED = re.compile(rf"(?<![^\W\d_]){_any_of('abbreviations')}\.", re.I)
+_ABBREVIATED = re.compile(rf"(?<![^\W\d_]){any_of('abbreviations')}\.", re.I)
 _ARGUMENTS = re.compile(r"\([^)]*[^\W\d_][^)]*$")
 """What follows the name of a function: `call(fn, 1234567)`."""
 _WITHIN_PHRASE = re.compile(r"[ _/.-]|(?<=[^\W\d_].)\. |")
-_ELISION = re.compile(r"[^\W\d_]{1,2}'(?=[^\W\d_]{3})")
 _COMPOUND = re.compile(r"[^\W\d_]-[^\W\d_]{1,12}$")
 """The number of something, as in "Rezept-Nr."."""
 _GENITIVE = re.compile(r"ال[^\W\d_]+ |[a-zà-öø-ÿ]{4,} ")
 """One word between "number" and digits: what has the number, in Arabic and Indonesian; a name has a capital."""
 _OF = re.compile(
-    rf" {_any_of('of')}(?: {_any_of('of_the')})? [^\W\d_]+"
+    rf" {any_of('of')}(?: {any_of('of_the')})? [^\W\d_]+"
     r"| ال[^\W\d_]+",
     re.IGNORECASE,
 )
-_CLITICS = re.compile(r"(?:[وف]?[بكل]?ال|لل|[وفبل])(?=[\u0620-\u064a]{3})|[ושהבלמכ]{1,2}(?=[א-ת]{3})")
-"""Arabic's and Hebrew's articles and prepositions, which are written as one with the word."""
 _ACRONYM = re.compile(r"(?<![\w-])[A-Z]{2,5}(?: (?:number|no|nr|id)\.?)?[\s:]{1,2}$")
 """What stands so before a number names it: "NHS number 123 456 7890"."""
 _PLACES = frozenset((*SUPPORTED_REGIONS, "USA", "UK", "UAE", "HQ", "OK", "AM", "PM"))
@@ -52,23 +45,22 @@ _MOST_SMALL = 4
 """A preposition, and three small words after it."""
 _LETTERS = re.compile(rf"(?:[^\W\d_]|[{MARKS}])+")
 _LETTERS_LAST = re.compile(rf"(?:[^\W\d_]|[{MARKS}])+$")
-_AT, _TOWARDS_ONLY = frozenset(_LISTS["at"]), frozenset(_LISTS["towards"])
-_POSSESSIVES = frozenset(_LISTS["possessives"])
-_SMALL = rf"(?:{_any_of('determiners')}\W{{1,3}}){{0,3}}[:\s+(\"'„“«]*$"
-_PREPOSITION = re.compile(rf"(?<![^\W\d_]){_any_of('at')}(?![^\W\d_])[\s-]*" + _SMALL, re.IGNORECASE)
+_AT, _TOWARDS_ONLY = frozenset(PIECES["at"]), frozenset(PIECES["towards"])
+_POSSESSIVES = frozenset(PIECES["possessives"])
+_SMALL = rf"(?:{any_of('determiners')}\W{{1,3}}){{0,3}}[:\s+(\"'„“«]*$"
+_PREPOSITION = re.compile(rf"(?<![^\W\d_]){any_of('at')}(?![^\W\d_])[\s-]*" + _SMALL, re.IGNORECASE)
 """Where somebody is called at."""
-_TOWARDS = re.compile(rf"(?<![^\W\d_]){_any_of('towards')}(?![^\W\d_])[\s-]*" + _SMALL, re.IGNORECASE)
+_TOWARDS = re.compile(rf"(?<![^\W\d_]){any_of('towards')}(?![^\W\d_])[\s-]*" + _SMALL, re.IGNORECASE)
 """Or from, and where something is sent to."""
-_ELSEWHERE = frozenset(_LISTS.pop("elsewhere"))
+_ELSEWHERE = frozenset(PIECES["elsewhere"])
 """Between a number and a word after it these keep them apart: "it says 12345 on my phone"."""
-_LONGEST_UNSPACED = 8
 _MOST_KNOWN = 256
 """Numbers of one text whose words are remembered, and words."""
 
 
 PHONES = ("number", "phone", "call", "reach", "send", "named", "label")
 """The lists of words.toml that speak of phone numbers, and labels of one letter."""
-_POSSESSIVE = _any_of("possessives")
+_POSSESSIVE = any_of("possessives")
 _NUMARAM = re.compile(r"(?<![^\W\d_])numara(?:m|mız|mı|mızı)$", re.IGNORECASE)
 """My number, my new number, my father's number."""
 _DIGIT = re.compile(r"\d")
@@ -80,6 +72,12 @@ _WHOSE = re.compile(
     rf"(?<![^\W\d_]){_POSSESSIVE} (?:[^\W\d_]{{2,14}} ?:|0[67] ?(?::|c'est|est|is)) ?[+(]{{0,2}}$", re.IGNORECASE
 )
 """Whom a number belongs to: "my wife: 0151 23456789", "mon 06 c'est 06 12 34 56 78"."""
+_BETWEEN = frozenset(PIECES["between"])
+COPULAS = frozenset(PIECES["copulas"])
+_CLOSES = frozenset(each.split(" ")[0] for each in PIECES["closing"])
+_CLOSING = re.compile(
+    rf"(?<![^\W\d_])(?:{'|'.join(map(re.escape, PIECES['closing']))})(?![^\W\d_])[^\d!?:;=]{{0,36}}$", re.IGNORECASE
+)
 _LETTER = re.compile(r"(?<![\w-])[TMPF][.:][ \t]?[+(]{0,2}$")
 """What stands before numbers in signatures and on cards: telephone, mobile, phone, fax."""
 
@@ -147,8 +145,7 @@ class Words:
         window = self._text[begin:end]
         if _LETTER.search(window, max(0, len(window) - 6)) is not None:
             return Word("label", True, True, 2)
-        taken = _acronym(window)
-        taken_to = 0
+        taken, taken_to = _acronym(window), 0
         far: Word | None = None
         named: Word | None = None
         letters = frozenset(_LETTERS.findall(window.lower()))
@@ -198,14 +195,7 @@ class Words:
                     taken_to = position
             elif kind == "card":
                 far = far or word
-        if taken is None and (
-            (("," in window or "\n" in window) and not letters.isdisjoint(_CLOSES) and _CLOSING.search(window))
-            or (
-                owned
-                and (":" in window[-4:] or window[-3:-1] in ("st", "is"))
-                and _WHOSE.search(window, max(0, len(window) - _LONGEST_WHOSE))
-            )
-        ):
+        if taken is None and (_closes(window, letters) or (owned and _tells_whose(window))):
             return Word("reach", True, True, 2)
         if named is not None and owned and taken is None and _MINE_BETWEEN.search(window, len(window) - named.gap):
             return named._replace(kind="reach", beside=True)
@@ -233,7 +223,7 @@ class Words:
         while self._done < end:
             stop = end + _BEFORE
             for match in _WORD.finditer(self._text, self._done, stop):
-                if match.end() < stop or _IS_UNSPACED.match(match[0]) is not None or match.start() + _BEFORE < end:
+                if match.end() < stop or IS_UNSPACED.match(match[0]) is not None or match.start() + _BEFORE < end:
                     self._tokens.append(match.span())
                     self._starts.append(match.start())
             self._done = max(self._tokens[-1][1] if self._tokens else 0, end)
@@ -247,7 +237,7 @@ class Words:
             if last > end:
                 at -= 1
                 continue
-            if _IS_UNSPACED.match(self._text, first) is not None:
+            if IS_UNSPACED.match(self._text, first) is not None:
                 found = self._nearest_unspaced(range(last, max(first, begin), -1), before=True)
                 if found is not None:
                     yield found
@@ -266,7 +256,7 @@ class Words:
         at = bisect_left(self._starts, start)
         while at < count_to:
             first, last = self._tokens[at]
-            if _IS_UNSPACED.match(self._text, first) is not None:
+            if IS_UNSPACED.match(self._text, first) is not None:
                 found = self._nearest_unspaced(range(first, min(last, end)), before=False)
                 if found is not None:
                     yield found
@@ -294,7 +284,7 @@ class Words:
             first, last = min(first, start), max(last, end)
             parts.append(f"{text[start:end]} {parts[-1]}" if step < 0 else f"{parts[-1]} {text[start:end]}")
         for count in range(len(parts), 0, -1):
-            kind = _kind(parts[count - 1])
+            kind = kind_of(parts[count - 1])
             if kind is not None:
                 return kind, count
         return None, 1
@@ -317,13 +307,13 @@ class Words:
     def _unspaced_at(self, place: int, *, before: bool) -> str | None:
         text = self._text
         edge = text[place - 1 : place] if before else text[place : place + 1]
-        lengths = _UNSPACED_LENGTHS[not before].get(edge)
+        lengths = UNSPACED_LENGTHS[not before].get(edge)
         if lengths is None:
             return None
-        near = text[max(0, place - _LONGEST_UNSPACED) : place] if before else text[place : place + _LONGEST_UNSPACED]
+        near = text[max(0, place - LONGEST_UNSPACED) : place] if before else text[place : place + LONGEST_UNSPACED]
         near = near.lower()
         for length in lengths:
-            if (kind := _WORDS.get(near[-length:] if before else near[:length])) is not None:
+            if (kind := WORDS.get(near[-length:] if before else near[:length])) is not None:
                 return kind
         return None
 
@@ -353,9 +343,20 @@ def is_at(window: str, *, towards: bool = False) -> bool:
 
 def _acronym(window: str) -> Word | None:
     match = _ACRONYM.search(window)
-    if match is None or (name := re.split(r"[\s:]", match[0])[0]) in _PLACES or _kind(name) is not None:
+    if match is None or (name := re.split(r"[\s:]", match[0])[0]) in _PLACES or kind_of(name) is not None:
         return None
     return Word("other", True, True, len(window) - match.start() - len(name))
+
+
+def _closes(window: str, letters: frozenset[str]) -> bool:
+    """Whether it ends as a letter does, before the sender's number; `letters`: its words, in lower case."""
+    return ("," in window or "\n" in window) and not letters.isdisjoint(_CLOSES) and _CLOSING.search(window) is not None
+
+
+def _tells_whose(window: str) -> bool:
+    """Whether it ends with whom a number belongs to."""
+    ends = ":" in window[-4:] or window[-3:-1] in ("st", "is")
+    return ends and _WHOSE.search(window, max(0, len(window) - _LONGEST_WHOSE)) is not None
 
 
 def _is_mine(window: str, position: int) -> bool:
@@ -403,72 +404,3 @@ def _takes(between: str) -> bool:
     if "." in between:
         between = _ABBREVIATED.sub("", between)
     return _SENTENCE_END.search(between) is not None
-
-
-@lru_cache(maxsize=8192)
-def _kind(phrase: str) -> str | None:
-    # Turkish has a capital I with a dot, which becomes two characters.
-    lower = _ELISION.sub("", phrase.lower().replace("’", "'").replace("i\u0307", "i"))
-    found = _lookup(lower)
-    if found is None and (pieces := _CAMEL.split(phrase))[1:]:
-        found = _lookup(" ".join(pieces).lower()) or _lookup(pieces[-1].lower())
-        return None if found in ("call", "reach", "send") else found  # The name of a function: `callMe`.
-    if found is None and (match := _CLITICS.match(lower)) is not None:
-        return _lookup(lower[match.end() :])
-    return found
-
-
-def _lookup(phrase: str) -> str | None:
-    if (kind := _WORDS.get(phrase)) is not None:
-        return kind
-    # What begins a phrase must reach into its last word.
-    for length in range(len(phrase), max(1, phrase.rfind(" ") + 1), -1):
-        if (kind := _STARTS.get(phrase[:length])) is not None:
-            return kind
-    if " " not in phrase:
-        kinds = [kind for inside, kind in _INSIDE.items() if inside in phrase]
-        if kinds:
-            return next((kind for kind in kinds if kind != "named"), "named")
-    # What ends one must begin in its first word.
-    for start in range((phrase.find(" ") + 1 or len(phrase)) - 1):
-        if (kind := _ENDS.get(phrase[start:])) is not None:
-            return kind
-    return None
-
-
-def _tables(lists: dict[str, list[str]]) -> tuple[dict[str, str], ...]:
-    """The list of each word, of each that begins a word, ends one or is anywhere in one."""
-    words: dict[str, str] = {}
-    starts: dict[str, str] = {}
-    ends: dict[str, str] = {}
-    inside: dict[str, str] = {}
-    for kind, some in lists.items():
-        for each in some:
-            if each.startswith("*"):
-                table = inside if each.endswith("*") else ends
-            else:
-                table = starts if each.endswith("*") else words
-            table[each.strip("*").lower()] = kind
-    return words, starts, ends, inside
-
-
-_BETWEEN = frozenset(_LISTS.pop("between"))
-COPULAS = frozenset(_LISTS.pop("copulas"))
-_CLOSES = frozenset(each.split(" ")[0] for each in _LISTS["closing"])
-_CLOSING = re.compile(
-    rf"(?<![^\W\d_])(?:{'|'.join(map(re.escape, _LISTS.pop('closing')))})(?![^\W\d_])[^\d!?:;=]{{0,36}}$", re.IGNORECASE
-)
-_WORDS, _STARTS, _ENDS, _INSIDE = _tables(_LISTS)
-
-
-def _lengths(edge: int) -> dict[str, list[int]]:
-    """How long words are, the longest first, by their last (-1) or first (0) letter."""
-    lengths: dict[str, set[int]] = {}
-    for word in _WORDS:
-        if len(word) <= _LONGEST_UNSPACED and _IS_UNSPACED.match(word[edge]) is not None:
-            lengths.setdefault(word[edge], set()).add(len(word))
-    return {letter: sorted(some, reverse=True) for letter, some in lengths.items()}
-
-
-_UNSPACED_LENGTHS = (_lengths(-1), _lengths(0))
-"""Of words in scripts without spaces."""

@@ -5,7 +5,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import grpc
 import pytest
@@ -13,7 +13,7 @@ from uptake import UptakeError
 from uptake.v1 import feedback_pb2 as pb
 from uptake.v1 import feedback_pb2_grpc
 from uptake_service.domain.errors import DomainError, Reason
-from uptake_service.rpc import acceptor as accepting
+from uptake_service.rpc import acceptor
 from uptake_service.rpc.acceptor import CallAcceptor
 from uptake_service.telemetry.metrics import Metrics
 
@@ -21,10 +21,10 @@ from tests.processes import PATIENCE_SECONDS, eventually
 
 _METHOD = "/uptake.v1.FeedbackService/CollectFeedback"
 _CALLS = 40
-_AT_ONCE = accepting._AT_ONCE
+_AT_ONCE = acceptor._AT_ONCE
 
 known = pytest.mark.skipif(
-    not grpc.__version__.startswith(accepting.KNOWN_VERSIONS),
+    not grpc.__version__.startswith(acceptor.KNOWN_VERSIONS),
     reason=f"grpcio {grpc.__version__} is not among the versions whose internals are known",
 )
 
@@ -76,14 +76,14 @@ async def _serving(
     door: _Door | None = None,
 ) -> AsyncIterator[tuple[_Servicer, grpc.Channel, CallAcceptor, grpc.aio.Server]]:
     server = grpc.aio.server(interceptors=interceptors)
-    servicer, accepting = _Servicer(), CallAcceptor(server, interceptors)
-    feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(servicer, cast(Any, accepting))
+    servicer, call_acceptor = _Servicer(), CallAcceptor(server, interceptors)
+    feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(servicer, call_acceptor)  # type: ignore[arg-type]
     port = server.add_insecure_port("localhost:0")
     door = door or _Door()
-    await accepting.start(_METHOD, door.refusal, door.metrics.calls(_METHOD))
+    await call_acceptor.start(_METHOD, door.refusal, door.metrics.calls(_METHOD))
     # Apart from the event loop, so that calls are made while it does something else.
     with grpc.insecure_channel(f"localhost:{port}") as channel:
-        yield servicer, channel, accepting, server
+        yield servicer, channel, call_acceptor, server
     await server.stop(None)
 
 
@@ -114,16 +114,16 @@ async def _most_in_a_turn(servicer: _Servicer, channel: grpc.Channel) -> int:
     return most
 
 
-async def _no_more_than_wait(accepting: CallAcceptor) -> None:
+async def _no_more_than_wait(call_acceptor: CallAcceptor) -> None:
     """Returns when nothing is left but what waits for calls."""
-    await eventually(lambda: len(accepting._tasks) <= _waiting(accepting), "the end of what was refused")
+    await eventually(lambda: len(call_acceptor._tasks) <= _waiting(call_acceptor), "the end of what was refused")
 
 
-def _waiting(acceptor: CallAcceptor) -> int:
+def _waiting(of: CallAcceptor) -> int:
     """How many tasks wait for calls."""
-    handlers = acceptor._handlers.items()
+    handlers = of._handlers.items()
     many: int = sum(path == _METHOD or handler.response_streaming for path, handler in handlers)
-    return _AT_ONCE * many + accepting._OTHERS_AT_ONCE * (len(handlers) - many)
+    return _AT_ONCE * many + acceptor._OTHERS_AT_ONCE * (len(handlers) - many)
 
 
 @known
@@ -135,10 +135,10 @@ async def test_calls_that_came_while_the_loop_was_busy_begin_together() -> None:
 async def test_with_another_version_calls_are_taken_one_by_one_and_a_warning_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(accepting, "KNOWN_VERSIONS", ("0.0.",))
+    monkeypatch.setattr(acceptor, "KNOWN_VERSIONS", ("0.0.",))
     async with _serving() as (servicer, channel, _, _):
         assert await _most_in_a_turn(servicer, channel) == 1
-    (warning,) = [record for record in caplog.records if record.name == accepting.__name__]
+    (warning,) = [record for record in caplog.records if record.name == acceptor.__name__]
     assert warning.levelname == "WARNING"
     assert f"needs grpcio 0.0.x, and {grpc.__version__} is installed" in warning.message
 
@@ -157,7 +157,7 @@ async def test_every_call_passes_the_interceptors_and_other_methods_are_answered
 @known
 async def test_calls_too_many_are_refused_as_they_come() -> None:
     door, counting = _Door(), _Counting()
-    async with _serving(counting, door=door) as (servicer, channel, accepting, _):
+    async with _serving(counting, door=door) as (servicer, channel, call_acceptor, _):
         servicer.let_go.set()
         door.shut = True
         ends = [await asyncio.to_thread(call.exception) for call in [_call(channel) for _ in range(3 * _CALLS)]]
@@ -174,13 +174,13 @@ async def test_calls_too_many_are_refused_as_they_come() -> None:
         assert door.metrics.registry.get_sample_value("uptake_calls_total", labels) == len(errors)
         door.shut = False
         assert (await asyncio.to_thread(_call(channel).result)).feedback.user_id == "u"
-        await _no_more_than_wait(accepting)
+        await _no_more_than_wait(call_acceptor)
 
 
 @known
 async def test_who_is_refused_and_leaves_leaves_nothing() -> None:
     door = _Door()
-    async with _serving(door=door) as (servicer, channel, accepting, _):
+    async with _serving(door=door) as (servicer, channel, call_acceptor, _):
         servicer.let_go.set()
         door.shut = True
         for _ in range(20):
@@ -190,11 +190,11 @@ async def test_who_is_refused_and_leaves_leaves_nothing() -> None:
                 call.cancel()
         last: list[Any] = [await asyncio.to_thread(call.exception) for call in [_call(channel) for _ in range(_CALLS)]]
         assert any(error and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED for error in last)
-        await _no_more_than_wait(accepting)
+        await _no_more_than_wait(call_acceptor)
 
 
 async def test_a_stopped_server_waits_for_no_more_calls() -> None:
-    async with _serving() as (servicer, channel, accepting, server):
+    async with _serving() as (servicer, channel, call_acceptor, server):
         call = _call(channel)
         await servicer.has_begun.wait()
         stopping = asyncio.create_task(server.stop(PATIENCE_SECONDS))
@@ -202,4 +202,4 @@ async def test_a_stopped_server_waits_for_no_more_calls() -> None:
         servicer.let_go.set()
         assert (await asyncio.to_thread(call.result)).feedback.user_id == "u"
         await stopping
-        await eventually(lambda: not accepting._tasks, "the end of what waits for calls")
+        await eventually(lambda: not call_acceptor._tasks, "the end of what waits for calls")

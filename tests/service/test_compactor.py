@@ -17,7 +17,7 @@ from uptake_service.mongo import transactions
 from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.documents import Document
 from uptake_service.mongo.session import Session
-from uptake_service.projections import compactor as folding
+from uptake_service.projections import compactor
 from uptake_service.projections.compactor import DeltaCompactor
 from uptake_service.projections.delta_log import MOST_CHANGES
 from uptake_service.projections.rollups import RollupStore
@@ -154,9 +154,9 @@ async def test_a_history_is_folded_in_small_transactions_and_counts_the_same_mea
 ) -> None:
     service = await start_service()
     small = 100
-    monkeypatch.setattr(folding, "_SECONDS", 3600.0)
+    monkeypatch.setattr(compactor, "_SECONDS", 3600.0)
     monkeypatch.setattr(service.app.parts.feedback.compactor, "_most_written", small)
-    monkeypatch.setattr(folding, "_MOST_WRITTEN", small)
+    monkeypatch.setattr(compactor, "_MOST_WRITTEN", small)
     await _import_history(service, 600)
     entries = await service.mongo.collection("journal").find({})
     assert max(entry["changes"] for entry in entries) <= MOST_CHANGES
@@ -182,8 +182,8 @@ async def test_a_fold_that_fails_in_its_midst_is_gone_on_with(
     start_service: StartService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = await start_service()
-    monkeypatch.setattr(folding, "_SECONDS", 3600.0)
-    monkeypatch.setattr(folding, "_MOST_WRITTEN", 100)
+    monkeypatch.setattr(compactor, "_SECONDS", 3600.0)
+    monkeypatch.setattr(compactor, "_MOST_WRITTEN", 100)
     monkeypatch.setattr(service.app.parts.feedback.compactor, "_most_written", 100)
     await _import_history(service, 300)
     before = await _in_journal(service)
@@ -203,7 +203,7 @@ async def test_a_fold_that_fails_in_its_midst_is_gone_on_with(
     assert await check(service.mongo, Clock()) == []
     # The piece that failed is made smaller, and the intake waits for nothing that does not go on.
     assert service.app.parts.feedback.compactor._most_written == 50
-    monkeypatch.setattr(folding, "_MOST_WAITING", 0)
+    monkeypatch.setattr(compactor, "_MOST_WAITING", 0)
     await service.client.collect(thumbs_up("more", query=QUERIES[0]))
     await service.app.parts.feedback.compactor.run()
     assert await _in_journal(service) == 0
@@ -241,7 +241,7 @@ async def test_what_a_process_left_whose_slot_nobody_takes_is_folded_by_another(
     async def fails(_: DeltaCompactor) -> None:
         raise DatabaseUnavailable
 
-    monkeypatch.setattr(folding, "_ORPHANS_SECONDS", 0.0)
+    monkeypatch.setattr(compactor, "_ORPHANS_SECONDS", 0.0)
     staying = await start_service()
     await staying.client.collect(thumbs_up("first", query=QUERIES[1]))
     with monkeypatch.context() as broken:

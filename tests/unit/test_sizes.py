@@ -1,0 +1,75 @@
+"""Files, functions and constructors stay as small as can be read at once; those that are better whole are named."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("service", "clients/python", "packages", "tests")
+
+MOST_LINES_OF_FILE = 450
+MOST_LINES_OF_FUNCTION = 60
+"""From its `def` to its end, the docstring with it."""
+MOST_ARGUMENTS = 9
+"""Of a constructor, beside `self`."""
+
+_ONE_CAPABILITY = "the tests of one capability share their fixtures and are read by their sections"
+
+LARGE_FILES = {
+    "tests/faults/catalogue.py": "the list of all faults, each with what it does and what proves that it was done",
+    "tests/faults/soak.py": "the callers, the model and what holds one against the other know each other's every word",
+    "tests/service/test_access.py": _ONE_CAPABILITY,
+    "tests/service/test_collecting.py": _ONE_CAPABILITY,
+    "tests/service/test_corrections.py": _ONE_CAPABILITY,
+    "tests/service/test_reviews.py": _ONE_CAPABILITY,
+    "tests/service/test_stream_feedback.py": _ONE_CAPABILITY,
+    "tests/service/test_verdicts.py": _ONE_CAPABILITY,
+    "tests/unit/test_client.py": "all of it is held against one service that fails as it is told to",
+    "tests/unit/test_import_files.py": _ONE_CAPABILITY,
+    "tests/unit/test_importer.py": _ONE_CAPABILITY,
+    "tests/unit/test_redaction.py": "mostly tables of texts and what is left of them",
+}
+LONG_FUNCTIONS = {
+    ("service/uptake_service/api/messages/feedback.py", "to_draft"): "one line after the other for each field",
+    ("tests/service/test_isolation.py", "calls"): "a table: every call that takes an id, by what the id names",
+}
+MANY_ARGUMENTS: dict[str, str] = {}
+
+
+def sources() -> Iterator[tuple[str, ast.Module, int]]:
+    """Path, syntax and lines of every file that is written by hand."""
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if not path.name.endswith(("_pb2.py", "_pb2_grpc.py")):
+                text = path.read_text(encoding="utf-8")
+                yield path.relative_to(ROOT).as_posix(), ast.parse(text), text.count("\n")
+
+
+def test_files() -> None:
+    large = {(path, lines) for path, _, lines in sources() if lines > MOST_LINES_OF_FILE and path not in LARGE_FILES}
+    assert large == set()
+
+
+def test_functions() -> None:
+    long = {
+        (path, node.name, lines)
+        for path, tree, _ in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (lines := (node.end_lineno or 0) - node.lineno + 1) > MOST_LINES_OF_FUNCTION
+        if (path, node.name) not in LONG_FUNCTIONS
+    }
+    assert long == set()
+
+
+def test_constructors() -> None:
+    many = {
+        (path, each.name, arguments)
+        for path, tree, _ in sources()
+        for each in ast.walk(tree)
+        if isinstance(each, ast.ClassDef) and f"{path}:{each.name}" not in MANY_ARGUMENTS
+        for node in each.body
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+        if (arguments := len([*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]) - 1) > MOST_ARGUMENTS
+    }
+    assert many == set()
