@@ -157,6 +157,10 @@ def test_an_unset_time_is_none() -> None:
 @pytest.mark.parametrize(
     "timestamp",
     [
+        Timestamp(seconds=-62_135_596_801),
+        Timestamp(seconds=253_402_300_800),
+        Timestamp(seconds=2**63 - 1),
+        Timestamp(seconds=-(2**63)),
         Timestamp(nanos=-1),
         Timestamp(nanos=1_000_000_000),
     ],

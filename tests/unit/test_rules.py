@@ -85,9 +85,7 @@ def _rules_of(field: Any) -> Any:
 def has_rule(field: FieldDescriptor, rules: Any) -> bool:
     """Whether a field, or an item of one, is bounded."""
     if field.message_type is not None:
-        kind = {"google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration"}
-        name = kind.get(field.message_type.full_name, "")
-        return not name or rules.HasField(name)
+        return field.message_type.full_name != "google.protobuf.Duration" or rules.HasField("duration")
     return field.type == FieldDescriptor.TYPE_BOOL or rules.HasField(KINDS[field.type])
 
 
@@ -193,15 +191,12 @@ def test_a_score_is_a_number_within_bounds(score: float) -> None:
     ("time", "good"),
     [
         (Timestamp(seconds=946_684_800), True),
-        (Timestamp(seconds=253_402_300_799, nanos=999_999_999), True),
         (Timestamp(seconds=946_684_799, nanos=999_999_999), False),
-        (Timestamp(seconds=253_402_300_800), False),
-        (Timestamp(seconds=2**63 - 1), False),
         (Timestamp(seconds=-(2**63)), False),
     ],
 )
 def test_feedback_is_of_the_year_2000_or_later(time: Timestamp, good: bool) -> None:
-    told = {} if good else {"feedback.occur_time": "must be a time from the year 2000 to 9999"}
+    told = {} if good else {"feedback.occur_time": "must be greater than or equal to 2000-01-01T00:00:00Z"}
     assert broken(collecting(occur_time=time)) == told
 
 

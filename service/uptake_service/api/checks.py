@@ -65,7 +65,11 @@ class Checks:
         if not 0 <= timestamp.nanos < _NANOS:
             self.fail(field, "nanos must be 0 to 999,999,999")
             return None
-        return cut(timestamp.ToDatetime(tzinfo=UTC))
+        try:
+            return cut(timestamp.ToDatetime(tzinfo=UTC))
+        except (ValueError, OverflowError):
+            self.fail(field, "is no time between the years 1 and 9999")
+            return None
 
     def window(
         self, message: Message, path: str = "", names: tuple[str, str] = ("start_time", "end_time")

@@ -5,7 +5,6 @@ What depends on the service's state, on the time, or on another field is not amo
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import protovalidate
@@ -25,14 +24,13 @@ _SHOWN_KEY = 63
 _DESCRIPTIONS: Mapping[str, Callable[[protovalidate.Violation], str]] = {
     "required": lambda broken: "is required",
     "string.min_len": lambda broken: _not_empty(broken),
-    "string.pattern": lambda broken: f"must match {broken.rule_value.removeprefix('^').removesuffix('$')}",
+    "string.pattern": lambda broken: f"must match {_bare(broken.rule_value)}",
     "enum.defined_only": lambda broken: f"has no value {broken.field_value}",
     "enum.not_in": lambda broken: f"has no value {broken.field_value}",
     "repeated.min_items": lambda broken: _not_empty(broken),
     "repeated.max_items": lambda broken: f"must have at most {broken.rule_value:,} items",
     "repeated.unique": lambda broken: "must not have the same twice",
     "map.max_pairs": lambda broken: f"must have at most {broken.rule_value} entries",
-    "timestamp.gte_lte": lambda broken: f"must be a time from the year {_year(broken.rule_value.seconds)} to 9999",
 }
 """What a broken rule is called, by its id, where protovalidate's own words leave something to be wished for."""
 
@@ -95,8 +93,9 @@ def broken_where_named(message: Message, path: str, named: Sequence[str]) -> lis
     return [each for each in broken_rules(message, f"{path}.").violations if f"{each.field}.".startswith(masked)]
 
 
-def _year(seconds: int) -> int:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).year
+def _bare(pattern: str) -> str:
+    """A pattern of a whole text without its ends, and without that the text may be empty."""
+    return pattern.removeprefix("^").removesuffix("$").removeprefix("(").removesuffix(")?")
 
 
 def _not_empty(broken: protovalidate.Violation) -> str:
