@@ -17,6 +17,7 @@ from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, issue_pb2, proj
 from uptake_service.domain.errors import MOST_VIOLATIONS, InvalidRequest
 from uptake_service.domain.model import Model
 from uptake_service.domain.project import Retention, ReviewPolicy
+from uptake_service.ingest.changes import AMENDABLE
 from uptake_service.rpc.rules import broken_where_named, check
 
 FILES = (feedback_pb2, project_pb2, review_pb2, correction_pb2, insight_pb2)
@@ -319,6 +320,10 @@ def test_a_mask_names_what_can_be_changed(paths: list[str]) -> None:
     assert broken(request) == {
         "update_mask": "must name any of type, rating, correction, custom, comment, labels",
     }
+
+
+def test_a_mask_may_name_all_that_can_be_amended() -> None:
+    assert broken(feedback_pb2.AmendFeedbackRequest(id="a", update_mask={"paths": AMENDABLE})) == {}
 
 
 def test_a_client_can_check_before_it_sends() -> None:
