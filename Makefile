@@ -8,11 +8,12 @@ XDS_VERSION := 1.85.0
 XDS := .tools/xds
 TYPESCRIPT := clients/typescript
 NODE_MODULES := $(TYPESCRIPT)/node_modules
+CONTRACT := protos/tagged.binpb
 PROTOS := $(wildcard protos/uptake/v1/*.proto)
 RULES := protos/buf/validate/validate.proto
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test serve bench bench-full faults soak fuzz lint breaking format proto docs clean
+.PHONY: help demo test serve bench bench-full faults soak fuzz lint contract format proto docs clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,6 +78,7 @@ lint: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) $(XDS)/.installed ## 
 	@npm run lint --silent --prefix $(TYPESCRIPT)
 	$(BUF) lint
 	$(BUF) format --diff --exit-code
+	$(BUF) breaking --against $(CONTRACT)
 	$(BIN)/kubernetes-validate --strict --quiet deploy/kubernetes/*.yaml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 	PYTHONPATH=$(XDS) $(BIN)/python deploy/check_envoy.py
@@ -85,8 +87,9 @@ lint: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) $(XDS)/.installed ## 
 	diff -r -x '__pycache__' .tools/proto/clients/python/buf clients/python/buf
 	diff -r .tools/proto/$(TYPESCRIPT)/src/gen $(TYPESCRIPT)/src/gen
 
-breaking: $(BUF) ## Check the contract against the branch main
-	$(BUF) breaking --against '.git#branch=main'
+# Written together with a version's tag, and at no other time: from then on the contract only grows.
+contract: $(BUF) ## Make the contract that is here the one that later ones must not break
+	$(BUF) build --exclude-source-info --output $(CONTRACT)
 
 format: $(VENV)/.installed $(NODE_MODULES)/.installed $(BUF) ## Bring code and contract into shape
 	$(BIN)/ruff format .

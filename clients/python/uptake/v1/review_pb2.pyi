@@ -65,7 +65,7 @@ class ReviewAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REVIEW_ACTION_REOPENED: _ClassVar[ReviewAction]
     """It was opened again, by a person or because answers after the fix were bad."""
     REVIEW_ACTION_MERGED: _ClassVar[ReviewAction]
-    """It was dismissed because its pattern became one with another that has a review."""
+    """It was dismissed because an older review covers its patterns."""
     REVIEW_ACTION_CLOSED: _ClassVar[ReviewAction]
     """None of the complaints that it rested on was left: they were taken back, changed, erased or past their retention."""
 
@@ -117,7 +117,7 @@ REVIEW_ACTION_DISMISSED: ReviewAction
 REVIEW_ACTION_REOPENED: ReviewAction
 """It was opened again, by a person or because answers after the fix were bad."""
 REVIEW_ACTION_MERGED: ReviewAction
-"""It was dismissed because its pattern became one with another that has a review."""
+"""It was dismissed because an older review covers its patterns."""
 REVIEW_ACTION_CLOSED: ReviewAction
 """None of the complaints that it rested on was left: they were taken back, changed, erased or past their retention."""
 REVIEW_ORDER_UNSPECIFIED: ReviewOrder
@@ -187,7 +187,7 @@ class Resolution(_message.Message):
     correction_ids: _containers.RepeatedScalarFieldContainer[str]
     """The corrections that came with it, by id."""
     merged_into_review_id: str
-    """The pattern's active review that this one was merged into, if that is why it was dismissed."""
+    """The older active review that this one was merged into, if that is why it was dismissed."""
     def __init__(self, note: _Optional[str] = ..., reviewer: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fix_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., correction_ids: _Optional[_Iterable[str]] = ..., merged_into_review_id: _Optional[str] = ...) -> None: ...
 
 class ReviewChange(_message.Message):

@@ -161,7 +161,7 @@ export type Resolution = Message<"uptake.v1.Resolution"> & {
   correctionIds: string[];
 
   /**
-   * The pattern's active review that this one was merged into, if that is why it was dismissed.
+   * The older active review that this one was merged into, if that is why it was dismissed.
    *
    * @generated from field: string merged_into_review_id = 6;
    */
@@ -1316,7 +1316,7 @@ export enum ReviewAction {
   REOPENED = 9,
 
   /**
-   * It was dismissed because its pattern became one with another that has a review.
+   * It was dismissed because an older review covers its patterns.
    *
    * @generated from enum value: REVIEW_ACTION_MERGED = 10;
    */
