@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,10 @@ _log = logging.getLogger("uptake")
 _NOT_REACHED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
+_SHOWN_TYPES: Mapping[Any, str] = {int: "INTEGER", float: "NUMBER", Path: "DIRECTORY"}
+"""What help says that a setting takes, which the settings themselves check."""
+
+
 def _setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A flag for each of these settings, described as the setting is."""
 
@@ -36,7 +40,9 @@ def _setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...
         for name in reversed(names):
             field = Settings.model_fields[name]
             default = f" Default {field.default}." if field.default not in (None, "", False) else ""
-            flag: dict[str, Any] = {"is_flag": True, "default": None} if field.annotation is bool else {}
+            flag: dict[str, Any] = {"metavar": _SHOWN_TYPES.get(field.annotation, "TEXT")}
+            if field.annotation is bool:
+                flag = {"is_flag": True, "default": None}
             command = click.option("--" + name.replace("_", "-"), name, help=f"{field.description}{default}", **flag)(
                 command
             )
