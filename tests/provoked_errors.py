@@ -13,6 +13,7 @@ from uptake import Client, UptakeError, thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2, insight_pb2, issue_pb2, project_pb2, review_pb2
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
+from uptake.v1.issue_pb2_grpc import IssueServiceStub
 from uptake_service.auth.keys import KeyStore
 from uptake_service.domain.access import Role
 from uptake_service.domain.clock import Clock
@@ -332,7 +333,7 @@ async def a_reverted_correction_is_reverted(scene: Scene) -> Told:
 @provokes("ISSUE_NOT_FOUND")
 async def an_issue_is_not_there(scene: Scene) -> Told:
     client = (await scene.start()).client
-    return await refusal(client.insights.issues.get("gone")), {"issue_id": "gone"}
+    return await refusal(client.issues.get("gone")), {"issue_id": "gone"}
 
 
 @provokes("ISSUE_MERGED")
@@ -341,8 +342,8 @@ async def a_merged_issue_is_changed(scene: Scene) -> Told:
     await complain(client)
     issues = await run(client)
     link, refund = about(issues, "link"), about(issues, "refund")
-    await client.insights.issues.merge(link.id, [refund.id])
-    return await refusal(client.insights.issues.update(refund.id, title="x")), {"merged_into_issue_id": link.id}
+    await client.issues.merge(link.id, [refund.id])
+    return await refusal(client.issues.update(refund.id, title="x")), {"merged_into_issue_id": link.id}
 
 
 @provokes("ETAG_MISMATCH")
@@ -351,9 +352,9 @@ async def an_issue_has_another_etag(scene: Scene) -> Told:
     await complain(service.client)
     link = about(await run(service.client), "link")
     async with raw(service) as channel:
-        request = insight_pb2.UpdateIssueRequest(id=link.id, issue=issue_pb2.Issue(title="x"), etag="an older one")
+        request = issue_pb2.UpdateIssueRequest(id=link.id, issue=issue_pb2.Issue(title="x"), etag="an older one")
         request.update_mask.paths.append("title")
-        return await refusal(InsightServiceStub(channel).UpdateIssue(request)), {"etag": link.etag}
+        return await refusal(IssueServiceStub(channel).UpdateIssue(request)), {"etag": link.etag}
 
 
 # Bounds

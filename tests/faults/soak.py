@@ -344,7 +344,7 @@ class Team:
         await client.insights.get(refresh_issues=True, timeout_seconds=PATIENCE_SECONDS)
 
     async def _issue(self, client: Client) -> None:
-        issues = [issue async for issue in client.insights.issues.list()]
+        issues = [issue async for issue in client.issues.list()]
         if not issues:
             return
         rng = self._work.rng
@@ -352,14 +352,14 @@ class Team:
         match rng.choice(["state", "merge", "split"]):
             case "state":
                 state = rng.choice([issue_pb2.ISSUE_STATE_RESOLVED, issue_pb2.ISSUE_STATE_IGNORED])
-                await client.insights.issues.update(issue.id, state=state, reviewer="ann")
+                await client.issues.update(issue.id, state=state, reviewer="ann")
             case "merge" if len(issues) > 1:
                 other = rng.choice([each.id for each in issues if each.id != issue.id])
-                await client.insights.issues.merge(issue.id, [other], reviewer="ann")
+                await client.issues.merge(issue.id, [other], reviewer="ann")
             case "split":
-                samples = (await client.insights.issues.get(issue.id)).issue.sample_comments
+                samples = (await client.issues.get(issue.id)).issue.sample_comments
                 if samples:
-                    await client.insights.issues.split(issue.id, [samples[0].feedback_id], reviewer="ann")
+                    await client.issues.split(issue.id, [samples[0].feedback_id], reviewer="ann")
 
     async def _policy(self, client: Client) -> None:
         rng = self._work.rng

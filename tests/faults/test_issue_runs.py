@@ -77,7 +77,7 @@ async def test_runs_keep_ids_and_numbers_whatever_happens_among_them(start_servi
     print(f"{finished} runs, {killed} workers killed, {share:.3f} of members kept their issue's id")
     # The first runs have few members to go by.
     assert share > (0.8 if RUNS >= 10 else 0.5)
-    listed = [issue async for issue in client.insights.issues.list()]
+    listed = [issue async for issue in client.issues.list()]
     assert sum(issue.frequency for issue in listed) <= len(sent)
     assert len(listed) >= len(_PHRASES) - 1
 

@@ -225,7 +225,7 @@ async def test_lists_of_large_corrections_and_revisions_end_early(client: Client
         revisions += [each.revision for each in page.instructions]
     assert revisions == list(range(14, 0, -1))
     reading = read()
-    found = await client.corrections.search_knowledge("key", limit=100, minimum_score=-1)
+    found = await client.corrections.search_knowledge("key", limit=100, minimum_similarity=-1)
     assert 8 <= len(found) <= 10
     assert 0 < reading.largest <= paging.PAGE_BYTES + 1_000_000
 
@@ -282,7 +282,7 @@ async def test_a_token_is_of_one_method_project_and_filter(service: Service) -> 
                 f"revisions of {name}": each.corrections.instruction_revisions("agent", page_size=1),
                 f"lines of {name}": each.projects.audit_events(page_size=1),
                 f"reviews of {name}": each.reviews.list(page_size=1),
-                f"issues of {name}": each.insights.issues.list(page_size=1),
+                f"issues of {name}": each.issues.list(page_size=1),
             }
         listings["projects"] = client.projects.list(page_size=1)
         tokens = {name: (await listing.page()).next_page_token for name, listing in listings.items()}

@@ -123,6 +123,7 @@ async def test_a_dry_run_shows_the_same_and_writes_nothing(service: Service) -> 
     done = await client.corrections.apply(drafts, "ann", request_id="r")
     assert [each.WhichOneof("result") for each in shown] == ["correction", "correction", "error", "correction"]
     assert shown[2] == done[2]
+    assert {shown[place].correction.id for place in (0, 1, 3)} == {""}
     for place in (0, 1, 3):
         for correction in (shown[place].correction, done[place].correction):
             for field in ("id", "create_time", "state"):
@@ -172,7 +173,7 @@ async def test_each_is_applied_for_itself_and_told_what_is_wrong_with_it(service
         {"instructions.content", "feedback_ids", "review_id"},
     ]
     assert "nobody" in errors[2].message
-    assert await found(client, "anything", minimum_score=-1) != []
+    assert await found(client, "anything", minimum_similarity=-1) != []
     assert [each.target async for each in client.corrections.list()] == ["taken", "good", "taken"]
     await adds_up(service)
 
@@ -186,13 +187,17 @@ async def test_a_wrong_call_names_every_wrong_field(client: Client) -> None:
     ) == {"reviewer", "request_id", "corrections[1].knowledge.key", "corrections[1].base_revision"}
     assert await wrong_fields(corrections.get("")) == {"id"}
     assert await wrong_fields(corrections.revert("", "", "n" * 10_001)) == {"id", "reviewer", "note"}
-    assert await wrong_fields(corrections.search_knowledge("", limit=-1, minimum_score=1.5, key_prefix="k" * 257)) == {
+    assert await wrong_fields(
+        corrections.search_knowledge("", limit=-1, minimum_similarity=1.5, key_prefix="k" * 257)
+    ) == {
         "query",
         "limit",
-        "minimum_score",
+        "minimum_similarity",
         "key_prefix",
     }
-    assert await wrong_fields(corrections.search_knowledge("q", minimum_score=float("nan"))) == {"minimum_score"}
+    assert await wrong_fields(corrections.search_knowledge("q", minimum_similarity=float("nan"))) == {
+        "minimum_similarity"
+    }
     assert await wrong_fields(corrections.instructions("", revision=-1, known_revision=-1)) == {
         "name",
         "revision",
@@ -323,7 +328,7 @@ async def test_corrections_are_undone_newest_first_down_to_nothing(service: Serv
     )
     await client.corrections.revert(two.id, "bob")
     await client.corrections.revert(one.id, "bob")
-    assert await found(client, "content", minimum_score=-1) == []
+    assert await found(client, "content", minimum_similarity=-1) == []
     assert await states(client) == [(f"content {n}", REVERTED) for n in ("one", "two", "three")]
     assert (await told(service))[-5:] == [
         (three.id, "REVERTED", 4),
@@ -491,20 +496,20 @@ async def test_knowledge_is_found_by_meaning_best_first(client: Client) -> None:
     matches = await client.corrections.search_knowledge("I forgot my password")
 
     assert matches[0].entry.key == "account/password"
-    scores = [match.score for match in matches]
-    assert scores == sorted(scores, reverse=True)
-    assert all(0 <= score <= 1 for score in scores)
+    similarities = [match.similarity for match in matches]
+    assert similarities == sorted(similarities, reverse=True)
+    assert all(0 <= score <= 1 for score in similarities)
     assert matches[0].entry.correction_id == [each.id async for each in client.corrections.list()][1]
-    assert matches[0].entry.HasField("update_time")
+    assert matches[0].entry.HasField("revision_create_time")
     # A word of the key is enough.
     assert (await found(client, "time limit"))[0][0] == "refunds/time-limit"
-    assert [key for key, _, _ in await found(client, "password", key_prefix="account/d", minimum_score=-1)] == [
+    assert [key for key, _, _ in await found(client, "password", key_prefix="account/d", minimum_similarity=-1)] == [
         "account/delete"
     ]
     assert len(await found(client, "password", limit=1)) == 1
-    assert len(await found(client, "password", minimum_score=-1)) == 3
-    between = (scores[0] + scores[1]) / 2
-    assert [key for key, _, _ in await found(client, "I forgot my password", minimum_score=between)] == [
+    assert len(await found(client, "password", minimum_similarity=-1)) == 3
+    between = (similarities[0] + similarities[1]) / 2
+    assert [key for key, _, _ in await found(client, "I forgot my password", minimum_similarity=between)] == [
         "account/password"
     ]
 
@@ -512,9 +517,9 @@ async def test_knowledge_is_found_by_meaning_best_first(client: Client) -> None:
 async def test_equal_entries_are_found_in_the_order_of_their_keys(client: Client) -> None:
     keys = ["k-b", "k/a", "k.c", "k a", "k_d"]
     await apply(client, *(knowledge(key, "x") for key in keys))
-    words = await client.corrections.search_knowledge("k", limit=100, minimum_score=-1)
-    by_score = sorted(words, key=lambda match: (-match.score, match.entry.key))
-    assert list(words) == by_score
+    words = await client.corrections.search_knowledge("k", limit=100, minimum_similarity=-1)
+    best_first = sorted(words, key=lambda match: (-match.similarity, match.entry.key))
+    assert list(words) == best_first
     assert len(words) == 5
 
 
@@ -549,8 +554,8 @@ async def test_many_entries_are_searched_exactly(service: Service) -> None:
     drafts = [knowledge(f"{topic}/{n}", f"{topic} number {n} of the list") for n in range(12) for topic in topics]
     await apply(client, *drafts, timeout_seconds=60.0)
 
-    whole = await client.corrections.search_knowledge("invoice of the month", limit=100, minimum_score=-1)
-    best = await client.corrections.search_knowledge("invoice of the month", limit=12, minimum_score=-1)
+    whole = await client.corrections.search_knowledge("invoice of the month", limit=100, minimum_similarity=-1)
+    best = await client.corrections.search_knowledge("invoice of the month", limit=12, minimum_similarity=-1)
 
     assert len(whole) == len(drafts)
     assert list(best) == list(whole)[:12]
@@ -764,3 +769,9 @@ async def test_what_an_older_service_called_behavior_is_of_the_kind_instructions
     assert await check(service.mongo, Clock()) == []
     kinds = pb.CorrectionFilter(kinds=[feedback_pb2.CORRECTION_KIND_KNOWLEDGE])
     assert [each.target async for each in client.corrections.list(filter=kinds)] == ["k"]
+
+
+async def test_no_correction_is_proposed_so_far(client: Client) -> None:
+    await apply(client, knowledge("k", "v"))
+    proposed = pb.CorrectionFilter(states=[pb.CORRECTION_STATE_PROPOSED])
+    assert [each async for each in client.corrections.list(filter=proposed)] == []

@@ -9,10 +9,10 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import monitoring
 from uptake import Client, thumbs_down
-from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, review_pb2
+from uptake.v1 import correction_pb2, feedback_pb2, issue_pb2, review_pb2
 from uptake.v1.correction_pb2_grpc import CorrectionServiceStub
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
-from uptake.v1.insight_pb2_grpc import InsightServiceStub
+from uptake.v1.issue_pb2_grpc import IssueServiceStub
 from uptake.v1.review_pb2_grpc import ReviewServiceStub
 from uptake_service.mongo import client as mongo_client
 
@@ -76,8 +76,8 @@ def calls(
 ) -> Iterator[tuple[str, Callable[[], Awaitable[Any]]]]:
     """Calls of project "a" with an id of a kind."""
     feedback, reviews = FeedbackServiceStub(channel), ReviewServiceStub(channel)
-    corrections, issues = CorrectionServiceStub(channel), InsightServiceStub(channel)
-    fb, rv, cr, ins = feedback_pb2, review_pb2, correction_pb2, insight_pb2
+    corrections, issues = CorrectionServiceStub(channel), IssueServiceStub(channel)
+    fb, rv, cr, iss = feedback_pb2, review_pb2, correction_pb2, issue_pb2
     claim: dict[str, Any] = {"project": "a", "id": id, "claim_token": "1.x"}
     amended = fb.Feedback(comment="x")
     mask = fb.AmendFeedbackRequest(project="a", id=id, feedback=amended, update_mask={"paths": ["comment"]})
@@ -97,7 +97,7 @@ def calls(
                 )
             ),
             "SplitIssue": lambda: issues.SplitIssue(
-                ins.SplitIssueRequest(project="a", id=own_issue, feedback_ids=[id], reviewer="ann")
+                iss.SplitIssueRequest(project="a", id=own_issue, feedback_ids=[id], reviewer="ann")
             ),
         },
         "interaction": {
@@ -165,17 +165,17 @@ def calls(
             ),
         },
         "issue": {
-            "GetIssue": lambda: issues.GetIssue(ins.GetIssueRequest(project="a", id=id)),
+            "GetIssue": lambda: issues.GetIssue(iss.GetIssueRequest(project="a", id=id)),
             "UpdateIssue": lambda: issues.UpdateIssue(
-                ins.UpdateIssueRequest(
+                iss.UpdateIssueRequest(
                     project="a", id=id, issue={"title": "t"}, update_mask={"paths": ["title"]}, reviewer="ann"
                 )
             ),
             "MergeIssues": lambda: issues.MergeIssues(
-                ins.MergeIssuesRequest(project="a", id=id, merged_ids=["none"], reviewer="ann")
+                iss.MergeIssuesRequest(project="a", id=id, merged_ids=["none"], reviewer="ann")
             ),
             "SplitIssue": lambda: issues.SplitIssue(
-                ins.SplitIssueRequest(project="a", id=id, feedback_ids=["none"], reviewer="ann")
+                iss.SplitIssueRequest(project="a", id=id, feedback_ids=["none"], reviewer="ann")
             ),
         },
     }
@@ -196,7 +196,7 @@ async def _made(client: Client, subject: str) -> dict[str, str]:
     (review,) = [each async for each in client.reviews.list()]
     corrections = await apply(client, instructions(f"{subject} agent", "Be brief."), knowledge("k", "words"))
     await client.insights.get(refresh_issues=True, timeout_seconds=120)
-    issues = [each async for each in client.insights.issues.list()]
+    issues = [each async for each in client.issues.list()]
     return {
         "feedback": stored[0].id,
         "interaction": f"{subject}0",

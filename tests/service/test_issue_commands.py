@@ -25,7 +25,7 @@ async def test_issues_are_listed_most_frequent_first(client: Client) -> None:
 
     shown = await listed(client, refresh=True)
 
-    issues = [issue async for issue in client.insights.issues.list()]
+    issues = [issue async for issue in client.issues.list()]
     assert len(issues) == 3
     places = [shown.index(issue.id) for issue in issues]
     assert places == sorted(places)
@@ -43,7 +43,7 @@ async def test_issues_are_listed_most_frequent_first(client: Client) -> None:
 async def test_ignored_issues_are_listed_when_asked_for(client: Client) -> None:
     await complain(client)
     link = about(await run(client), "link")
-    await client.insights.issues.update(link.id, state=ISSUE_STATE_IGNORED)
+    await client.issues.update(link.id, state=ISSUE_STATE_IGNORED)
 
     assert link.id not in await listed(client)
     assert link.id in await listed(client, "ignored", "resolved")

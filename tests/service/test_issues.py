@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from uptake import Client, UptakeError, thumbs_down, thumbs_up
-from uptake.v1 import insight_pb2 as pb
-from uptake.v1.event_pb2 import EVENT_KIND_ISSUE, EVENT_SEVERITY_CRITICAL
+from uptake.v1.event_pb2 import EVENT_KIND_ISSUE, EVENT_SEVERITY_CRITICAL, EventFilter
 from uptake.v1.issue_pb2 import (
     ISSUE_STATE_IGNORED,
     ISSUE_STATE_NEW,
@@ -16,6 +15,7 @@ from uptake.v1.issue_pb2 import (
     ISSUE_STATE_REGRESSED,
     ISSUE_STATE_RESOLVED,
     Issue,
+    IssueFilter,
 )
 from uptake_service.app.check import check
 from uptake_service.coordination.event_log import EventLog
@@ -92,7 +92,7 @@ async def test_ids_stay_from_run_to_run_and_new_feedback_joins_between_runs(serv
     assert all(issue.state == ISSUE_STATE_ONGOING for issue in again)
     link = about(again, "link")
     await client.collect(thumbs_down("later", comment="the link to the booking page is broken"))
-    assert (await client.insights.issues.get(link.id)).issue.frequency == link.frequency + 1
+    assert (await client.issues.get(link.id)).issue.frequency == link.frequency + 1
     await check_finds_nothing(service)
 
 
@@ -100,14 +100,14 @@ async def test_renaming_ignoring_and_resolving_hold_through_later_runs(service: 
     await complain(client)
     issues = await run(client)
     link, refund, german = (about(issues, word) for word in ("link", "refund", "english"))
-    await client.insights.issues.update(link.id, title="Dead links", reviewer="ann")
-    await client.insights.issues.update(refund.id, state=ISSUE_STATE_IGNORED, reviewer="ann")
-    await client.insights.issues.update(german.id, state=ISSUE_STATE_RESOLVED, reviewer="ann")
+    await client.issues.update(link.id, title="Dead links", reviewer="ann")
+    await client.issues.update(refund.id, state=ISSUE_STATE_IGNORED, reviewer="ann")
+    await client.issues.update(german.id, state=ISSUE_STATE_RESOLVED, reviewer="ann")
     now = {issue.id: issue for issue in await run(client)}
     assert refund.id not in now
     assert now[link.id].title == "Dead links"
     assert now[german.id].state == ISSUE_STATE_RESOLVED
-    ignored = (await client.insights.issues.get(refund.id)).issue
+    ignored = (await client.issues.get(refund.id)).issue
     assert (ignored.state, ignored.frequency) == (ISSUE_STATE_IGNORED, EACH)
     await check_finds_nothing(service)
 
@@ -117,10 +117,10 @@ async def test_a_resolved_issue_that_comes_back_regresses_without_a_run(start_se
     client = service.client
     await complain(client)
     german = about(await run(client), "english")
-    await client.insights.issues.update(german.id, state=ISSUE_STATE_RESOLVED)
+    await client.issues.update(german.id, state=ISSUE_STATE_RESOLVED)
     async with (
         in_time("the event of the regression"),
-        client.insights.subscribe(filter=pb.EventFilter(kinds=[EVENT_KIND_ISSUE])) as updates,
+        client.insights.subscribe(filter=EventFilter(kinds=[EVENT_KIND_ISSUE])) as updates,
     ):
         # The snapshot: what happens after it is an event.
         await anext(updates)
@@ -131,22 +131,22 @@ async def test_a_resolved_issue_that_comes_back_regresses_without_a_run(start_se
                 assert update.event.severity == EVENT_SEVERITY_CRITICAL
                 break
 
-    assert (await client.insights.issues.get(german.id)).issue.state == ISSUE_STATE_REGRESSED
+    assert (await client.issues.get(german.id)).issue.state == ISSUE_STATE_REGRESSED
 
 
 async def test_merged_issues_stay_one_through_later_runs(service: Service, client: Client) -> None:
     await complain(client)
     issues = await run(client)
     link, refund = about(issues, "link"), about(issues, "refund")
-    merged = await client.insights.issues.merge(link.id, [refund.id], reviewer="ann")
+    merged = await client.issues.merge(link.id, [refund.id], reviewer="ann")
     assert merged.frequency == 2 * EACH
-    assert (await client.insights.issues.get(refund.id)).issue.id == link.id
+    assert (await client.issues.get(refund.id)).issue.id == link.id
     await client.collect(thumbs_down("later", comment="refund time limit wrong for my claim refund"))
     for _ in range(2):
         found = {issue.id: issue.frequency for issue in await run(client)}
         assert found == {link.id: 2 * EACH + 1, about(issues, "english").id: EACH}
     with pytest.raises(UptakeError) as refused:
-        await client.insights.issues.update(refund.id, title="x")
+        await client.issues.update(refund.id, title="x")
     assert refused.value.reason == "ISSUE_MERGED"
     await check_finds_nothing(service)
 
@@ -155,7 +155,7 @@ async def test_what_people_split_off_stays_apart_through_later_runs(service: Ser
     ids = await complain(client)
     link = about(await run(client), "link")
     out = ids[:8]
-    split = await client.insights.issues.split(link.id, out, title="Without a mood", reviewer="ann")
+    split = await client.issues.split(link.id, out, title="Without a mood", reviewer="ann")
     assert (split.issue.frequency, split.new_issue.frequency) == (EACH - 8, 8)
     await check_finds_nothing(service)
     for _ in range(2):
@@ -169,8 +169,8 @@ async def test_what_people_split_off_stays_apart_through_later_runs(service: Ser
 async def test_a_decision_made_twice_under_one_request_id_is_made_once(client: Client) -> None:
     ids = await complain(client)
     link = about(await run(client), "link")
-    first = await client.insights.issues.split(link.id, ids[:5], request_id="one")
-    again = await client.insights.issues.split(link.id, ids[:5], request_id="one")
+    first = await client.issues.split(link.id, ids[:5], request_id="one")
+    again = await client.issues.split(link.id, ids[:5], request_id="one")
     assert again.new_issue.id == first.new_issue.id
     assert again.issue.frequency == EACH - 5
 
@@ -180,19 +180,19 @@ async def test_what_is_wrong_is_named(service: Service, client: Client) -> None:
     issues = await run(client)
     link, refund = about(issues, "link"), about(issues, "refund")
     for call, field in (
-        (client.insights.issues.update(link.id, state=ISSUE_STATE_REGRESSED), "issue.state"),
-        (client.insights.issues.update(link.id), "update_mask"),
-        (client.insights.issues.merge(link.id, [link.id]), "merged_ids"),
-        (client.insights.issues.split(link.id, []), "feedback_ids"),
-        (client.insights.issues.split(refund.id, ids[:2]), "feedback_ids[0]"),
+        (client.issues.update(link.id, state=ISSUE_STATE_REGRESSED), "issue.state"),
+        (client.issues.update(link.id), "update_mask"),
+        (client.issues.merge(link.id, [link.id]), "merged_ids"),
+        (client.issues.split(link.id, []), "feedback_ids"),
+        (client.issues.split(refund.id, ids[:2]), "feedback_ids[0]"),
     ):
         with pytest.raises(UptakeError) as refused:
             await call
         assert [path for path, _ in refused.value.field_violations] == [field]
     calls: tuple[Awaitable[object], ...] = (
-        client.insights.issues.get("nothing"),
-        client.insights.issues.update("nothing", title="x"),
-        client.insights.issues.merge(link.id, ["nothing"]),
+        client.issues.get("nothing"),
+        client.issues.update("nothing", title="x"),
+        client.issues.merge(link.id, ["nothing"]),
     )
     for of_nothing in calls:
         with pytest.raises(UptakeError) as refused:
@@ -200,7 +200,7 @@ async def test_what_is_wrong_is_named(service: Service, client: Client) -> None:
         assert refused.value.reason == "ISSUE_NOT_FOUND"
     async with Client(service.address, project="other") as other:
         with pytest.raises(UptakeError) as refused:
-            await other.insights.issues.get(link.id)
+            await other.issues.get(link.id)
         assert refused.value.reason == "ISSUE_NOT_FOUND"
 
 
@@ -208,9 +208,9 @@ async def test_issues_are_listed_most_frequent_first_in_pages(client: Client) ->
     await complain(client)
     await complain(client, "link", part=1)
     await run(client)
-    listed = [issue async for issue in client.insights.issues.list(page_size=2)]
+    listed = [issue async for issue in client.issues.list(page_size=2)]
     assert [issue.frequency for issue in listed] == [2 * EACH, EACH, EACH]
-    few = [issue async for issue in client.insights.issues.list(filter=pb.IssueFilter(minimum_frequency=EACH + 1))]
+    few = [issue async for issue in client.issues.list(filter=IssueFilter(minimum_frequency=EACH + 1))]
     assert [issue.id for issue in few] == [listed[0].id]
 
 
@@ -257,7 +257,7 @@ async def test_a_retraction_leaves_its_issue_at_once_with_its_words(service: Ser
     await complain(client)
     link = about(await run(client), "link")
     await client.feedback.retract(link.representative.feedback_id)
-    now = (await client.insights.issues.get(link.id)).issue
+    now = (await client.issues.get(link.id)).issue
     assert now.frequency == link.frequency - 1
     assert not now.HasField("representative")
     assert link.representative.feedback_id not in {sample.feedback_id for sample in now.sample_comments}
@@ -270,7 +270,7 @@ async def test_what_is_taken_out_of_a_title_is_out_of_it_at_once(service: Servic
     mongo, clock = service.mongo, Clock()
     issues = IssueStore(mongo, clock, EventLog(mongo, 1), RequestRecords(mongo, 1))
     await issues.rewrite("default", link.id, lambda issue: issue.model_copy(update={"found_title": "Something"}))
-    assert (await client.insights.issues.get(link.id)).issue.title == "Something"
+    assert (await client.issues.get(link.id)).issue.title == "Something"
     assert "Something" in [issue.title for issue in (await client.insights.get()).common_issues]
 
 
@@ -321,7 +321,7 @@ async def test_opportunities_come_from_issues_and_patterns(client: Client) -> No
     assert asked.review_id == reviews[asked.pattern_id]
 
     assert asked.issue_id
-    await client.insights.issues.update(asked.issue_id, state=ISSUE_STATE_RESOLVED)
+    await client.issues.update(asked.issue_id, state=ISSUE_STATE_RESOLVED)
     left = (await client.insights.get()).improvement_opportunities
     assert asked.issue_id not in {each.issue_id for each in left}
     assert asked.pattern_id in {each.pattern_id for each in left}

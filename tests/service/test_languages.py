@@ -294,14 +294,14 @@ async def test_people_merge_and_split_issues_across_languages(service: Service) 
         next(id for id, each in of_issue.items() if {code for code, _ in each} == {code_of}) for code_of in ("en", "ja")
     )
     both = len(of_issue[english]) + len(of_issue[japanese])
-    merged = await client.insights.issues.merge(english, [japanese], reviewer="ann")
+    merged = await client.issues.merge(english, [japanese], reviewer="ann")
     assert merged.frequency == both
     issues = await run(client)
     assert issues[english].frequency == both
     assert japanese not in issues
 
     out = [id for _, id in (*of_issue[english][:2], *of_issue[japanese][:4])]
-    split = await client.insights.issues.split(english, out, title="Both", reviewer="ann")
+    split = await client.issues.split(english, out, title="Both", reviewer="ann")
     assert split.new_issue.frequency == 6
     stored = await service.mongo.collection("issues").get({"_id": split.new_issue.id})
     assert stored is not None

@@ -188,7 +188,7 @@ class Model(RuleBasedStateMachine):
     @invariant()
     def knowledge_is_the_models(self) -> None:
         async def work() -> dict[str, str]:
-            found = await self.client.corrections.search_knowledge("opening prices", minimum_score=-1.0)
+            found = await self.client.corrections.search_knowledge("opening prices", minimum_similarity=-1.0)
             return {match.entry.key: match.entry.content for match in found}
 
         heads = {key: entry.applied[-1][1] for key, entry in self.entries.items() if entry.applied}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
+import pytest
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.duration_pb2 import Duration
@@ -298,7 +299,7 @@ async def test_windows_of_years_without_feedback_are_zeros(client: Client) -> No
     for start in (datetime(1, 1, 1, tzinfo=UTC), datetime(1582, 10, 4, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)):
         insights = await client.insights.get(start=start, end=start + timedelta(days=2))
         assert (insights.metrics.total_feedback, len(insights.time_series)) == (0, 2)
-        assert await client.insights.issues.list(start=start, end=start + timedelta(days=2)).page() is not None
+        assert await client.issues.list(start=start, end=start + timedelta(days=2)).page() is not None
 
 
 async def test_the_ends_of_a_scale_count_as_its_ends(client: Client) -> None:
@@ -314,3 +315,14 @@ async def test_the_ends_of_a_scale_count_as_its_ends(client: Client) -> None:
 async def test_a_large_integer_as_text_is_kept(client: Client) -> None:
     sent = await client.collect(thumbs_up("i", custom={"message_id": "9007199254740993"}))
     assert json_format.MessageToDict((await client.feedback.get(sent.id)).custom) == {"message_id": "9007199254740993"}
+
+
+async def test_a_rating_without_its_score_is_no_zero(client: Client) -> None:
+    forgotten = rating("forgotten", 1, min=0, max=10)
+    forgotten.rating.ClearField("score")
+    with pytest.raises(UptakeError) as caught:
+        await client.collect(forgotten)
+    assert [field for field, _ in caught.value.field_violations] == ["feedback.rating.score"]
+    zero = await client.collect(rating("zero", 0, min=0, max=10))
+    assert zero.rating.HasField("score")
+    assert zero.sentiment == feedback_pb2.SENTIMENT_NEGATIVE

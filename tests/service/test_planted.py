@@ -21,6 +21,7 @@ from uptake.v1 import (
     insight_pb2,
     insight_pb2_grpc,
     issue_pb2,
+    issue_pb2_grpc,
     project_pb2,
     project_pb2_grpc,
     review_pb2,
@@ -134,6 +135,7 @@ class Door:
         self.feedback = feedback_pb2_grpc.FeedbackServiceStub(self.channel)
         self.reviews = review_pb2_grpc.ReviewServiceStub(self.channel)
         self.insights = insight_pb2_grpc.InsightServiceStub(self.channel)
+        self.issues = issue_pb2_grpc.IssueServiceStub(self.channel)
         self.corrections = correction_pb2_grpc.CorrectionServiceStub(self.channel)
         self.projects = project_pb2_grpc.ProjectServiceStub(self.channel)
 
@@ -146,9 +148,9 @@ class Door:
                 pb.ListSimilarFeedbackRequest(query="the page does not open for me", limit=100)
             ),
             "insights": await self.insights.GetInsights(insight_pb2.GetInsightsRequest()),
-            "issues": await self.insights.ListIssues(
-                insight_pb2.ListIssuesRequest(
-                    page_size=1000, filter=insight_pb2.IssueFilter(states=issue_pb2.IssueState.keys()[1:])
+            "issues": await self.issues.ListIssues(
+                issue_pb2.ListIssuesRequest(
+                    page_size=1000, filter=issue_pb2.IssueFilter(states=issue_pb2.IssueState.keys()[1:])
                 )
             ),
             "reviews": await self.reviews.ListReviews(review_pb2.ListReviewsRequest(page_size=1000)),
@@ -171,7 +173,7 @@ class Door:
             )
             found[f"metrics {group}"] = await self.insights.QueryMetrics(request)
         for issue in found["issues"].issues:
-            found[f"issue {issue.id}"] = await self.insights.GetIssue(insight_pb2.GetIssueRequest(id=issue.id))
+            found[f"issue {issue.id}"] = await self.issues.GetIssue(issue_pb2.GetIssueRequest(id=issue.id))
         for review in found["reviews"].reviews:
             found[f"review {review.id}"] = await self.reviews.GetReview(review_pb2.GetReviewRequest(id=review.id))
         for each in found["corrections"].corrections:
@@ -300,16 +302,16 @@ async def world(
 
 async def by_people(client: Client, door: Door, ids: Sequence[str], others: Sequence[pb.Feedback]) -> None:
     """What people make of it: decisions about issues and reviews, and texts that quote."""
-    listed = (await door.insights.ListIssues(insight_pb2.ListIssuesRequest(page_size=100))).issues
+    listed = (await door.issues.ListIssues(issue_pb2.ListIssuesRequest(page_size=100))).issues
     mine = [issue for issue in listed if marks(issue)]
     assert mine
     (issue, *_), rest = mine, [issue for issue in listed if not marks(issue)]
-    await client.insights.issues.update(issue.id, title=f"About {marker('comment')}")
+    await client.issues.update(issue.id, title=f"About {marker('comment')}")
     samples = [comment.feedback_id for comment in issue.sample_comments][:2]
-    await door.insights.SplitIssue(
-        insight_pb2.SplitIssueRequest(id=issue.id, feedback_ids=samples, title=f"Apart: {marker('labels_value')}")
+    await door.issues.SplitIssue(
+        issue_pb2.SplitIssueRequest(id=issue.id, feedback_ids=samples, title=f"Apart: {marker('labels_value')}")
     )
-    await door.insights.MergeIssues(insight_pb2.MergeIssuesRequest(id=rest[0].id, merged_ids=[issue.id]))
+    await door.issues.MergeIssues(issue_pb2.MergeIssuesRequest(id=rest[0].id, merged_ids=[issue.id]))
     quoting = [f"People say: The Page, of ZQXcommentMARKER -- does not open!  For me {number}" for number in range(2)]
     drafts = [
         knowledge("first", "It is said at the desk.", note=f"because of {marker('corrected')}"),

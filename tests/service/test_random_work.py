@@ -261,7 +261,7 @@ class Work:
 
     async def _change_issue(self) -> None:
         client = self._client
-        issues = [issue async for issue in client.insights.issues.list()]
+        issues = [issue async for issue in client.issues.list()]
         print(f"one of {len(issues)}", end=" ")
         if not issues:
             print()
@@ -270,19 +270,17 @@ class Work:
         print(way := self._random.choice(["resolve", "ignore", "merge", "split"]))
         match way:
             case "resolve":
-                await client.insights.issues.update(issue.id, state=issue_pb2.ISSUE_STATE_RESOLVED, reviewer="ann")
+                await client.issues.update(issue.id, state=issue_pb2.ISSUE_STATE_RESOLVED, reviewer="ann")
             case "ignore":
-                await client.insights.issues.update(issue.id, state=issue_pb2.ISSUE_STATE_IGNORED, reviewer="ann")
+                await client.issues.update(issue.id, state=issue_pb2.ISSUE_STATE_IGNORED, reviewer="ann")
             case "merge":
                 others = [each.id for each in issues if each.id != issue.id]
                 if others:
-                    await client.insights.issues.merge(issue.id, [self._random.choice(others)], reviewer="ann")
+                    await client.issues.merge(issue.id, [self._random.choice(others)], reviewer="ann")
             case "split":
-                members = [
-                    each.feedback_id for each in (await client.insights.issues.get(issue.id)).issue.sample_comments
-                ]
+                members = [each.feedback_id for each in (await client.issues.get(issue.id)).issue.sample_comments]
                 if members:
-                    await client.insights.issues.split(issue.id, members[:2], reviewer="ann")
+                    await client.issues.split(issue.id, members[:2], reviewer="ann")
 
     def _draft(self) -> correction_pb2.CorrectionDraft:
         ids = [self._known()] if self._ids else []

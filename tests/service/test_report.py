@@ -86,7 +86,7 @@ async def test_plots_are_drawn_and_nothing_is_loaded(start_service: StartService
     )
     for number in range(25):
         await client.collect(thumbs_up(f"after-{number}", query="When do you open?"))
-    await seen(client, result.correction.id, lambda verdict: verdict.look.votes == 25)
+    await seen(client, result.correction.id, lambda verdict: verdict.judged.votes == 25)
 
     document, log = await drawn(await reported(client, tmp_path), tmp_path)
 

@@ -163,14 +163,14 @@ async def test_what_people_made_of_it_stays(start_service: StartService) -> None
     await apply(client, knowledge("opening", made_of, feedback_ids=[quoted.id]), knowledge("users", quoting))
     await client.insights.get(refresh_issues=True, timeout_seconds=PATIENCE)
     (issue, *_) = (await client.insights.get()).common_issues
-    await client.insights.issues.update(issue.id, title=f"The {MARKER} page")
+    await client.issues.update(issue.id, title=f"The {MARKER} page")
 
     await keep(client)
     await gone(service, 0)
 
     entries = {each.entry.key: each.entry.content for each in await client.corrections.search_knowledge("page opens")}
     assert entries == {"opening": made_of, "users": quoting}
-    kept = await client.insights.issues.get(issue.id)
+    kept = await client.issues.get(issue.id)
     told = (kept.issue.title, list(kept.issue.keywords), list(kept.issue.sample_comments))
     assert told == (f"The {MARKER} page", [], [])
     assert not kept.issue.HasField("representative")

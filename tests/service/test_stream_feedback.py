@@ -536,7 +536,7 @@ async def test_a_service_that_stops_answers_what_it_took_and_sends_the_stream_el
     async with in_time("the end of the service"):
         await stopping
 
-    assert all(each.HasField("end") and each.end.reason for each in (last, answers[-1]))
+    assert all(each.HasField("end") and each.end.message for each in (last, answers[-1]))
     for error in errors:
         assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
         assert error.retry_after_seconds is not None

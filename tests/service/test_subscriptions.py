@@ -10,6 +10,7 @@ import grpc.aio
 import pytest
 from uptake import Client, UptakeError, thumbs_down, thumbs_up
 from uptake.v1 import (
+    error_pb2,
     event_pb2,
     feedback_pb2,
     insight_pb2,
@@ -365,7 +366,8 @@ async def test_a_service_that_stops_sends_its_subscribers_elsewhere(
     async with in_time("the end of the service"):
         await stopping
 
-    assert messages[-1].end.reason
+    end = messages[-1].end
+    assert (end.reason, end.message) == (error_pb2.ERROR_REASON_SHUTTING_DOWN, error.message)
     assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
     assert error.retry_after_seconds is not None
     # Another replica goes on where this one ended.

@@ -10,7 +10,7 @@ from rich.console import Console
 from uptake import Client, thumbs_down, thumbs_up
 from uptake import correction as corrected
 from uptake.v1 import correction_pb2 as pb
-from uptake.v1 import event_pb2, feedback_pb2, insight_pb2, project_pb2, review_pb2
+from uptake.v1 import event_pb2, feedback_pb2, project_pb2, review_pb2
 from uptake_service.app.check import check
 from uptake_service.cli.insights import show_insights
 from uptake_service.domain.clock import Clock
@@ -24,7 +24,7 @@ from tests.processes import eventually, in_time
 
 QUERY = "How do I reset my password?"
 KNOWLEDGE, INSTRUCTIONS = knowledge("password", "Use the link."), instructions("prompt", "Name the link.")
-ONLY_VERDICTS = insight_pb2.EventFilter(kinds=[event_pb2.EVENT_KIND_VERDICT])
+ONLY_VERDICTS = event_pb2.EventFilter(kinds=[event_pb2.EVENT_KIND_VERDICT])
 OTHERS = ("Where is my invoice?", "When do you open on Sundays?", "Do you ship lithium batteries to Norway?")
 
 
@@ -107,12 +107,12 @@ async def test_a_fix_that_helps_is_called_improved_at_a_look_and_not_before(serv
 
         await votes(client, "early", 0, 24)
         report = await seen(client, correction.id, counts(24))
-        assert (report.verdict, report.look.votes) == (pb.VERDICT_NOT_ENOUGH_DATA, 0)
+        assert (report.verdict, report.judged.votes) == (pb.VERDICT_NOT_ENOUGH_DATA, 0)
         assert "of at least 25 votes on answers after it 24 are in" in report.summary
 
         await votes(client, "late", 2, 4)
         report = await seen(client, correction.id, counts(30))
-        assert (report.verdict, report.look.votes) == (pb.VERDICT_IMPROVED, 25)
+        assert (report.verdict, report.judged.votes) == (pb.VERDICT_IMPROVED, 25)
         assert report.difference_interval.low < report.difference < report.difference_interval.high < 0
         assert not report.HasField("control_drift")
         assert report.summary.startswith("It helped: 40 of 100 votes (40%) on answers before it were negative, ")
@@ -139,7 +139,7 @@ async def test_a_fix_that_helps_is_called_improved_at_a_look_and_not_before(serv
 async def test_worse_reopens_the_review_once_and_is_told(service: Service) -> None:
     client = service.client
     correction, review = await fixed(client, 10, 90, draft=INSTRUCTIONS, versions={"prompt": "1"})
-    kinds = insight_pb2.EventFilter(kinds=[event_pb2.EVENT_KIND_VERDICT, event_pb2.EVENT_KIND_REVIEW])
+    kinds = event_pb2.EventFilter(kinds=[event_pb2.EVENT_KIND_VERDICT, event_pb2.EVENT_KIND_REVIEW])
     async with client.insights.subscribe(filter=kinds) as updates:
         assert (await anext(updates)).HasField("snapshot")
         await votes(client, "old", 8, 22, versions={"prompt": "1"})
@@ -208,12 +208,12 @@ async def test_amendments_and_retractions_change_a_verdict(service: Service) -> 
 
     for feedback in sent[:10]:
         await client.feedback.amend(feedback.id, thumbs_down("any"), ["type"])
-    report = await seen(client, correction.id, lambda report: report.look.negative_rate == 10 / 25)
+    report = await seen(client, correction.id, lambda report: report.judged.negative_rate == 10 / 25)
     assert report.verdict == pb.VERDICT_NOT_ENOUGH_DATA
     for feedback in sent[:10]:
         await client.feedback.retract(feedback.id)
     report = await seen(client, correction.id, counts(15))
-    assert report.look.votes == 0
+    assert report.judged.votes == 0
     assert await told(service) == [("IMPROVED", 25), ("NOT_ENOUGH_DATA", 25)]
     await adds_up(service)
 
@@ -392,7 +392,7 @@ async def test_two_replicas_tell_of_a_verdict_once(start_service: StartService) 
     correction, _ = await fixed(first.client)
     await asyncio.gather(votes(first.client, "one", 0, 30), votes(second.client, "two", 0, 30))
     report = await seen(second.client, correction.id, counts(60))
-    assert (report.verdict, report.look.votes) == (pb.VERDICT_IMPROVED, 50)
+    assert (report.verdict, report.judged.votes) == (pb.VERDICT_IMPROVED, 50)
     assert [verdict for verdict, _ in await told(first)] == ["IMPROVED"]
     await adds_up(first)
 

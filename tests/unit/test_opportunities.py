@@ -24,7 +24,7 @@ def seen(id: str, frequency: int, patterns: dict[str, int], state: IssueState = 
         create_time=_NOW,
         update_time=_NOW,
     )
-    return SeenIssue(issue=issue, frequency=frequency, trend=0.0, last_seen_time=_NOW, daily=(frequency,))
+    return SeenIssue(issue=issue, frequency=frequency, trend=0.0, last_seen_time=_NOW, days=(_NOW,), daily=(frequency,))
 
 
 def named(candidates: list[Candidate]) -> list[tuple[str, str, int, int]]:

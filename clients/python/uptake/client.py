@@ -15,6 +15,7 @@ from uptake.connection import Connection
 from uptake.corrections import CorrectionCalls
 from uptake.feedback import FeedbackCalls
 from uptake.insights import InsightCalls
+from uptake.issues import IssueCalls
 from uptake.projects import ProjectCalls
 from uptake.reviews import ReviewCalls
 from uptake.transport import Transport, request_id_or_new
@@ -33,7 +34,8 @@ class Client:
     Attributes:
         feedback: reading, amending, retracting, erasing, streaming in.
         reviews: the tasks for people.
-        insights: numbers, issues (`insights.issues`) and the live subscription.
+        insights: numbers and the live subscription.
+        issues: what users complain of.
         corrections: changes to knowledge and instructions, and reading both.
         projects: settings, and who changed what.
     """
@@ -84,6 +86,7 @@ class Client:
         self.feedback = FeedbackCalls(self._transport)
         self.reviews = ReviewCalls(self._transport)
         self.insights = InsightCalls(self._transport)
+        self.issues = IssueCalls(self._transport)
         self.corrections = CorrectionCalls(self._transport)
         self.projects = ProjectCalls(self._transport)
 

@@ -119,7 +119,7 @@ class CorrectionCalls:
         query: str,
         *,
         limit: int = 0,
-        minimum_score: float = 0.0,
+        minimum_similarity: float = 0.0,
         key_prefix: str = "",
         timeout_seconds: float | None = None,
     ) -> Sequence[pb.KnowledgeMatch]:
@@ -128,7 +128,7 @@ class CorrectionCalls:
         Args:
             query: what to look for, 1 to 10,000 characters.
             limit: how many at most, up to 100; 0 for the service's default.
-            minimum_score: leave out entries below this cosine similarity, -1 to 1.
+            minimum_similarity: leave out entries below this cosine similarity, -1 to 1.
             key_prefix: only entries whose key starts so.
             timeout_seconds: deadline of the call.
         """
@@ -136,7 +136,7 @@ class CorrectionCalls:
             project=self._transport.project,
             query=query,
             limit=limit,
-            minimum_score=minimum_score,
+            minimum_similarity=minimum_similarity,
             key_prefix=key_prefix,
         )
         response = await self._transport.call(self._stub.SearchKnowledge, request, timeout_seconds)

@@ -8,15 +8,15 @@ from typing import Any
 
 import grpc.aio
 
-from uptake.issues import IssueCalls
 from uptake.subscription import Subscription
 from uptake.transport import Transport, duration, timestamp
 from uptake.v1 import insight_pb2 as pb
+from uptake.v1.event_pb2 import EventFilter
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
 
 
 class InsightCalls:
-    """`client.insights`: InsightService, with its issues as `client.insights.issues`.
+    """`client.insights`: InsightService.
 
     Every method takes `timeout_seconds` (default: the client's) and raises UptakeError. Times have a time
     zone.
@@ -25,7 +25,6 @@ class InsightCalls:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._stub = InsightServiceStub(transport.channel)
-        self.issues = IssueCalls(transport)
 
     async def get(
         self,
@@ -85,7 +84,7 @@ class InsightCalls:
     def subscribe(
         self,
         *,
-        filter: pb.EventFilter | None = None,
+        filter: EventFilter | None = None,
         resume_token: str = "",
         checkpoint_seconds: float | None = None,
     ) -> Subscription[pb.SubscribeInsightsResponse]:

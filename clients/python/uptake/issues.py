@@ -8,13 +8,13 @@ from datetime import datetime
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from uptake.transport import Listing, Transport, request_id_or_new, timestamp
-from uptake.v1 import insight_pb2 as pb
-from uptake.v1.insight_pb2_grpc import InsightServiceStub
+from uptake.v1 import issue_pb2 as pb
 from uptake.v1.issue_pb2 import Issue, IssueState
+from uptake.v1.issue_pb2_grpc import IssueServiceStub
 
 
 class IssueCalls:
-    """`client.insights.issues`: the issues of InsightService. What people decide holds through later runs.
+    """`client.issues`: IssueService. What people decide holds through later runs.
 
     Every method takes `timeout_seconds` (default: the client's) and raises UptakeError; NOT_FOUND
     (ISSUE_NOT_FOUND) wherever an id is given. `reviewer` is who decides, up to 256 characters.
@@ -22,7 +22,7 @@ class IssueCalls:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._stub = InsightServiceStub(transport.channel)
+        self._stub = IssueServiceStub(transport.channel)
 
     def list(
         self,

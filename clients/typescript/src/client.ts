@@ -9,6 +9,7 @@ import { CorrectionCalls } from "./corrections.js";
 import { FeedbackCalls } from "./feedback.js";
 import { type BatchCollectFeedbackResult, type Feedback, FeedbackService } from "./gen/uptake/v1/feedback_pb.js";
 import { InsightCalls } from "./insights.js";
+import { IssueCalls } from "./issues.js";
 import { ProjectCalls } from "./projects.js";
 import { ReviewCalls } from "./reviews.js";
 import { type ChangeOptions, present, requestIdOrNew, Transport } from "./transport.js";
@@ -52,8 +53,10 @@ export class Client implements Disposable {
   readonly feedback: FeedbackCalls;
   /** The tasks for people. */
   readonly reviews: ReviewCalls;
-  /** Numbers, issues (`insights.issues`) and the live subscription. */
+  /** Numbers and the live subscription. */
   readonly insights: InsightCalls;
+  /** What users complain of. */
+  readonly issues: IssueCalls;
   /** Changes to knowledge and instructions, and reading both. */
   readonly corrections: CorrectionCalls;
   /** Settings, and who changed what. */
@@ -80,6 +83,7 @@ export class Client implements Disposable {
     this.feedback = new FeedbackCalls(this.#transport);
     this.reviews = new ReviewCalls(this.#transport);
     this.insights = new InsightCalls(this.#transport);
+    this.issues = new IssueCalls(this.#transport);
     this.corrections = new CorrectionCalls(this.#transport);
     this.projects = new ProjectCalls(this.#transport);
   }

@@ -30,7 +30,7 @@ export interface SearchKnowledgeOptions extends CallOptions {
   /** How many at most, up to 100; the service's default when not given. */
   limit?: number | undefined;
   /** Leave out entries below this cosine similarity, -1 to 1; 0 when not given. */
-  minimumScore?: number | undefined;
+  minimumSimilarity?: number | undefined;
   /** Only entries whose key starts so. */
   keyPrefix?: string | undefined;
 }
@@ -131,7 +131,7 @@ export class CorrectionCalls {
       project: this.#transport.project,
       query,
       limit: options.limit ?? 0,
-      minimumScore: options.minimumScore ?? 0,
+      minimumSimilarity: options.minimumSimilarity ?? 0,
       keyPrefix: options.keyPrefix ?? "",
     };
     const response = await this.#transport.call((attempt) => this.#stub.searchKnowledge(request, attempt), options);

@@ -2,8 +2,8 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Client as Stub } from "@connectrpc/connect";
+import type { EventFilterSchema } from "./gen/uptake/v1/event_pb.js";
 import {
-  type EventFilterSchema,
   InsightService,
   type Insights,
   MetricGroup,
@@ -11,7 +11,6 @@ import {
   type MetricSeries,
   type SubscribeInsightsResponse,
 } from "./gen/uptake/v1/insight_pb.js";
-import { IssueCalls } from "./issues.js";
 import { Subscription, type SubscriptionOptions } from "./subscription.js";
 import { type CallOptions, duration, present, type Transport, timestamp } from "./transport.js";
 
@@ -44,15 +43,12 @@ export interface SubscribeOptions extends SubscriptionOptions {
 
 /** `client.insights`: InsightService. Every method throws UptakeError. */
 export class InsightCalls {
-  /** What users complain of. */
-  readonly issues: IssueCalls;
   readonly #transport: Transport;
   readonly #stub: Stub<typeof InsightService>;
 
   constructor(transport: Transport) {
     this.#transport = transport;
     this.#stub = createClient(InsightService, transport.channel.calls);
-    this.issues = new IssueCalls(transport, this.#stub);
   }
 
   /** Sums up a window of time. */

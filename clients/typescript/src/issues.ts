@@ -1,15 +1,16 @@
 /** What users complain of. */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { Client as Stub } from "@connectrpc/connect";
-import type {
-  GetIssueResponse,
-  InsightService,
-  IssueFilterSchema,
-  ListIssuesResponse,
-  SplitIssueResponse,
-} from "./gen/uptake/v1/insight_pb.js";
-import { type Issue, IssueState } from "./gen/uptake/v1/issue_pb.js";
+import { createClient, type Client as Stub } from "@connectrpc/connect";
+import {
+  type GetIssueResponse,
+  type Issue,
+  type IssueFilterSchema,
+  IssueService,
+  IssueState,
+  type ListIssuesResponse,
+  type SplitIssueResponse,
+} from "./gen/uptake/v1/issue_pb.js";
 import { Listing, type ListOptions } from "./listing.js";
 import {
   type CallOptions,
@@ -48,17 +49,17 @@ export interface SplitIssueOptions extends IssueChangeOptions {
 }
 
 /**
- * `client.insights.issues`: the issues of InsightService. What people decide holds through later runs.
+ * `client.issues`: IssueService. What people decide holds through later runs.
  *
  * Every method throws UptakeError; NOT_FOUND (ISSUE_NOT_FOUND) wherever an id is given.
  */
 export class IssueCalls {
   readonly #transport: Transport;
-  readonly #stub: Stub<typeof InsightService>;
+  readonly #stub: Stub<typeof IssueService>;
 
-  constructor(transport: Transport, stub: Stub<typeof InsightService>) {
+  constructor(transport: Transport) {
     this.#transport = transport;
-    this.#stub = stub;
+    this.#stub = createClient(IssueService, transport.channel.calls);
   }
 
   /** Lists issues, most frequent first. */

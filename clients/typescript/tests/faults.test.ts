@@ -78,7 +78,7 @@ beforeEach(async () => {
               yield { resumeToken: String(seq), update: { case: "event" as const, value: { seq: BigInt(seq) } } };
             }
             if (announced) {
-              yield { update: { case: "end" as const, value: { reason: "shutting down" } } };
+              yield { update: { case: "end" as const, value: { message: "shutting down" } } };
             }
             await end(context);
           },

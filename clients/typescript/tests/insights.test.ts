@@ -76,28 +76,28 @@ test("issues are found, renamed, split, merged and resolved", async () => {
 
   await client.insights.get({ refreshIssues: true, timeoutMilliseconds: 120_000 });
 
-  const [issue] = await all(client.insights.issues.list());
+  const [issue] = await all(client.issues.list());
   assert.ok(issue && issue.frequency >= 4n);
-  const renamed = await client.insights.issues.update(issue.id, { title: "Late parcels", reviewer: "ann" });
+  const renamed = await client.issues.update(issue.id, { title: "Late parcels", reviewer: "ann" });
   assert.equal(renamed.title, "Late parcels");
-  const change = client.insights.issues.update(issue.id, { state: IssueState.IGNORED, etag: issue.etag });
+  const change = client.issues.update(issue.id, { state: IssueState.IGNORED, etag: issue.etag });
   await assert.rejects(change, { code: Code.Aborted, reason: "ETAG_MISMATCH" });
 
   const members = issue.sampleComments.slice(0, 1).map(({ feedbackId }) => feedbackId);
-  const parts = await client.insights.issues.split(issue.id, members, { title: "Another" });
+  const parts = await client.issues.split(issue.id, members, { title: "Another" });
   assert.ok(parts.issue && parts.newIssue);
   assert.deepEqual([parts.newIssue.title, parts.issue.frequency], ["Another", issue.frequency - 1n]);
-  const merged = await client.insights.issues.merge(issue.id, [parts.newIssue.id]);
+  const merged = await client.issues.merge(issue.id, [parts.newIssue.id]);
   assert.equal(merged.frequency, issue.frequency);
-  const resolved = await client.insights.issues.update(issue.id, { state: IssueState.RESOLVED });
+  const resolved = await client.issues.update(issue.id, { state: IssueState.RESOLVED });
   assert.deepEqual([resolved.state, resolved.title], [IssueState.RESOLVED, "Late parcels"]);
-  assert.equal((await client.insights.issues.get(issue.id)).issue?.state, IssueState.RESOLVED);
+  assert.equal((await client.issues.get(issue.id)).issue?.state, IssueState.RESOLVED);
 });
 
 test("corrections are applied once, shown before, read and reverted", async () => {
   using client = clientOf("corrections");
   const draft = (content: string, baseRevision: bigint) => ({
-    target: { case: "instructions" as const, value: { name: "support", content } },
+    change: { case: "instructions" as const, value: { name: "support", content } },
     baseRevision,
   });
 
@@ -156,8 +156,8 @@ test("settings are read, changed and refused", async () => {
 
 /** Writes one event: it applies a correction. */
 async function event(client: Client, number: number): Promise<void> {
-  const target = { case: "knowledge" as const, value: { key: `entry-${number}`, content: "text" } };
-  await client.corrections.apply([{ target }], "ann", { requestId: `event-${number}` });
+  const change = { case: "knowledge" as const, value: { key: `entry-${number}`, content: "text" } };
+  await client.corrections.apply([{ change }], "ann", { requestId: `event-${number}` });
 }
 
 const isEvent = ({ update }: SubscribeInsightsResponse) => update.case === "event";

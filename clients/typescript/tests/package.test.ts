@@ -16,7 +16,7 @@ const PROGRAM = `
 import { Client, FeedbackType, thumbsDown } from "uptake-client";
 using client = new Client("localhost:1", { project: "shop" });
 const said = thumbsDown("answer-1", { query: "Why?" });
-console.log(FeedbackType[said.type], said.interaction?.query, client.insights.issues.list().constructor.name);
+console.log(FeedbackType[said.type], said.interaction?.query, client.issues.list().constructor.name);
 `;
 
 /** What the examples in README.md take for granted. */

@@ -52,7 +52,7 @@ test("a review is claimed and resolved with a correction that is found by meanin
   });
   const knowledge = { key: "hours", content: "We are open from Monday to Friday." };
   const resolved = await claim.resolve("Added the hours.", {
-    corrections: [{ target: { case: "knowledge", value: knowledge }, baseRevision: 0n }],
+    corrections: [{ change: { case: "knowledge", value: knowledge }, baseRevision: 0n }],
   });
 
   assert.equal(resolved.review?.state, ReviewState.RESOLVED);

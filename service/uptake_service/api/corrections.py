@@ -48,7 +48,12 @@ class CorrectionServicer:
             outcomes = await self._workflow.preview(project, drafts, author)
         else:
             outcomes = await self._workflow.apply_each(project, drafts, author, key)
-        return pb.ApplyCorrectionsResponse(results=[_to_result(outcome) for outcome in outcomes])
+        results = [_to_result(outcome) for outcome in outcomes]
+        if request.dry_run:
+            for each in results:
+                if each.HasField("correction"):
+                    each.correction.ClearField("id")
+        return pb.ApplyCorrectionsResponse(results=results)
 
     async def GetCorrection(self, request: pb.GetCorrectionRequest, call: Call) -> pb.GetCorrectionResponse:
         project, id = project_of(request), request.id
@@ -73,10 +78,11 @@ class CorrectionServicer:
     async def SearchKnowledge(self, request: pb.SearchKnowledgeRequest, call: Call) -> pb.SearchKnowledgeResponse:
         project = project_of(request)
         size = page_size(request.limit, default=_DEFAULT_MATCHES, most=_MOST_MATCHES)
-        found = await self._knowledge.search(project, request.query, size, request.minimum_score, request.key_prefix)
-        return pb.SearchKnowledgeResponse(
-            matches=[pb.KnowledgeMatch(entry=entry_message(entry), score=score) for entry, score in found]
+        found = await self._knowledge.search(
+            project, request.query, size, request.minimum_similarity, request.key_prefix
         )
+        matches = [pb.KnowledgeMatch(entry=entry_message(each), similarity=similarity) for each, similarity in found]
+        return pb.SearchKnowledgeResponse(matches=matches)
 
     async def GetInstructions(self, request: pb.GetInstructionsRequest, call: Call) -> pb.GetInstructionsResponse:
         project = project_of(request)

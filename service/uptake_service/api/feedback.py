@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from google.protobuf.message import DecodeError
 from uptake.v1 import feedback_pb2 as pb
-from uptake.v1 import stream_pb2
 
 from uptake_service.api.checks import Checks, PageToken, page_size, project_of, request_key, to_timestamp
 from uptake_service.api.messages.feedback import amended, outcome_number, to_draft, to_filter, to_message
@@ -25,7 +24,7 @@ from uptake_service.patterns.similar import SimilarFeedback
 from uptake_service.patterns.store import PatternStore
 from uptake_service.rpc.call import Call
 from uptake_service.rpc.calls import Messages
-from uptake_service.rpc.errors import item_error, undecodable
+from uptake_service.rpc.errors import item_error, stream_end, undecodable
 from uptake_service.rpc.rules import check
 
 _MOST_SIMILAR = 100
@@ -106,7 +105,7 @@ class FeedbackServicer:
         try:
             await self._streams.serve(receive, send, call.deadline)
         except DomainError as ending:
-            await call.write(pb.StreamFeedbackResponse(end=stream_pb2.StreamEnd(reason=ending.message)))
+            await call.write(pb.StreamFeedbackResponse(end=stream_end(ending)))
             raise
 
     async def GetFeedback(self, request: pb.GetFeedbackRequest, call: Call) -> pb.GetFeedbackResponse:

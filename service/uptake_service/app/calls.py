@@ -13,6 +13,8 @@ from uptake.v1 import (
     feedback_pb2_grpc,
     insight_pb2,
     insight_pb2_grpc,
+    issue_pb2,
+    issue_pb2_grpc,
     project_pb2,
     project_pb2_grpc,
     review_pb2,
@@ -22,6 +24,7 @@ from uptake.v1 import (
 from uptake_service.api.corrections import CorrectionServicer
 from uptake_service.api.feedback import FeedbackServicer
 from uptake_service.api.insights import InsightServicer
+from uptake_service.api.issues import IssueServicer
 from uptake_service.api.projects import ProjectServicer
 from uptake_service.api.reviews import ReviewServicer
 from uptake_service.api.snapshots import Snapshots
@@ -47,6 +50,7 @@ SERVICES = tuple(
         (feedback_pb2, "FeedbackService"),
         (review_pb2, "ReviewService"),
         (insight_pb2, "InsightService"),
+        (issue_pb2, "IssueService"),
         (correction_pb2, "CorrectionService"),
         (project_pb2, "ProjectService"),
     )
@@ -188,17 +192,8 @@ class CallServer:
             base.requests,
             base.clock,
         )
-        insight = InsightServicer(
-            insights.store,
-            insights.numbers,
-            snapshots,
-            issues.view,
-            issues.decisions,
-            issues.runner,
-            self.live,
-            base.requests,
-            base.clock,
-        )
+        insight = InsightServicer(insights.numbers, snapshots, issues.runner, self.live, base.requests, base.clock)
+        issue = IssueServicer(insights.store, insights.numbers, issues.view, issues.decisions, base.requests)
         correction = CorrectionServicer(
             corrections.store, corrections.workflow, corrections.knowledge, corrections.instructions, base.requests
         )
@@ -207,6 +202,7 @@ class CallServer:
         feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(cast(Any, feedback), self._handlers)
         review_pb2_grpc.add_ReviewServiceServicer_to_server(cast(Any, reviews), self._handlers)
         insight_pb2_grpc.add_InsightServiceServicer_to_server(cast(Any, insight), self._handlers)
+        issue_pb2_grpc.add_IssueServiceServicer_to_server(cast(Any, issue), self._handlers)
         correction_pb2_grpc.add_CorrectionServiceServicer_to_server(cast(Any, correction), self._handlers)
         project_pb2_grpc.add_ProjectServiceServicer_to_server(cast(Any, project), self._handlers)
 

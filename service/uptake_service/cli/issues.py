@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console
 from rich.text import Text
 from uptake import Client
-from uptake.v1 import insight_pb2, issue_pb2
+from uptake.v1 import issue_pb2
 
 from uptake_service.api.enums import numbers
 from uptake_service.cli.listings import first_of
@@ -24,8 +24,8 @@ async def show_issues(
     if refresh:
         with console.status("looking for issues"):
             await client.insights.get(refresh_issues=True, timeout_seconds=_REFRESH_SECONDS)
-    listing = client.insights.issues.list(
-        filter=insight_pb2.IssueFilter(states=[_STATES[IssueState(state.upper())] for state in states]),
+    listing = client.issues.list(
+        filter=issue_pb2.IssueFilter(states=[_STATES[IssueState(state.upper())] for state in states]),
         start=datetime.now(UTC) - timedelta(days=days),
         page_size=limit,
     )
@@ -49,8 +49,8 @@ async def show_issues(
 
 async def show_issue(client: Client, console: Console, id: str) -> None:
     """Prints one issue with its days, keywords and samples."""
-    found = await client.insights.issues.get(id)
-    issue, daily = found.issue, found.daily_frequency
+    found = await client.issues.get(id)
+    issue, daily = found.issue, [day.frequency for day in found.daily_frequencies]
     console.print(Text(f"  {one_line(issue.title, 100)}", style="bold"))
     console.print(f"  {_state(issue)}, {issue.frequency:,} in 30 days, {trend(issue)}", highlight=False)
     console.print(f"  {sparkline(daily)}  most {max(daily, default=0):,} a day", highlight=False)

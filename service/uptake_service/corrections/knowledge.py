@@ -80,7 +80,7 @@ class KnowledgeStore(Store):
         """Does nothing: of an entry only the head is kept."""
 
     async def search(
-        self, project: str, query: str, limit: int, minimum_score: float, key_prefix: str
+        self, project: str, query: str, limit: int, minimum_similarity: float, key_prefix: str
     ) -> list[tuple[Revision, float]]:
         """Entries with their cosine similarity to a query, best first, and by key where that is equal; as much of them
         as an answer has room for.
@@ -89,7 +89,7 @@ class KnowledgeStore(Store):
             project: The project.
             query: What to look for; one of nothing but punctuation finds nothing.
             limit: How many at most.
-            minimum_score: Leaves out entries below it, -1 to 1.
+            minimum_similarity: Leaves out entries below it, -1 to 1.
             key_prefix: Only entries whose key starts so.
         """
         counter = await self._changes.get({"_id": project})
@@ -101,7 +101,7 @@ class KnowledgeStore(Store):
         await self._embedders.load(names)
         found = await asyncio.to_thread(
             lambda: index.nearest(
-                self._embedders.embed_by(names, [query] * len(names)), limit, minimum_score, key_prefix
+                self._embedders.embed_by(names, [query] * len(names)), limit, minimum_similarity, key_prefix
             )
         )
         rows = await read_sizes(self._entries, [_id(project, key) for key, _ in found])
@@ -188,7 +188,7 @@ class _Index:
             self.change = change
 
     def nearest(
-        self, queries: Sequence[Vector], limit: int, minimum_score: float, key_prefix: str
+        self, queries: Sequence[Vector], limit: int, minimum_similarity: float, key_prefix: str
     ) -> list[tuple[str, float]]:
         """Keys with their cosines, best first, of a query's vectors by one or more embedders."""
         with self._lock:
@@ -196,7 +196,7 @@ class _Index:
                 each
                 for query in queries
                 if query.embedder in self._entries
-                for each in self._entries[query.embedder].nearest(query.values, limit, minimum_score, key_prefix)
+                for each in self._entries[query.embedder].nearest(query.values, limit, minimum_similarity, key_prefix)
             ]
         return sorted(found, key=lambda each: (-each[1], each[0]))[:limit]
 
@@ -214,13 +214,13 @@ class _Entries:
         self._vectors = np.zeros((16, dimension), dtype=np.float32)
 
     def nearest(
-        self, query: NDArray[np.int8], limit: int, minimum_score: float, key_prefix: str
+        self, query: NDArray[np.int8], limit: int, minimum_similarity: float, key_prefix: str
     ) -> list[tuple[str, float]]:
         """Keys with their cosines, best first. What is all zero, a query too, is like nothing."""
         vectors, wanted = self._vectors[: len(self._keys)], query.astype(np.float32)
         lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors) * np.float64(wanted @ wanted))
         scores = np.divide(vectors @ wanted, lengths, out=np.full(len(lengths), -np.inf), where=lengths > 0)
-        rows = np.flatnonzero(scores >= minimum_score)
+        rows = np.flatnonzero(scores >= minimum_similarity)
         if key_prefix:
             rows = np.array([row for row in rows if self._keys[row].startswith(key_prefix)], dtype=np.intp)
         if len(rows) > limit:

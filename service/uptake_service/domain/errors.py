@@ -86,7 +86,7 @@ class ReadTooLong(DomainError):
 
     def __init__(self) -> None:
         super().__init__(
-            Reason.ERROR_REASON_DEADLINE_EXCEEDED,
+            Reason.ERROR_REASON_READ_TOO_LONG,
             "the read takes too long; ask for less: a shorter window, a smaller page, a filter by pattern or user",
         )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from uptake_service.coordination.event_log import Event
 from uptake_service.coordination.leases import Writers
-from uptake_service.domain.errors import DatabaseUnavailable
+from uptake_service.domain.errors import DatabaseUnavailable, DomainError
 from uptake_service.domain.tokens import Sign
 from uptake_service.insights.model import Metrics
 from uptake_service.insights.numbers import Numbers
@@ -57,7 +57,7 @@ class Update:
     snapshot: bytes = b""
     metrics: Metrics | None = None
     event: Event | None = None
-    ending: str = ""
+    ending: DomainError | None = None
 
 
 Tell = Callable[[Update], Awaitable[None]]
@@ -169,8 +169,8 @@ class _InsightSink:
     async def checkpoint(self) -> None:
         await self._say(Update(self._subscriber.seq))
 
-    async def end(self, reason: str) -> None:
-        await self._tell(Update(self._subscriber.seq, ending=reason))
+    async def end(self, error: DomainError) -> None:
+        await self._tell(Update(self._subscriber.seq, ending=error))
 
     async def _say(self, update: Update) -> None:
         async with self._subscriber.patiently():

@@ -31,12 +31,13 @@ class IssueFilter(Model):
 
 
 class SeenIssue(Model):
-    """An issue over a window. `daily` has no gaps, oldest first."""
+    """An issue over a window: `days` are all that it touches, oldest first, and `daily` its frequency on each."""
 
     issue: Issue
     frequency: int
     trend: float
     last_seen_time: datetime
+    days: tuple[datetime, ...]
     daily: tuple[int, ...]
 
 
@@ -127,6 +128,7 @@ def _seen(
         frequency=sum(daily),
         trend=trend(newer, sum(daily) - newer),
         last_seen_time=max(issue.last_seen_time, last) if last else issue.last_seen_time,
+        days=tuple(days),
         daily=daily,
     )
 

@@ -26,8 +26,8 @@ class EventSink(Protocol):
     async def checkpoint(self) -> None:
         """Tells that everything up to the follower's seq was delivered."""
 
-    async def end(self, reason: str) -> None:
-        """Tells that the stream ends."""
+    async def end(self, error: DomainError) -> None:
+        """Tells that the stream ends, and why."""
 
 
 async def serve(subscriber: Subscriber, sink: EventSink, checkpoint_seconds: float) -> None:
@@ -51,7 +51,7 @@ async def _last_word(sink: EventSink, error: DomainError) -> None:
     """A token with the reason, for a subscriber that reads it; the status follows in any case."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LAST_WORD_SECONDS):
-            await sink.end(error.message)
+            await sink.end(error)
 
 
 async def _tell(subscriber: Subscriber, sink: EventSink, checkpoint_seconds: float) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from cachetools import LRUCache
 
 from uptake_service.coordination.event_log import Event
+from uptake_service.domain.errors import DomainError
 from uptake_service.domain.tokens import Sign
 from uptake_service.live.broadcaster import EventBroadcaster, Subscriber
 from uptake_service.live.delivery import serve
@@ -68,7 +69,7 @@ class Update:
     token: str
     seen: SeenReview | None = None
     removed_id: str = ""
-    ending: str = ""
+    ending: DomainError | None = None
 
 
 Tell = Callable[[Update], Awaitable[None]]
@@ -231,8 +232,8 @@ class _ReviewSink:
     async def checkpoint(self) -> None:
         await self._say(Update(self._token))
 
-    async def end(self, reason: str) -> None:
-        await self._tell(Update(self._token, ending=reason))
+    async def end(self, error: DomainError) -> None:
+        await self._tell(Update(self._token, ending=error))
 
     @property
     def _token(self) -> str:

@@ -7,7 +7,7 @@ from typing import NoReturn
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
-from uptake.v1 import error_pb2
+from uptake.v1 import error_pb2, stream_pb2
 
 from uptake_service.domain.errors import DomainError, Reason
 
@@ -62,6 +62,7 @@ CODES: dict[error_pb2.ErrorReason, grpc.StatusCode] = {
     Reason.ERROR_REASON_DATABASE_UNAVAILABLE: _Code.UNAVAILABLE,
     Reason.ERROR_REASON_SHUTTING_DOWN: _Code.UNAVAILABLE,
     Reason.ERROR_REASON_DEADLINE_EXCEEDED: _Code.DEADLINE_EXCEEDED,
+    Reason.ERROR_REASON_READ_TOO_LONG: _Code.DEADLINE_EXCEEDED,
     Reason.ERROR_REASON_UNAUTHENTICATED: _Code.UNAUTHENTICATED,
     Reason.ERROR_REASON_PERMISSION_DENIED: _Code.PERMISSION_DENIED,
     Reason.ERROR_REASON_INTERNAL: _Code.INTERNAL,
@@ -109,6 +110,11 @@ def item_error(error: DomainError) -> error_pb2.ItemError:
     if error.retry_after_seconds is not None:
         item.retry_delay.FromMilliseconds(_milliseconds(error.retry_after_seconds))
     return item
+
+
+def stream_end(error: DomainError) -> stream_pb2.StreamEnd:
+    """The last message of a stream that ends with an error."""
+    return stream_pb2.StreamEnd(reason=error.reason, message=error.message)
 
 
 Trailing = tuple[tuple[str, str | bytes], ...]

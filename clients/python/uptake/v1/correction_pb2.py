@@ -29,7 +29,7 @@ from uptake.v1 import feedback_pb2 as uptake_dot_v1_dot_feedback__pb2
 from uptake.v1 import interval_pb2 as uptake_dot_v1_dot_interval__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1auptake/v1/correction.proto\x12\tuptake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15uptake/v1/error.proto\x1a\x18uptake/v1/feedback.proto\x1a\x18uptake/v1/interval.proto\"\x9f\x02\n\x0f\x43orrectionDraft\x12/\n\tknowledge\x18\x01 \x01(\x0b\x32\x1a.uptake.v1.KnowledgeChangeH\x00\x12\x35\n\x0cinstructions\x18\x02 \x01(\x0b\x32\x1d.uptake.v1.InstructionsChangeH\x00\x12#\n\rbase_revision\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x01\x88\x01\x01\x12\'\n\x0c\x66\x65\x65\x64\x62\x61\x63k_ids\x18\x04 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07r\x05\x10\x01\x18\x80\x02\x12\x1b\n\treview_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x16\n\x04note\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x90NB\x0f\n\x06target\x12\x05\xbaH\x02\x08\x01\x42\x10\n\x0e_base_revision\"J\n\x0fKnowledgeChange\x12\x18\n\x03key\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x1d\n\x07\x63ontent\x18\x02 \x01(\tB\x0c\xbaH\tr\x04\x18\xd0\x86\x03\xc8\x01\x01\"N\n\x12InstructionsChange\x12\x19\n\x04name\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x1d\n\x07\x63ontent\x18\x02 \x01(\tB\x0c\xbaH\tr\x04\x18\xd0\x86\x03\xc8\x01\x01\"\xae\x03\n\nCorrection\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.uptake.v1.CorrectionKind\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12\x15\n\rbase_revision\x18\x05 \x01(\x03\x12\x0f\n\x07\x63ontent\x18\x06 \x01(\t\x12\x0c\n\x04\x64iff\x18\x07 \x01(\t\x12\x14\n\x0c\x66\x65\x65\x64\x62\x61\x63k_ids\x18\x08 \x03(\t\x12\x11\n\treview_id\x18\t \x01(\t\x12\x12\n\npattern_id\x18\n \x01(\t\x12\x10\n\x08reviewer\x18\x0b \x01(\t\x12\x0c\n\x04note\x18\x0c \x01(\t\x12)\n\x05state\x18\r \x01(\x0e\x32\x1a.uptake.v1.CorrectionState\x12)\n\x07verdict\x18\x0e \x01(\x0b\x32\x18.uptake.v1.VerdictReport\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevert_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Y\n\x08VoteRate\x12\r\n\x05votes\x18\x01 \x01(\x03\x12\x1a\n\rnegative_rate\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08left_out\x18\x03 \x01(\x03\x42\x10\n\x0e_negative_rate\"\xf6\x03\n\rVerdictReport\x12#\n\x07verdict\x18\x01 \x01(\x0e\x32\x12.uptake.v1.Verdict\x12%\n\x08\x62\x61seline\x18\x02 \x01(\x0b\x32\x13.uptake.v1.VoteRate\x12\"\n\x05later\x18\x03 \x01(\x0b\x32\x13.uptake.v1.VoteRate\x12!\n\x04look\x18\x04 \x01(\x0b\x32\x13.uptake.v1.VoteRate\x12(\n\x0bold_answers\x18\x05 \x01(\x0b\x32\x13.uptake.v1.VoteRate\x12\x17\n\ndifference\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x30\n\x13\x64ifference_interval\x18\x07 \x01(\x0b\x32\x13.uptake.v1.Interval\x12\x1a\n\rcontrol_drift\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x10\x63ontrol_left_out\x18\t \x01(\x03\x12\x11\n\tof_revert\x18\n \x01(\x08\x12\x31\n\x15verdict_before_revert\x18\x0b \x01(\x0e\x32\x12.uptake.v1.Verdict\x12\x0f\n\x07summary\x18\x0c \x01(\t\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\r\n\x0b_differenceB\x10\n\x0e_control_drift\"\xdf\x01\n\x17\x41pplyCorrectionsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12@\n\x0b\x63orrections\x18\x02 \x03(\x0b\x32\x1a.uptake.v1.CorrectionDraftB\x0f\xbaH\x0c\x92\x01\t\x08\x01\x10\x64\"\x03\xd8\x01\x03\x12\x1d\n\x08reviewer\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"M\n\x18\x41pplyCorrectionsResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .uptake.v1.ApplyCorrectionResult\"u\n\x15\x41pplyCorrectionResult\x12+\n\ncorrection\x18\x01 \x01(\x0b\x32\x15.uptake.v1.CorrectionH\x00\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x14.uptake.v1.ItemErrorH\x00\x42\x08\n\x06result\"e\n\x14GetCorrectionRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x17\n\x02id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\"B\n\x15GetCorrectionResponse\x12)\n\ncorrection\x18\x01 \x01(\x0b\x32\x15.uptake.v1.Correction\"\x9c\x02\n\x10\x43orrectionFilter\x12;\n\x05kinds\x18\x01 \x03(\x0e\x32\x19.uptake.v1.CorrectionKindB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07\x82\x01\x04\x10\x01 \x00\x12=\n\x06states\x18\x02 \x03(\x0e\x32\x1a.uptake.v1.CorrectionStateB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x08verdicts\x18\x03 \x03(\x0e\x32\x12.uptake.v1.VerdictB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07\x82\x01\x04\x10\x01 \x00\x12\x18\n\x06target\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1b\n\treview_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1c\n\npattern_id\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\xab\x01\n\x16ListCorrectionsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12+\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x1b.uptake.v1.CorrectionFilter\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x12\n\npage_token\x18\x04 \x01(\t\"^\n\x17ListCorrectionsResponse\x12*\n\x0b\x63orrections\x18\x01 \x03(\x0b\x32\x15.uptake.v1.Correction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbd\x01\n\x17RevertCorrectionRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x17\n\x02id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x1d\n\x08reviewer\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x16\n\x04note\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x90N\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"E\n\x18RevertCorrectionResponse\x12)\n\ncorrection\x18\x01 \x01(\x0b\x32\x15.uptake.v1.Correction\"\x88\x01\n\x0eKnowledgeEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x15\n\rcorrection_id\x18\x04 \x01(\t\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd0\x01\n\x16SearchKnowledgeRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x1a\n\x05query\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x90N\xc8\x01\x01\x12\x16\n\x05limit\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12.\n\rminimum_score\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\xf0\xbf\x12\x1c\n\nkey_prefix\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"E\n\x17SearchKnowledgeResponse\x12*\n\x07matches\x18\x01 \x03(\x0b\x32\x19.uptake.v1.KnowledgeMatch\"I\n\x0eKnowledgeMatch\x12(\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x19.uptake.v1.KnowledgeEntry\x12\r\n\x05score\x18\x02 \x01(\x01\"\x87\x01\n\x0cInstructions\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x15\n\rcorrection_id\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa5\x01\n\x16GetInstructionsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x19\n\x04name\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x19\n\x08revision\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1f\n\x0eknown_revision\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"[\n\x17GetInstructionsResponse\x12-\n\x0cinstructions\x18\x01 \x01(\x0b\x32\x17.uptake.v1.Instructions\x12\x11\n\tunchanged\x18\x02 \x01(\x08\"\xa2\x01\n\x1fListInstructionRevisionsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x19\n\x04name\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x12\n\npage_token\x18\x04 \x01(\t\"j\n ListInstructionRevisionsResponse\x12-\n\x0cinstructions\x18\x01 \x03(\x0b\x32\x17.uptake.v1.Instructions\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xb0\x01\n\x0f\x43orrectionState\x12 \n\x1c\x43ORRECTION_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ORRECTION_STATE_APPLIED\x10\x01\x12\x1f\n\x1b\x43ORRECTION_STATE_SUPERSEDED\x10\x02\x12\x1d\n\x19\x43ORRECTION_STATE_REVERTED\x10\x03\x12\x1d\n\x19\x43ORRECTION_STATE_PROPOSED\x10\x04*\x7f\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x1b\n\x17VERDICT_NOT_ENOUGH_DATA\x10\x01\x12\x14\n\x10VERDICT_IMPROVED\x10\x02\x12\x11\n\rVERDICT_WORSE\x10\x03\x12\x15\n\x11VERDICT_NO_CHANGE\x10\x04\x32\xa4\x05\n\x11\x43orrectionService\x12[\n\x10\x41pplyCorrections\x12\".uptake.v1.ApplyCorrectionsRequest\x1a#.uptake.v1.ApplyCorrectionsResponse\x12R\n\rGetCorrection\x12\x1f.uptake.v1.GetCorrectionRequest\x1a .uptake.v1.GetCorrectionResponse\x12X\n\x0fListCorrections\x12!.uptake.v1.ListCorrectionsRequest\x1a\".uptake.v1.ListCorrectionsResponse\x12[\n\x10RevertCorrection\x12\".uptake.v1.RevertCorrectionRequest\x1a#.uptake.v1.RevertCorrectionResponse\x12X\n\x0fSearchKnowledge\x12!.uptake.v1.SearchKnowledgeRequest\x1a\".uptake.v1.SearchKnowledgeResponse\x12X\n\x0fGetInstructions\x12!.uptake.v1.GetInstructionsRequest\x1a\".uptake.v1.GetInstructionsResponse\x12s\n\x18ListInstructionRevisions\x12*.uptake.v1.ListInstructionRevisionsRequest\x1a+.uptake.v1.ListInstructionRevisionsResponseBN\n\rdev.uptake.v1B\x0f\x43orrectionProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1auptake/v1/correction.proto\x12\tuptake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15uptake/v1/error.proto\x1a\x18uptake/v1/feedback.proto\x1a\x18uptake/v1/interval.proto\"\x9f\x02\n\x0f\x43orrectionDraft\x12/\n\tknowledge\x18\x01 \x01(\x0b\x32\x1a.uptake.v1.KnowledgeChangeH\x00\x12\x35\n\x0cinstructions\x18\x02 \x01(\x0b\x32\x1d.uptake.v1.InstructionsChangeH\x00\x12#\n\rbase_revision\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x01\x88\x01\x01\x12\'\n\x0c\x66\x65\x65\x64\x62\x61\x63k_ids\x18\x04 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07r\x05\x10\x01\x18\x80\x02\x12\x1b\n\treview_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x16\n\x04note\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x90NB\x0f\n\x06\x63hange\x12\x05\xbaH\x02\x08\x01\x42\x10\n\x0e_base_revision\"J\n\x0fKnowledgeChange\x12\x18\n\x03key\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x1d\n\x07\x63ontent\x18\x02 \x01(\tB\x0c\xbaH\tr\x04\x18\xd0\x86\x03\xc8\x01\x01\"N\n\x12InstructionsChange\x12\x19\n\x04name\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x1d\n\x07\x63ontent\x18\x02 \x01(\tB\x0c\xbaH\tr\x04\x18\xd0\x86\x03\xc8\x01\x01\"\xae\x03\n\nCorrection\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.uptake.v1.CorrectionKind\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12\x15\n\rbase_revision\x18\x05 \x01(\x03\x12\x0f\n\x07\x63ontent\x18\x06 \x01(\t\x12\x0c\n\x04\x64iff\x18\x07 \x01(\t\x12\x14\n\x0c\x66\x65\x65\x64\x62\x61\x63k_ids\x18\x08 \x03(\t\x12\x11\n\treview_id\x18\t \x01(\t\x12\x12\n\npattern_id\x18\n \x01(\t\x12\x10\n\x08reviewer\x18\x0b \x01(\t\x12\x0c\n\x04note\x18\x0c \x01(\t\x12)\n\x05state\x18\r \x01(\x0e\x32\x1a.uptake.v1.CorrectionState\x12)\n\x07verdict\x18\x0e \x01(\x0b\x32\x18.uptake.v1.VerdictReport\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevert_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Y\n\x08VoteRate\x12\r\n\x05votes\x18\x01 \x01(\x03\x12\x1a\n\rnegative_rate\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08left_out\x18\x03 \x01(\x03\x42\x10\n\x0e_negative_rate\"\xf8\x03\n\rVerdictReport\x12#\n\x07verdict\x18\x01 \x01(\x0e\x32\x12.uptake.v1.Verdict\x12%\n\x08\x62\x61seline\x18\x02 \x01(\x0b\x32\x13.uptake.v1.VoteRate\x12\"\n\x05later\x18\x03 \x01(\x0b\x32\x13.uptake.v1.VoteRate\x12#\n\x06judged\x18\x04 \x01(\x0b\x32\x13.uptake.v1.VoteRate\x12(\n\x0bold_answers\x18\x05 \x01(\x0b\x32\x13.uptake.v1.VoteRate\x12\x17\n\ndifference\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x30\n\x13\x64ifference_interval\x18\x07 \x01(\x0b\x32\x13.uptake.v1.Interval\x12\x1a\n\rcontrol_drift\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x10\x63ontrol_left_out\x18\t \x01(\x03\x12\x11\n\tof_revert\x18\n \x01(\x08\x12\x31\n\x15verdict_before_revert\x18\x0b \x01(\x0e\x32\x12.uptake.v1.Verdict\x12\x0f\n\x07summary\x18\x0c \x01(\t\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\r\n\x0b_differenceB\x10\n\x0e_control_drift\"\xdf\x01\n\x17\x41pplyCorrectionsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12@\n\x0b\x63orrections\x18\x02 \x03(\x0b\x32\x1a.uptake.v1.CorrectionDraftB\x0f\xbaH\x0c\x92\x01\t\x08\x01\x10\x64\"\x03\xd8\x01\x03\x12\x1d\n\x08reviewer\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"M\n\x18\x41pplyCorrectionsResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .uptake.v1.ApplyCorrectionResult\"u\n\x15\x41pplyCorrectionResult\x12+\n\ncorrection\x18\x01 \x01(\x0b\x32\x15.uptake.v1.CorrectionH\x00\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x14.uptake.v1.ItemErrorH\x00\x42\x08\n\x06result\"e\n\x14GetCorrectionRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x17\n\x02id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\"B\n\x15GetCorrectionResponse\x12)\n\ncorrection\x18\x01 \x01(\x0b\x32\x15.uptake.v1.Correction\"\x9c\x02\n\x10\x43orrectionFilter\x12;\n\x05kinds\x18\x01 \x03(\x0e\x32\x19.uptake.v1.CorrectionKindB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07\x82\x01\x04\x10\x01 \x00\x12=\n\x06states\x18\x02 \x03(\x0e\x32\x1a.uptake.v1.CorrectionStateB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x08verdicts\x18\x03 \x03(\x0e\x32\x12.uptake.v1.VerdictB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07\x82\x01\x04\x10\x01 \x00\x12\x18\n\x06target\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1b\n\treview_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1c\n\npattern_id\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\xab\x01\n\x16ListCorrectionsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12+\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x1b.uptake.v1.CorrectionFilter\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x12\n\npage_token\x18\x04 \x01(\t\"^\n\x17ListCorrectionsResponse\x12*\n\x0b\x63orrections\x18\x01 \x03(\x0b\x32\x15.uptake.v1.Correction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbd\x01\n\x17RevertCorrectionRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x17\n\x02id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x1d\n\x08reviewer\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x16\n\x04note\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x90N\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"E\n\x18RevertCorrectionResponse\x12)\n\ncorrection\x18\x01 \x01(\x0b\x32\x15.uptake.v1.Correction\"\x91\x01\n\x0eKnowledgeEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x15\n\rcorrection_id\x18\x04 \x01(\t\x12\x38\n\x14revision_create_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf1\x01\n\x16SearchKnowledgeRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x1a\n\x05query\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x90N\xc8\x01\x01\x12\x16\n\x05limit\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x38\n\x12minimum_similarity\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\xf0\xbfH\x00\x88\x01\x01\x12\x1c\n\nkey_prefix\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x42\x15\n\x13_minimum_similarity\"E\n\x17SearchKnowledgeResponse\x12*\n\x07matches\x18\x01 \x03(\x0b\x32\x19.uptake.v1.KnowledgeMatch\"N\n\x0eKnowledgeMatch\x12(\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x19.uptake.v1.KnowledgeEntry\x12\x12\n\nsimilarity\x18\x02 \x01(\x01\"\x90\x01\n\x0cInstructions\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x15\n\rcorrection_id\x18\x04 \x01(\t\x12\x38\n\x14revision_create_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa5\x01\n\x16GetInstructionsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x19\n\x04name\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x19\n\x08revision\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1f\n\x0eknown_revision\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"[\n\x17GetInstructionsResponse\x12-\n\x0cinstructions\x18\x01 \x01(\x0b\x32\x17.uptake.v1.Instructions\x12\x11\n\tunchanged\x18\x02 \x01(\x08\"\xa2\x01\n\x1fListInstructionRevisionsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x19\n\x04name\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x12\n\npage_token\x18\x04 \x01(\t\"j\n ListInstructionRevisionsResponse\x12-\n\x0cinstructions\x18\x01 \x03(\x0b\x32\x17.uptake.v1.Instructions\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xb0\x01\n\x0f\x43orrectionState\x12 \n\x1c\x43ORRECTION_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ORRECTION_STATE_APPLIED\x10\x01\x12\x1f\n\x1b\x43ORRECTION_STATE_SUPERSEDED\x10\x02\x12\x1d\n\x19\x43ORRECTION_STATE_REVERTED\x10\x03\x12\x1d\n\x19\x43ORRECTION_STATE_PROPOSED\x10\x04*\x7f\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x1b\n\x17VERDICT_NOT_ENOUGH_DATA\x10\x01\x12\x14\n\x10VERDICT_IMPROVED\x10\x02\x12\x11\n\rVERDICT_WORSE\x10\x03\x12\x15\n\x11VERDICT_NO_CHANGE\x10\x04\x32\xbd\x05\n\x11\x43orrectionService\x12[\n\x10\x41pplyCorrections\x12\".uptake.v1.ApplyCorrectionsRequest\x1a#.uptake.v1.ApplyCorrectionsResponse\x12W\n\rGetCorrection\x12\x1f.uptake.v1.GetCorrectionRequest\x1a .uptake.v1.GetCorrectionResponse\"\x03\x90\x02\x01\x12]\n\x0fListCorrections\x12!.uptake.v1.ListCorrectionsRequest\x1a\".uptake.v1.ListCorrectionsResponse\"\x03\x90\x02\x01\x12[\n\x10RevertCorrection\x12\".uptake.v1.RevertCorrectionRequest\x1a#.uptake.v1.RevertCorrectionResponse\x12]\n\x0fSearchKnowledge\x12!.uptake.v1.SearchKnowledgeRequest\x1a\".uptake.v1.SearchKnowledgeResponse\"\x03\x90\x02\x01\x12]\n\x0fGetInstructions\x12!.uptake.v1.GetInstructionsRequest\x1a\".uptake.v1.GetInstructionsResponse\"\x03\x90\x02\x01\x12x\n\x18ListInstructionRevisions\x12*.uptake.v1.ListInstructionRevisionsRequest\x1a+.uptake.v1.ListInstructionRevisionsResponse\"\x03\x90\x02\x01\x42N\n\rdev.uptake.v1B\x0f\x43orrectionProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'uptake.v1.correction_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.uptake.v1B\017CorrectionProtoP\001Z\036uptake.dev/clients/go/uptakev1\252\002\tUptake.V1'
-  _globals['_CORRECTIONDRAFT'].oneofs_by_name['target']._loaded_options = None
-  _globals['_CORRECTIONDRAFT'].oneofs_by_name['target']._serialized_options = b'\272H\002\010\001'
+  _globals['_CORRECTIONDRAFT'].oneofs_by_name['change']._loaded_options = None
+  _globals['_CORRECTIONDRAFT'].oneofs_by_name['change']._serialized_options = b'\272H\002\010\001'
   _globals['_CORRECTIONDRAFT'].fields_by_name['base_revision']._loaded_options = None
   _globals['_CORRECTIONDRAFT'].fields_by_name['base_revision']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_CORRECTIONDRAFT'].fields_by_name['feedback_ids']._loaded_options = None
@@ -99,8 +99,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCHKNOWLEDGEREQUEST'].fields_by_name['query']._serialized_options = b'\272H\010r\003\030\220N\310\001\001'
   _globals['_SEARCHKNOWLEDGEREQUEST'].fields_by_name['limit']._loaded_options = None
   _globals['_SEARCHKNOWLEDGEREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\004\032\002(\000'
-  _globals['_SEARCHKNOWLEDGEREQUEST'].fields_by_name['minimum_score']._loaded_options = None
-  _globals['_SEARCHKNOWLEDGEREQUEST'].fields_by_name['minimum_score']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\360\277'
+  _globals['_SEARCHKNOWLEDGEREQUEST'].fields_by_name['minimum_similarity']._loaded_options = None
+  _globals['_SEARCHKNOWLEDGEREQUEST'].fields_by_name['minimum_similarity']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\360\277'
   _globals['_SEARCHKNOWLEDGEREQUEST'].fields_by_name['key_prefix']._loaded_options = None
   _globals['_SEARCHKNOWLEDGEREQUEST'].fields_by_name['key_prefix']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_GETINSTRUCTIONSREQUEST'].fields_by_name['project']._loaded_options = None
@@ -117,10 +117,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTINSTRUCTIONREVISIONSREQUEST'].fields_by_name['name']._serialized_options = b'\272H\010r\003\030\200\002\310\001\001'
   _globals['_LISTINSTRUCTIONREVISIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTINSTRUCTIONREVISIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
-  _globals['_CORRECTIONSTATE']._serialized_start=4237
-  _globals['_CORRECTIONSTATE']._serialized_end=4413
-  _globals['_VERDICT']._serialized_start=4415
-  _globals['_VERDICT']._serialized_end=4542
+  _globals['_CORRECTIONSERVICE'].methods_by_name['GetCorrection']._loaded_options = None
+  _globals['_CORRECTIONSERVICE'].methods_by_name['GetCorrection']._serialized_options = b'\220\002\001'
+  _globals['_CORRECTIONSERVICE'].methods_by_name['ListCorrections']._loaded_options = None
+  _globals['_CORRECTIONSERVICE'].methods_by_name['ListCorrections']._serialized_options = b'\220\002\001'
+  _globals['_CORRECTIONSERVICE'].methods_by_name['SearchKnowledge']._loaded_options = None
+  _globals['_CORRECTIONSERVICE'].methods_by_name['SearchKnowledge']._serialized_options = b'\220\002\001'
+  _globals['_CORRECTIONSERVICE'].methods_by_name['GetInstructions']._loaded_options = None
+  _globals['_CORRECTIONSERVICE'].methods_by_name['GetInstructions']._serialized_options = b'\220\002\001'
+  _globals['_CORRECTIONSERVICE'].methods_by_name['ListInstructionRevisions']._loaded_options = None
+  _globals['_CORRECTIONSERVICE'].methods_by_name['ListInstructionRevisions']._serialized_options = b'\220\002\001'
+  _globals['_CORRECTIONSTATE']._serialized_start=4295
+  _globals['_CORRECTIONSTATE']._serialized_end=4471
+  _globals['_VERDICT']._serialized_start=4473
+  _globals['_VERDICT']._serialized_end=4600
   _globals['_CORRECTIONDRAFT']._serialized_start=179
   _globals['_CORRECTIONDRAFT']._serialized_end=466
   _globals['_KNOWLEDGECHANGE']._serialized_start=468
@@ -132,45 +142,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VOTERATE']._serialized_start=1057
   _globals['_VOTERATE']._serialized_end=1146
   _globals['_VERDICTREPORT']._serialized_start=1149
-  _globals['_VERDICTREPORT']._serialized_end=1651
-  _globals['_APPLYCORRECTIONSREQUEST']._serialized_start=1654
-  _globals['_APPLYCORRECTIONSREQUEST']._serialized_end=1877
-  _globals['_APPLYCORRECTIONSRESPONSE']._serialized_start=1879
-  _globals['_APPLYCORRECTIONSRESPONSE']._serialized_end=1956
-  _globals['_APPLYCORRECTIONRESULT']._serialized_start=1958
-  _globals['_APPLYCORRECTIONRESULT']._serialized_end=2075
-  _globals['_GETCORRECTIONREQUEST']._serialized_start=2077
-  _globals['_GETCORRECTIONREQUEST']._serialized_end=2178
-  _globals['_GETCORRECTIONRESPONSE']._serialized_start=2180
-  _globals['_GETCORRECTIONRESPONSE']._serialized_end=2246
-  _globals['_CORRECTIONFILTER']._serialized_start=2249
-  _globals['_CORRECTIONFILTER']._serialized_end=2533
-  _globals['_LISTCORRECTIONSREQUEST']._serialized_start=2536
-  _globals['_LISTCORRECTIONSREQUEST']._serialized_end=2707
-  _globals['_LISTCORRECTIONSRESPONSE']._serialized_start=2709
-  _globals['_LISTCORRECTIONSRESPONSE']._serialized_end=2803
-  _globals['_REVERTCORRECTIONREQUEST']._serialized_start=2806
-  _globals['_REVERTCORRECTIONREQUEST']._serialized_end=2995
-  _globals['_REVERTCORRECTIONRESPONSE']._serialized_start=2997
-  _globals['_REVERTCORRECTIONRESPONSE']._serialized_end=3066
-  _globals['_KNOWLEDGEENTRY']._serialized_start=3069
-  _globals['_KNOWLEDGEENTRY']._serialized_end=3205
-  _globals['_SEARCHKNOWLEDGEREQUEST']._serialized_start=3208
-  _globals['_SEARCHKNOWLEDGEREQUEST']._serialized_end=3416
-  _globals['_SEARCHKNOWLEDGERESPONSE']._serialized_start=3418
-  _globals['_SEARCHKNOWLEDGERESPONSE']._serialized_end=3487
-  _globals['_KNOWLEDGEMATCH']._serialized_start=3489
-  _globals['_KNOWLEDGEMATCH']._serialized_end=3562
-  _globals['_INSTRUCTIONS']._serialized_start=3565
-  _globals['_INSTRUCTIONS']._serialized_end=3700
-  _globals['_GETINSTRUCTIONSREQUEST']._serialized_start=3703
-  _globals['_GETINSTRUCTIONSREQUEST']._serialized_end=3868
-  _globals['_GETINSTRUCTIONSRESPONSE']._serialized_start=3870
-  _globals['_GETINSTRUCTIONSRESPONSE']._serialized_end=3961
-  _globals['_LISTINSTRUCTIONREVISIONSREQUEST']._serialized_start=3964
-  _globals['_LISTINSTRUCTIONREVISIONSREQUEST']._serialized_end=4126
-  _globals['_LISTINSTRUCTIONREVISIONSRESPONSE']._serialized_start=4128
-  _globals['_LISTINSTRUCTIONREVISIONSRESPONSE']._serialized_end=4234
-  _globals['_CORRECTIONSERVICE']._serialized_start=4545
-  _globals['_CORRECTIONSERVICE']._serialized_end=5221
+  _globals['_VERDICTREPORT']._serialized_end=1653
+  _globals['_APPLYCORRECTIONSREQUEST']._serialized_start=1656
+  _globals['_APPLYCORRECTIONSREQUEST']._serialized_end=1879
+  _globals['_APPLYCORRECTIONSRESPONSE']._serialized_start=1881
+  _globals['_APPLYCORRECTIONSRESPONSE']._serialized_end=1958
+  _globals['_APPLYCORRECTIONRESULT']._serialized_start=1960
+  _globals['_APPLYCORRECTIONRESULT']._serialized_end=2077
+  _globals['_GETCORRECTIONREQUEST']._serialized_start=2079
+  _globals['_GETCORRECTIONREQUEST']._serialized_end=2180
+  _globals['_GETCORRECTIONRESPONSE']._serialized_start=2182
+  _globals['_GETCORRECTIONRESPONSE']._serialized_end=2248
+  _globals['_CORRECTIONFILTER']._serialized_start=2251
+  _globals['_CORRECTIONFILTER']._serialized_end=2535
+  _globals['_LISTCORRECTIONSREQUEST']._serialized_start=2538
+  _globals['_LISTCORRECTIONSREQUEST']._serialized_end=2709
+  _globals['_LISTCORRECTIONSRESPONSE']._serialized_start=2711
+  _globals['_LISTCORRECTIONSRESPONSE']._serialized_end=2805
+  _globals['_REVERTCORRECTIONREQUEST']._serialized_start=2808
+  _globals['_REVERTCORRECTIONREQUEST']._serialized_end=2997
+  _globals['_REVERTCORRECTIONRESPONSE']._serialized_start=2999
+  _globals['_REVERTCORRECTIONRESPONSE']._serialized_end=3068
+  _globals['_KNOWLEDGEENTRY']._serialized_start=3071
+  _globals['_KNOWLEDGEENTRY']._serialized_end=3216
+  _globals['_SEARCHKNOWLEDGEREQUEST']._serialized_start=3219
+  _globals['_SEARCHKNOWLEDGEREQUEST']._serialized_end=3460
+  _globals['_SEARCHKNOWLEDGERESPONSE']._serialized_start=3462
+  _globals['_SEARCHKNOWLEDGERESPONSE']._serialized_end=3531
+  _globals['_KNOWLEDGEMATCH']._serialized_start=3533
+  _globals['_KNOWLEDGEMATCH']._serialized_end=3611
+  _globals['_INSTRUCTIONS']._serialized_start=3614
+  _globals['_INSTRUCTIONS']._serialized_end=3758
+  _globals['_GETINSTRUCTIONSREQUEST']._serialized_start=3761
+  _globals['_GETINSTRUCTIONSREQUEST']._serialized_end=3926
+  _globals['_GETINSTRUCTIONSRESPONSE']._serialized_start=3928
+  _globals['_GETINSTRUCTIONSRESPONSE']._serialized_end=4019
+  _globals['_LISTINSTRUCTIONREVISIONSREQUEST']._serialized_start=4022
+  _globals['_LISTINSTRUCTIONREVISIONSREQUEST']._serialized_end=4184
+  _globals['_LISTINSTRUCTIONREVISIONSRESPONSE']._serialized_start=4186
+  _globals['_LISTINSTRUCTIONREVISIONSRESPONSE']._serialized_end=4292
+  _globals['_CORRECTIONSERVICE']._serialized_start=4603
+  _globals['_CORRECTIONSERVICE']._serialized_end=5304
 # @@protoc_insertion_point(module_scope)

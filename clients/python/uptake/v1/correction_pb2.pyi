@@ -26,8 +26,8 @@ class CorrectionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CORRECTION_STATE_REVERTED: _ClassVar[CorrectionState]
     """It was undone."""
     CORRECTION_STATE_PROPOSED: _ClassVar[CorrectionState]
-    """It waits for a person to apply it. Nothing makes this state yet: a client that knows it now is ready for when agents
-    propose corrections.
+    """It waits for a person to apply it, and changed nothing yet. No call makes this state so far: it is for corrections
+    that agents propose.
     """
 
 class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -52,8 +52,8 @@ CORRECTION_STATE_SUPERSEDED: CorrectionState
 CORRECTION_STATE_REVERTED: CorrectionState
 """It was undone."""
 CORRECTION_STATE_PROPOSED: CorrectionState
-"""It waits for a person to apply it. Nothing makes this state yet: a client that knows it now is ready for when agents
-propose corrections.
+"""It waits for a person to apply it, and changed nothing yet. No call makes this state so far: it is for corrections
+that agents propose.
 """
 VERDICT_UNSPECIFIED: Verdict
 """Not set; never sent."""
@@ -142,7 +142,7 @@ class Correction(_message.Message):
     revision: int
     """The revision that it made."""
     base_revision: int
-    """The revision before it; 0 when it made the target."""
+    """The revision before it; 0 when it made the target, or brought it back after a revert had deleted it."""
     content: str
     """The content that it set."""
     diff: str
@@ -162,7 +162,7 @@ class Correction(_message.Message):
     verdict: VerdictReport
     """Whether it helped."""
     create_time: _timestamp_pb2.Timestamp
-    """When it was applied."""
+    """When it was made, which is when it was applied."""
     revert_time: _timestamp_pb2.Timestamp
     """When it was undone; unset if it was not."""
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[_feedback_pb2.CorrectionKind, str]] = ..., target: _Optional[str] = ..., revision: _Optional[int] = ..., base_revision: _Optional[int] = ..., content: _Optional[str] = ..., diff: _Optional[str] = ..., feedback_ids: _Optional[_Iterable[str]] = ..., review_id: _Optional[str] = ..., pattern_id: _Optional[str] = ..., reviewer: _Optional[str] = ..., note: _Optional[str] = ..., state: _Optional[_Union[CorrectionState, str]] = ..., verdict: _Optional[_Union[VerdictReport, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revert_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
@@ -184,14 +184,14 @@ class VoteRate(_message.Message):
     def __init__(self, votes: _Optional[int] = ..., negative_rate: _Optional[float] = ..., left_out: _Optional[int] = ...) -> None: ...
 
 class VerdictReport(_message.Message):
-    """VerdictReport is a verdict with what it rests on. It looks only when 25, 50, 100, 200 and 400 later votes are in, so
-    that watching it makes no error more frequent.
+    """VerdictReport is a verdict with what it rests on. It looks at certain numbers of later votes alone, so that watching it
+    makes no error more frequent: see docs/verdicts.md.
     """
-    __slots__ = ("verdict", "baseline", "later", "look", "old_answers", "difference", "difference_interval", "control_drift", "control_left_out", "of_revert", "verdict_before_revert", "summary", "update_time")
+    __slots__ = ("verdict", "baseline", "later", "judged", "old_answers", "difference", "difference_interval", "control_drift", "control_left_out", "of_revert", "verdict_before_revert", "summary", "update_time")
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     BASELINE_FIELD_NUMBER: _ClassVar[int]
     LATER_FIELD_NUMBER: _ClassVar[int]
-    LOOK_FIELD_NUMBER: _ClassVar[int]
+    JUDGED_FIELD_NUMBER: _ClassVar[int]
     OLD_ANSWERS_FIELD_NUMBER: _ClassVar[int]
     DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
     DIFFERENCE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
@@ -206,17 +206,17 @@ class VerdictReport(_message.Message):
     baseline: VoteRate
     """The votes before, without the feedback that triggered the review."""
     later: VoteRate
-    """The votes on answers after the fix until now, up to the 400 of the last look."""
-    look: VoteRate
-    """The later votes of the look that the verdict and the difference are of: the newest that tells, or the newest of all
-    if none does. Unset before the first look.
-    """
+    """The votes on answers after the fix until now, up to the number that is looked at last."""
+    judged: VoteRate
+    """The later votes that the verdict and the difference are of. Unset until there are enough."""
     old_answers: VoteRate
     """The votes since the fix on answers from before it; they do not count."""
     difference: float
-    """The look's negative rate minus the baseline's, less the control's drift; -2 to 2. Unset before the first look."""
+    """The negative rate of `judged` minus the baseline's, less the control's drift; -2 to 2. Unset until there are enough
+    votes.
+    """
     difference_interval: _interval_pb2.Interval
-    """The interval of the difference; unset before the first look."""
+    """The interval of the difference: over all looks at most 5% of such intervals miss it. Unset where the difference is."""
     control_drift: float
     """How much the negative rate of patterns without a correction moved, -1 to 1. Unset without a control, which takes at
     least 100 votes on such patterns before the fix, and as many after it.
@@ -233,7 +233,7 @@ class VerdictReport(_message.Message):
     """The verdict in words."""
     update_time: _timestamp_pb2.Timestamp
     """When it was last worked out; unset before the first time."""
-    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., baseline: _Optional[_Union[VoteRate, _Mapping]] = ..., later: _Optional[_Union[VoteRate, _Mapping]] = ..., look: _Optional[_Union[VoteRate, _Mapping]] = ..., old_answers: _Optional[_Union[VoteRate, _Mapping]] = ..., difference: _Optional[float] = ..., difference_interval: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., control_drift: _Optional[float] = ..., control_left_out: _Optional[int] = ..., of_revert: bool = ..., verdict_before_revert: _Optional[_Union[Verdict, str]] = ..., summary: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., baseline: _Optional[_Union[VoteRate, _Mapping]] = ..., later: _Optional[_Union[VoteRate, _Mapping]] = ..., judged: _Optional[_Union[VoteRate, _Mapping]] = ..., old_answers: _Optional[_Union[VoteRate, _Mapping]] = ..., difference: _Optional[float] = ..., difference_interval: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., control_drift: _Optional[float] = ..., control_left_out: _Optional[int] = ..., of_revert: bool = ..., verdict_before_revert: _Optional[_Union[Verdict, str]] = ..., summary: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ApplyCorrectionsRequest(_message.Message):
     """ApplyCorrectionsRequest is the request of ApplyCorrections."""
@@ -250,7 +250,7 @@ class ApplyCorrectionsRequest(_message.Message):
     reviewer: str
     """Who applies them. Required; up to 256 characters."""
     dry_run: bool
-    """Only show what would change; nothing is written."""
+    """Only show what would change; nothing is written, and the id of a correction is empty."""
     request_id: str
     """Makes the call safe to repeat. Up to 128 characters."""
     def __init__(self, project: _Optional[str] = ..., corrections: _Optional[_Iterable[_Union[CorrectionDraft, _Mapping]]] = ..., reviewer: _Optional[str] = ..., dry_run: bool = ..., request_id: _Optional[str] = ...) -> None: ...
@@ -378,12 +378,12 @@ class RevertCorrectionResponse(_message.Message):
 
 class KnowledgeEntry(_message.Message):
     """KnowledgeEntry is one entry of the knowledge base."""
-    __slots__ = ("key", "content", "revision", "correction_id", "update_time")
+    __slots__ = ("key", "content", "revision", "correction_id", "revision_create_time")
     KEY_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CORRECTION_ID_FIELD_NUMBER: _ClassVar[int]
-    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REVISION_CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     key: str
     """The key."""
     content: str
@@ -391,18 +391,18 @@ class KnowledgeEntry(_message.Message):
     revision: int
     """The revision; it grows by one with each change."""
     correction_id: str
-    """The correction that made this revision."""
-    update_time: _timestamp_pb2.Timestamp
+    """The correction whose content this is; where a revert made the revision, the one that came into force again."""
+    revision_create_time: _timestamp_pb2.Timestamp
     """When this revision was made."""
-    def __init__(self, key: _Optional[str] = ..., content: _Optional[str] = ..., revision: _Optional[int] = ..., correction_id: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, key: _Optional[str] = ..., content: _Optional[str] = ..., revision: _Optional[int] = ..., correction_id: _Optional[str] = ..., revision_create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class SearchKnowledgeRequest(_message.Message):
     """SearchKnowledgeRequest is the request of SearchKnowledge."""
-    __slots__ = ("project", "query", "limit", "minimum_score", "key_prefix")
+    __slots__ = ("project", "query", "limit", "minimum_similarity", "key_prefix")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
-    MINIMUM_SCORE_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_SIMILARITY_FIELD_NUMBER: _ClassVar[int]
     KEY_PREFIX_FIELD_NUMBER: _ClassVar[int]
     project: str
     """The project. Default "default"."""
@@ -410,11 +410,11 @@ class SearchKnowledgeRequest(_message.Message):
     """What to look for. Required; up to 10,000 characters."""
     limit: int
     """How many at most. Default 10; more than 100 is read as 100."""
-    minimum_score: float
-    """Leave out entries below this score, -1 to 1. Default 0."""
+    minimum_similarity: float
+    """Leave out entries that are less similar, -1 to 1. Default 0."""
     key_prefix: str
     """Only entries whose key starts so."""
-    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., limit: _Optional[int] = ..., minimum_score: _Optional[float] = ..., key_prefix: _Optional[str] = ...) -> None: ...
+    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., limit: _Optional[int] = ..., minimum_similarity: _Optional[float] = ..., key_prefix: _Optional[str] = ...) -> None: ...
 
 class SearchKnowledgeResponse(_message.Message):
     """SearchKnowledgeResponse is the response of SearchKnowledge."""
@@ -425,24 +425,24 @@ class SearchKnowledgeResponse(_message.Message):
     def __init__(self, matches: _Optional[_Iterable[_Union[KnowledgeMatch, _Mapping]]] = ...) -> None: ...
 
 class KnowledgeMatch(_message.Message):
-    """KnowledgeMatch is an entry with its score."""
-    __slots__ = ("entry", "score")
+    """KnowledgeMatch is an entry with its similarity to a query."""
+    __slots__ = ("entry", "similarity")
     ENTRY_FIELD_NUMBER: _ClassVar[int]
-    SCORE_FIELD_NUMBER: _ClassVar[int]
+    SIMILARITY_FIELD_NUMBER: _ClassVar[int]
     entry: KnowledgeEntry
     """The entry."""
-    score: float
+    similarity: float
     """Cosine similarity of query and entry, -1 to 1."""
-    def __init__(self, entry: _Optional[_Union[KnowledgeEntry, _Mapping]] = ..., score: _Optional[float] = ...) -> None: ...
+    def __init__(self, entry: _Optional[_Union[KnowledgeEntry, _Mapping]] = ..., similarity: _Optional[float] = ...) -> None: ...
 
 class Instructions(_message.Message):
     """Instructions are named instructions at one revision."""
-    __slots__ = ("name", "content", "revision", "correction_id", "create_time")
+    __slots__ = ("name", "content", "revision", "correction_id", "revision_create_time")
     NAME_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CORRECTION_ID_FIELD_NUMBER: _ClassVar[int]
-    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REVISION_CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     name: str
     """The name."""
     content: str
@@ -450,10 +450,10 @@ class Instructions(_message.Message):
     revision: int
     """The revision; it grows by one with each change."""
     correction_id: str
-    """The correction that made this revision."""
-    create_time: _timestamp_pb2.Timestamp
+    """The correction whose content this is; where a revert made the revision, the one that came into force again."""
+    revision_create_time: _timestamp_pb2.Timestamp
     """When this revision was made."""
-    def __init__(self, name: _Optional[str] = ..., content: _Optional[str] = ..., revision: _Optional[int] = ..., correction_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., content: _Optional[str] = ..., revision: _Optional[int] = ..., correction_id: _Optional[str] = ..., revision_create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GetInstructionsRequest(_message.Message):
     """GetInstructionsRequest is the request of GetInstructions."""

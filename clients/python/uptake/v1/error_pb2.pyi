@@ -30,13 +30,13 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     Metadata at times: `violations_left_out` (a number: how many more fields are wrong than are named).
     """
     ERROR_REASON_INVALID_PAGE_TOKEN: _ClassVar[ErrorReason]
-    """INVALID_ARGUMENT: the page token is none that the service made for the same method, project and filter.
+    """INVALID_ARGUMENT: the page token is none that the service made for the same method, project, filter, order and window.
     Example: a token of page 2 sent with another filter.
     Metadata: none.
     """
     ERROR_REASON_INVALID_RESUME_TOKEN: _ClassVar[ErrorReason]
     """INVALID_ARGUMENT: the resume token is none that the service made for the same method, project and filter.
-    Example: a token of WatchReviews sent to SubscribeInsights.
+    Example: a token of SubscribeReviews sent to SubscribeInsights.
     Metadata: none.
     """
     ERROR_REASON_RESUME_TOKEN_EXPIRED: _ClassVar[ErrorReason]
@@ -166,9 +166,8 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     Metadata: none.
     """
     ERROR_REASON_DEADLINE_EXCEEDED: _ClassVar[ErrorReason]
-    """DEADLINE_EXCEEDED: the caller's deadline passed before the work was begun, and nothing was written; or a read takes
-    the database too long: ask for less.
-    Example: ListFeedback by a label that is rare among many millions of pieces of feedback.
+    """DEADLINE_EXCEEDED: the caller's deadline passed before the work was begun, and nothing was written.
+    Example: a call with a deadline of 10 milliseconds while the service is busy.
     Metadata: none.
     """
     ERROR_REASON_UNAUTHENTICATED: _ClassVar[ErrorReason]
@@ -183,6 +182,11 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     Metadata: `role` (of the key: `COLLECTOR`, `READER`, `REVIEWER` or `ADMIN`).
     Metadata at times: `permission` (where the role is too little, what the method needs: `COLLECT`, `READ`, `REVIEW`
     or `ADMINISTER`), `project` (where the key is for other projects: the project that the call is for).
+    """
+    ERROR_REASON_READ_TOO_LONG: _ClassVar[ErrorReason]
+    """DEADLINE_EXCEEDED: a read takes the database too long. The same again would take as long: ask for less.
+    Example: ListFeedback by a label that is rare among many millions of pieces of feedback.
+    Metadata: none.
     """
     ERROR_REASON_ITEM_REJECTED: _ClassVar[ErrorReason]
     """INVALID_ARGUMENT: the database refuses this item as such.
@@ -226,13 +230,13 @@ Metadata: none.
 Metadata at times: `violations_left_out` (a number: how many more fields are wrong than are named).
 """
 ERROR_REASON_INVALID_PAGE_TOKEN: ErrorReason
-"""INVALID_ARGUMENT: the page token is none that the service made for the same method, project and filter.
+"""INVALID_ARGUMENT: the page token is none that the service made for the same method, project, filter, order and window.
 Example: a token of page 2 sent with another filter.
 Metadata: none.
 """
 ERROR_REASON_INVALID_RESUME_TOKEN: ErrorReason
 """INVALID_ARGUMENT: the resume token is none that the service made for the same method, project and filter.
-Example: a token of WatchReviews sent to SubscribeInsights.
+Example: a token of SubscribeReviews sent to SubscribeInsights.
 Metadata: none.
 """
 ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason
@@ -362,9 +366,8 @@ Example: a stream that is open during a rolling update.
 Metadata: none.
 """
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason
-"""DEADLINE_EXCEEDED: the caller's deadline passed before the work was begun, and nothing was written; or a read takes
-the database too long: ask for less.
-Example: ListFeedback by a label that is rare among many millions of pieces of feedback.
+"""DEADLINE_EXCEEDED: the caller's deadline passed before the work was begun, and nothing was written.
+Example: a call with a deadline of 10 milliseconds while the service is busy.
 Metadata: none.
 """
 ERROR_REASON_UNAUTHENTICATED: ErrorReason
@@ -379,6 +382,11 @@ Example: a collector calls ListFeedback.
 Metadata: `role` (of the key: `COLLECTOR`, `READER`, `REVIEWER` or `ADMIN`).
 Metadata at times: `permission` (where the role is too little, what the method needs: `COLLECT`, `READ`, `REVIEW`
 or `ADMINISTER`), `project` (where the key is for other projects: the project that the call is for).
+"""
+ERROR_REASON_READ_TOO_LONG: ErrorReason
+"""DEADLINE_EXCEEDED: a read takes the database too long. The same again would take as long: ask for less.
+Example: ListFeedback by a label that is rare among many millions of pieces of feedback.
+Metadata: none.
 """
 ERROR_REASON_ITEM_REJECTED: ErrorReason
 """INVALID_ARGUMENT: the database refuses this item as such.

@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from uptake.v1 import correction_pb2 as uptake_dot_v1_dot_correction__pb2
 from uptake.v1 import issue_pb2 as uptake_dot_v1_dot_issue__pb2
 from uptake.v1 import review_pb2 as uptake_dot_v1_dot_review__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15uptake/v1/event.proto\x12\tuptake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1auptake/v1/correction.proto\x1a\x15uptake/v1/issue.proto\x1a\x16uptake/v1/review.proto\"\xc9\x02\n\x05\x45vent\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x04kind\x18\x03 \x01(\x0e\x32\x14.uptake.v1.EventKind\x12*\n\x08severity\x18\x04 \x01(\x0e\x32\x18.uptake.v1.EventSeverity\x12(\n\x06review\x18\x05 \x01(\x0b\x32\x16.uptake.v1.ReviewEventH\x00\x12&\n\x05issue\x18\x06 \x01(\x0b\x32\x15.uptake.v1.IssueEventH\x00\x12\x30\n\ncorrection\x18\x07 \x01(\x0b\x32\x1a.uptake.v1.CorrectionEventH\x00\x12*\n\x07verdict\x18\x08 \x01(\x0b\x32\x17.uptake.v1.VerdictEventH\x00\x42\t\n\x07payload\"\xef\x01\n\x0bReviewEvent\x12\x11\n\treview_id\x18\x01 \x01(\t\x12\x12\n\npattern_id\x18\x02 \x01(\t\x12\'\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x17.uptake.v1.ReviewAction\x12%\n\x05state\x18\x04 \x01(\x0e\x32\x16.uptake.v1.ReviewState\x12+\n\x08priority\x18\x05 \x01(\x0e\x32\x19.uptake.v1.ReviewPriority\x12\x15\n\rnegative_rate\x18\x06 \x01(\x01\x12\x13\n\x0bsample_size\x18\x07 \x01(\x05\x12\x10\n\x08revision\x18\x08 \x01(\x03\"\x9b\x01\n\nIssueEvent\x12\x10\n\x08issue_id\x18\x01 \x01(\t\x12$\n\x05state\x18\x02 \x01(\x0e\x32\x15.uptake.v1.IssueState\x12\x11\n\tfrequency\x18\x03 \x01(\x03\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12\x10\n\x08revision\x18\x05 \x01(\x03\x12\x1c\n\x14merged_into_issue_id\x18\x06 \x01(\t\"e\n\x0f\x43orrectionEvent\x12\x15\n\rcorrection_id\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.uptake.v1.CorrectionState\x12\x10\n\x08revision\x18\x03 \x01(\x03\"_\n\x0cVerdictEvent\x12\x15\n\rcorrection_id\x18\x01 \x01(\t\x12#\n\x07verdict\x18\x02 \x01(\x0e\x32\x12.uptake.v1.Verdict\x12\x13\n\x0blater_votes\x18\x03 \x01(\x03*\x87\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45VENT_KIND_REVIEW\x10\x01\x12\x14\n\x10\x45VENT_KIND_ISSUE\x10\x02\x12\x19\n\x15\x45VENT_KIND_CORRECTION\x10\x03\x12\x16\n\x12\x45VENT_KIND_VERDICT\x10\x04*\x81\x01\n\rEventSeverity\x12\x1e\n\x1a\x45VENT_SEVERITY_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45VENT_SEVERITY_INFO\x10\x01\x12\x1a\n\x16\x45VENT_SEVERITY_WARNING\x10\x02\x12\x1b\n\x17\x45VENT_SEVERITY_CRITICAL\x10\x03\x42I\n\rdev.uptake.v1B\nEventProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15uptake/v1/event.proto\x12\tuptake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1auptake/v1/correction.proto\x1a\x15uptake/v1/issue.proto\x1a\x16uptake/v1/review.proto\"\xc9\x02\n\x05\x45vent\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x04kind\x18\x03 \x01(\x0e\x32\x14.uptake.v1.EventKind\x12*\n\x08severity\x18\x04 \x01(\x0e\x32\x18.uptake.v1.EventSeverity\x12(\n\x06review\x18\x05 \x01(\x0b\x32\x16.uptake.v1.ReviewEventH\x00\x12&\n\x05issue\x18\x06 \x01(\x0b\x32\x15.uptake.v1.IssueEventH\x00\x12\x30\n\ncorrection\x18\x07 \x01(\x0b\x32\x1a.uptake.v1.CorrectionEventH\x00\x12*\n\x07verdict\x18\x08 \x01(\x0b\x32\x17.uptake.v1.VerdictEventH\x00\x42\t\n\x07payload\"\x86\x02\n\x0bReviewEvent\x12\x11\n\treview_id\x18\x01 \x01(\t\x12\x12\n\npattern_id\x18\x02 \x01(\t\x12\'\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x17.uptake.v1.ReviewAction\x12%\n\x05state\x18\x04 \x01(\x0e\x32\x16.uptake.v1.ReviewState\x12+\n\x08priority\x18\x05 \x01(\x0e\x32\x19.uptake.v1.ReviewPriority\x12\x1a\n\rnegative_rate\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bsample_size\x18\x07 \x01(\x05\x12\x10\n\x08revision\x18\x08 \x01(\x03\x42\x10\n\x0e_negative_rate\"\x9b\x01\n\nIssueEvent\x12\x10\n\x08issue_id\x18\x01 \x01(\t\x12$\n\x05state\x18\x02 \x01(\x0e\x32\x15.uptake.v1.IssueState\x12\x11\n\tfrequency\x18\x03 \x01(\x03\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12\x10\n\x08revision\x18\x05 \x01(\x03\x12\x1c\n\x14merged_into_issue_id\x18\x06 \x01(\t\"e\n\x0f\x43orrectionEvent\x12\x15\n\rcorrection_id\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.uptake.v1.CorrectionState\x12\x10\n\x08revision\x18\x03 \x01(\x03\"_\n\x0cVerdictEvent\x12\x15\n\rcorrection_id\x18\x01 \x01(\t\x12#\n\x07verdict\x18\x02 \x01(\x0e\x32\x12.uptake.v1.Verdict\x12\x13\n\x0blater_votes\x18\x03 \x01(\x03\"\x83\x01\n\x0b\x45ventFilter\x12\x36\n\x05kinds\x18\x01 \x03(\x0e\x32\x14.uptake.v1.EventKindB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07\x82\x01\x04\x10\x01 \x00\x12<\n\x10minimum_severity\x18\x02 \x01(\x0e\x32\x18.uptake.v1.EventSeverityB\x08\xbaH\x05\x82\x01\x02\x10\x01*\x87\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45VENT_KIND_REVIEW\x10\x01\x12\x14\n\x10\x45VENT_KIND_ISSUE\x10\x02\x12\x19\n\x15\x45VENT_KIND_CORRECTION\x10\x03\x12\x16\n\x12\x45VENT_KIND_VERDICT\x10\x04*\x81\x01\n\rEventSeverity\x12\x1e\n\x1a\x45VENT_SEVERITY_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45VENT_SEVERITY_INFO\x10\x01\x12\x1a\n\x16\x45VENT_SEVERITY_WARNING\x10\x02\x12\x1b\n\x17\x45VENT_SEVERITY_CRITICAL\x10\x03\x42I\n\rdev.uptake.v1B\nEventProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,18 +37,24 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'uptake.v1.event_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.uptake.v1B\nEventProtoP\001Z\036uptake.dev/clients/go/uptakev1\252\002\tUptake.V1'
-  _globals['_EVENTKIND']._serialized_start=1077
-  _globals['_EVENTKIND']._serialized_end=1212
-  _globals['_EVENTSEVERITY']._serialized_start=1215
-  _globals['_EVENTSEVERITY']._serialized_end=1344
-  _globals['_EVENT']._serialized_start=145
-  _globals['_EVENT']._serialized_end=474
-  _globals['_REVIEWEVENT']._serialized_start=477
-  _globals['_REVIEWEVENT']._serialized_end=716
-  _globals['_ISSUEEVENT']._serialized_start=719
-  _globals['_ISSUEEVENT']._serialized_end=874
-  _globals['_CORRECTIONEVENT']._serialized_start=876
-  _globals['_CORRECTIONEVENT']._serialized_end=977
-  _globals['_VERDICTEVENT']._serialized_start=979
-  _globals['_VERDICTEVENT']._serialized_end=1074
+  _globals['_EVENTFILTER'].fields_by_name['kinds']._loaded_options = None
+  _globals['_EVENTFILTER'].fields_by_name['kinds']._serialized_options = b'\272H\016\222\001\013\020d\"\007\202\001\004\020\001 \000'
+  _globals['_EVENTFILTER'].fields_by_name['minimum_severity']._loaded_options = None
+  _globals['_EVENTFILTER'].fields_by_name['minimum_severity']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_EVENTKIND']._serialized_start=1263
+  _globals['_EVENTKIND']._serialized_end=1398
+  _globals['_EVENTSEVERITY']._serialized_start=1401
+  _globals['_EVENTSEVERITY']._serialized_end=1530
+  _globals['_EVENT']._serialized_start=174
+  _globals['_EVENT']._serialized_end=503
+  _globals['_REVIEWEVENT']._serialized_start=506
+  _globals['_REVIEWEVENT']._serialized_end=768
+  _globals['_ISSUEEVENT']._serialized_start=771
+  _globals['_ISSUEEVENT']._serialized_end=926
+  _globals['_CORRECTIONEVENT']._serialized_start=928
+  _globals['_CORRECTIONEVENT']._serialized_end=1029
+  _globals['_VERDICTEVENT']._serialized_start=1031
+  _globals['_VERDICTEVENT']._serialized_end=1126
+  _globals['_EVENTFILTER']._serialized_start=1129
+  _globals['_EVENTFILTER']._serialized_end=1260
 # @@protoc_insertion_point(module_scope)

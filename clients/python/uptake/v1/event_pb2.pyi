@@ -1,13 +1,15 @@
 import datetime
 
+from buf.validate import validate_pb2 as _validate_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from uptake.v1 import correction_pb2 as _correction_pb2
 from uptake.v1 import issue_pb2 as _issue_pb2
 from uptake.v1 import review_pb2 as _review_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -22,7 +24,7 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_ISSUE: _ClassVar[EventKind]
     """An issue changed."""
     EVENT_KIND_CORRECTION: _ClassVar[EventKind]
-    """A correction was applied or reverted."""
+    """A correction changed its state: it was applied, superseded or reverted, or came into force again."""
     EVENT_KIND_VERDICT: _ClassVar[EventKind]
     """A verdict changed."""
 
@@ -36,7 +38,7 @@ class EventSeverity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_SEVERITY_WARNING: _ClassVar[EventSeverity]
     """Something turned: a review opened, an issue is new."""
     EVENT_SEVERITY_CRITICAL: _ClassVar[EventSeverity]
-    """It hurts: a review of high priority opened or reopened, an issue escalates, a correction made it worse."""
+    """It hurts: a review of high priority opened or reopened, an issue escalates or came back, a correction made it worse."""
 EVENT_KIND_UNSPECIFIED: EventKind
 """Not set; never sent."""
 EVENT_KIND_REVIEW: EventKind
@@ -44,7 +46,7 @@ EVENT_KIND_REVIEW: EventKind
 EVENT_KIND_ISSUE: EventKind
 """An issue changed."""
 EVENT_KIND_CORRECTION: EventKind
-"""A correction was applied or reverted."""
+"""A correction changed its state: it was applied, superseded or reverted, or came into force again."""
 EVENT_KIND_VERDICT: EventKind
 """A verdict changed."""
 EVENT_SEVERITY_UNSPECIFIED: EventSeverity
@@ -54,13 +56,13 @@ EVENT_SEVERITY_INFO: EventSeverity
 EVENT_SEVERITY_WARNING: EventSeverity
 """Something turned: a review opened, an issue is new."""
 EVENT_SEVERITY_CRITICAL: EventSeverity
-"""It hurts: a review of high priority opened or reopened, an issue escalates, a correction made it worse."""
+"""It hurts: a review of high priority opened or reopened, an issue escalates or came back, a correction made it worse."""
 
 class Event(_message.Message):
     """Event is something that happened in a project. It holds ids, states, revisions and numbers, never users' words.
 
     A project's events have one order, that of `seq`, for every subscriber and for ever. A subscriber gets them in this
-    order; with a filter some are left out, and nothing comes late. One commit's events follow one another.
+    order; with a filter some are left out, and nothing comes late.
     """
     __slots__ = ("seq", "time", "kind", "severity", "review", "issue", "correction", "verdict")
     SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -72,9 +74,11 @@ class Event(_message.Message):
     CORRECTION_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     seq: int
-    """Its place in the project's history: 1, 2, 3 and so on, in the order of the commits that made it true."""
+    """Its place in the project's history: 1, 2, 3 and so on. Events of one resource are in the order of its changes, and
+    what an event led to comes after it.
+    """
     time: _timestamp_pb2.Timestamp
-    """When it was committed, by the service's clock."""
+    """When it was committed, by the database's clock; not always ascending with `seq`."""
     kind: EventKind
     """What it is about."""
     severity: EventSeverity
@@ -111,11 +115,11 @@ class ReviewEvent(_message.Message):
     priority: _review_pb2.ReviewPriority
     """Its priority after that."""
     negative_rate: float
-    """Its negative rate after that, 0 to 1."""
+    """Its negative rate after that, 0 to 1; unset without feedback."""
     sample_size: int
     """How many pieces of feedback that rate is of."""
     revision: int
-    """How often it was changed before this."""
+    """Its revision after that: 1 when it was made, one more with each change."""
     def __init__(self, review_id: _Optional[str] = ..., pattern_id: _Optional[str] = ..., action: _Optional[_Union[_review_pb2.ReviewAction, str]] = ..., state: _Optional[_Union[_review_pb2.ReviewState, str]] = ..., priority: _Optional[_Union[_review_pb2.ReviewPriority, str]] = ..., negative_rate: _Optional[float] = ..., sample_size: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class IssueEvent(_message.Message):
@@ -136,7 +140,7 @@ class IssueEvent(_message.Message):
     generation: int
     """The clustering run's generation."""
     revision: int
-    """How often it was changed before this."""
+    """Its revision after that: 1 when it was made, one more with each change."""
     merged_into_issue_id: str
     """The issue that it became part of, if people merged it."""
     def __init__(self, issue_id: _Optional[str] = ..., state: _Optional[_Union[_issue_pb2.IssueState, str]] = ..., frequency: _Optional[int] = ..., generation: _Optional[int] = ..., revision: _Optional[int] = ..., merged_into_issue_id: _Optional[str] = ...) -> None: ...
@@ -168,3 +172,14 @@ class VerdictEvent(_message.Message):
     later_votes: int
     """How many later votes it rests on."""
     def __init__(self, correction_id: _Optional[str] = ..., verdict: _Optional[_Union[_correction_pb2.Verdict, str]] = ..., later_votes: _Optional[int] = ...) -> None: ...
+
+class EventFilter(_message.Message):
+    """EventFilter narrows a subscription. Every set field must match."""
+    __slots__ = ("kinds", "minimum_severity")
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    kinds: _containers.RepeatedScalarFieldContainer[EventKind]
+    """Kinds, up to 100. Default all."""
+    minimum_severity: EventSeverity
+    """Leave out what matters less. Default INFO: leave out nothing."""
+    def __init__(self, kinds: _Optional[_Iterable[_Union[EventKind, str]]] = ..., minimum_severity: _Optional[_Union[EventSeverity, str]] = ...) -> None: ...

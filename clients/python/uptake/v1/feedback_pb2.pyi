@@ -203,7 +203,7 @@ class Rating(_message.Message):
     MIN_FIELD_NUMBER: _ClassVar[int]
     MAX_FIELD_NUMBER: _ClassVar[int]
     score: float
-    """The score; from `min` to `max`. One that is off an end by rounding alone (2^-23 of the larger end, and at most a
+    """The score; from `min` to `max`. Required. One that is off an end by rounding alone (2^-23 of the larger end, and at most a
     thousandth of the scale's width) is stored as that end.
     """
     min: float
@@ -311,7 +311,7 @@ class CollectFeedbackRequest(_message.Message):
     """The feedback to store. Required."""
     request_id: str
     """Makes the call safe to repeat: the same id with the same content gives the same feedback and stores nothing more.
-    Up to 128 characters; a UUID serves. Empty: every call stores.
+    Up to 128 characters; a UUID serves. Known for 30 days by default. Empty: every call stores.
     """
     def __init__(self, project: _Optional[str] = ..., feedback: _Optional[_Union[Feedback, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 

@@ -24,7 +24,6 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
-from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from uptake.v1 import correction_pb2 as uptake_dot_v1_dot_correction__pb2
 from uptake.v1 import event_pb2 as uptake_dot_v1_dot_event__pb2
@@ -34,7 +33,7 @@ from uptake.v1 import issue_pb2 as uptake_dot_v1_dot_issue__pb2
 from uptake.v1 import stream_pb2 as uptake_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17uptake/v1/insight.proto\x12\tuptake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1auptake/v1/correction.proto\x1a\x15uptake/v1/event.proto\x1a\x18uptake/v1/feedback.proto\x1a\x18uptake/v1/interval.proto\x1a\x15uptake/v1/issue.proto\x1a\x16uptake/v1/stream.proto\"A\n\tTypeCount\x12%\n\x04type\x18\x01 \x01(\x0e\x32\x17.uptake.v1.FeedbackType\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\xe6\x02\n\x07Metrics\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0etotal_feedback\x18\x03 \x01(\x03\x12\x16\n\x0epositive_count\x18\x04 \x01(\x03\x12\x16\n\x0enegative_count\x18\x05 \x01(\x03\x12\x1a\n\rpositive_rate\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rnegative_rate\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12)\n\x0btype_counts\x18\x08 \x03(\x0b\x32\x14.uptake.v1.TypeCount\x12\x1b\n\x0e\x61verage_rating\x18\t \x01(\x01H\x02\x88\x01\x01\x42\x10\n\x0e_positive_rateB\x10\n\x0e_negative_rateB\x11\n\x0f_average_rating\"\xd6\x02\n\x08Insights\x12#\n\x07metrics\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Metrics\x12\'\n\rcommon_issues\x18\x02 \x03(\x0b\x32\x10.uptake.v1.Issue\x12\x44\n\x19improvement_opportunities\x18\x03 \x03(\x0b\x32!.uptake.v1.ImprovementOpportunity\x12\x33\n\x10user_corrections\x18\x04 \x03(\x0b\x32\x19.uptake.v1.UserCorrection\x12\'\n\x0btime_series\x18\x05 \x03(\x0b\x32\x12.uptake.v1.Metrics\x12\x1b\n\x13\x61\x63tive_review_count\x18\x06 \x01(\x03\x12;\n\x14measured_corrections\x18\x07 \x03(\x0b\x32\x1d.uptake.v1.MeasuredCorrection\"\xe1\x01\n\x16ImprovementOpportunity\x12\r\n\x05title\x18\x01 \x01(\t\x12\x12\n\npattern_id\x18\x02 \x01(\t\x12\x10\n\x08issue_id\x18\x03 \x01(\t\x12\x16\n\x0enegative_count\x18\x04 \x01(\x03\x12\x16\n\x0etotal_feedback\x18\x05 \x01(\x03\x12\x16\n\x0enegative_share\x18\x06 \x01(\x01\x12\x18\n\x10suggested_action\x18\x07 \x01(\t\x12\x1d\n\x15\x65vidence_feedback_ids\x18\x08 \x03(\t\x12\x11\n\treview_id\x18\t \x01(\t\"\xa8\x01\n\x0eUserCorrection\x12\x13\n\x0b\x66\x65\x65\x64\x62\x61\x63k_id\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12.\n\ncorrection\x18\x03 \x01(\x0b\x32\x1a.uptake.v1.CorrectionValue\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\npattern_id\x18\x05 \x01(\t\"\xff\x01\n\x12MeasuredCorrection\x12\x15\n\rcorrection_id\x18\x01 \x01(\t\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.uptake.v1.CorrectionKind\x12\x0e\n\x06target\x18\x03 \x01(\t\x12)\n\x05state\x18\x04 \x01(\x0e\x32\x1a.uptake.v1.CorrectionState\x12\x12\n\npattern_id\x18\x05 \x01(\t\x12)\n\x07verdict\x18\x06 \x01(\x0b\x32\x18.uptake.v1.VerdictReport\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc0\x01\n\x12GetInsightsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0erefresh_issues\x18\x04 \x01(\x08\"<\n\x13GetInsightsResponse\x12%\n\x08insights\x18\x01 \x01(\x0b\x32\x13.uptake.v1.Insights\"k\n\x0bIssueFilter\x12\x38\n\x06states\x18\x01 \x03(\x0e\x32\x15.uptake.v1.IssueStateB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07\x82\x01\x04\x10\x01 \x00\x12\"\n\x11minimum_frequency\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\xff\x01\n\x11ListIssuesRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12&\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.uptake.v1.IssueFilter\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\tpage_size\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x12\n\npage_token\x18\x06 \x01(\t\"O\n\x12ListIssuesResponse\x12 \n\x06issues\x18\x01 \x03(\x0b\x32\x10.uptake.v1.Issue\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"`\n\x0fGetIssueRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x17\n\x02id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\"L\n\x10GetIssueResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\x12\x17\n\x0f\x64\x61ily_frequency\x18\x02 \x03(\x03\"\xb4\x03\n\x12UpdateIssueRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x17\n\x02id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\'\n\x05issue\x18\x03 \x01(\x0b\x32\x10.uptake.v1.IssueB\x06\xbaH\x03\xd8\x01\x03\x12\xdd\x01\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\xab\x01\xbaH\xa7\x01\xba\x01\xa0\x01\n\x18update_issue.update_mask\x12\x1dmust name any of title, state\x1a\x65this.paths.size() > 0 && this.paths.size() <= 100 && this.paths.all(path, path in [\'title\', \'state\'])\xc8\x01\x01\x12\x1a\n\x08reviewer\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1c\n\nrequest_id\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"6\n\x13UpdateIssueResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\"\xd4\x01\n\x12MergeIssuesRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x17\n\x02id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\'\n\nmerged_ids\x18\x03 \x03(\tB\x13\xbaH\x10\x92\x01\r\x08\x01\x10\x64\"\x07r\x05\x10\x01\x18\x80\x02\x12\x1a\n\x08reviewer\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\"6\n\x13MergeIssuesResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\"\xef\x01\n\x11SplitIssueRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x17\n\x02id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12*\n\x0c\x66\x65\x65\x64\x62\x61\x63k_ids\x18\x03 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10\xe8\x07\"\x07r\x05\x10\x01\x18\x80\x02\x12\x17\n\x05title\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1a\n\x08reviewer\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1c\n\nrequest_id\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"Z\n\x12SplitIssueResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\x12#\n\tnew_issue\x18\x02 \x01(\x0b\x32\x10.uptake.v1.Issue\"\xb8\x02\n\x13QueryMetricsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x08interval\x18\x04 \x01(\x0e\x32\x19.uptake.v1.MetricIntervalB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12/\n\x05group\x18\x05 \x01(\x0e\x32\x16.uptake.v1.MetricGroupB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\x05score\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18?H\x00\x88\x01\x01\x42\x08\n\x06_score\"F\n\x14QueryMetricsResponse\x12.\n\rmetric_series\x18\x01 \x03(\x0b\x32\x17.uptake.v1.MetricSeries\"K\n\x0cMetricSeries\x12\x13\n\x0bgroup_value\x18\x01 \x01(\t\x12&\n\x06points\x18\x02 \x03(\x0b\x32\x16.uptake.v1.MetricPoint\"\x9c\x01\n\x0bMetricPoint\x12#\n\x07metrics\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Metrics\x12\x33\n\x16negative_rate_interval\x18\x02 \x01(\x0b\x32\x13.uptake.v1.Interval\x12\x33\n\x16positive_rate_interval\x18\x03 \x01(\x0b\x32\x13.uptake.v1.Interval\"\x83\x01\n\x0b\x45ventFilter\x12\x36\n\x05kinds\x18\x01 \x03(\x0e\x32\x14.uptake.v1.EventKindB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07\x82\x01\x04\x10\x01 \x00\x12<\n\x10minimum_severity\x18\x02 \x01(\x0e\x32\x18.uptake.v1.EventSeverityB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xd7\x01\n\x18SubscribeInsightsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12&\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.uptake.v1.EventFilter\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\x12G\n\x13\x63heckpoint_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\"\x80\x02\n\x19SubscribeInsightsResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\'\n\x08snapshot\x18\x02 \x01(\x0b\x32\x13.uptake.v1.InsightsH\x00\x12%\n\x07metrics\x18\x03 \x01(\x0b\x32\x12.uptake.v1.MetricsH\x00\x12!\n\x05\x65vent\x18\x04 \x01(\x0b\x32\x10.uptake.v1.EventH\x00\x12+\n\ncheckpoint\x18\x05 \x01(\x0b\x32\x15.uptake.v1.CheckpointH\x00\x12#\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x14.uptake.v1.StreamEndH\x00\x42\x08\n\x06update*~\n\x0eMetricInterval\x12\x1f\n\x1bMETRIC_INTERVAL_UNSPECIFIED\x10\x00\x12\x18\n\x14METRIC_INTERVAL_HOUR\x10\x01\x12\x17\n\x13METRIC_INTERVAL_DAY\x10\x02\x12\x18\n\x14METRIC_INTERVAL_WEEK\x10\x03*\xa5\x01\n\x0bMetricGroup\x12\x1c\n\x18METRIC_GROUP_UNSPECIFIED\x10\x00\x12\x15\n\x11METRIC_GROUP_TYPE\x10\x01\x12\x16\n\x12METRIC_GROUP_MODEL\x10\x02\x12\x17\n\x13METRIC_GROUP_SOURCE\x10\x03\x12\x18\n\x14METRIC_GROUP_PATTERN\x10\x04\x12\x16\n\x12METRIC_GROUP_SCORE\x10\x05\x32\x88\x05\n\x0eInsightService\x12L\n\x0bGetInsights\x12\x1d.uptake.v1.GetInsightsRequest\x1a\x1e.uptake.v1.GetInsightsResponse\x12I\n\nListIssues\x12\x1c.uptake.v1.ListIssuesRequest\x1a\x1d.uptake.v1.ListIssuesResponse\x12\x43\n\x08GetIssue\x12\x1a.uptake.v1.GetIssueRequest\x1a\x1b.uptake.v1.GetIssueResponse\x12L\n\x0bUpdateIssue\x12\x1d.uptake.v1.UpdateIssueRequest\x1a\x1e.uptake.v1.UpdateIssueResponse\x12L\n\x0bMergeIssues\x12\x1d.uptake.v1.MergeIssuesRequest\x1a\x1e.uptake.v1.MergeIssuesResponse\x12I\n\nSplitIssue\x12\x1c.uptake.v1.SplitIssueRequest\x1a\x1d.uptake.v1.SplitIssueResponse\x12O\n\x0cQueryMetrics\x12\x1e.uptake.v1.QueryMetricsRequest\x1a\x1f.uptake.v1.QueryMetricsResponse\x12`\n\x11SubscribeInsights\x12#.uptake.v1.SubscribeInsightsRequest\x1a$.uptake.v1.SubscribeInsightsResponse0\x01\x42K\n\rdev.uptake.v1B\x0cInsightProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17uptake/v1/insight.proto\x12\tuptake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1auptake/v1/correction.proto\x1a\x15uptake/v1/event.proto\x1a\x18uptake/v1/feedback.proto\x1a\x18uptake/v1/interval.proto\x1a\x15uptake/v1/issue.proto\x1a\x16uptake/v1/stream.proto\"A\n\tTypeCount\x12%\n\x04type\x18\x01 \x01(\x0e\x32\x17.uptake.v1.FeedbackType\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\xe6\x02\n\x07Metrics\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0etotal_feedback\x18\x03 \x01(\x03\x12\x16\n\x0epositive_count\x18\x04 \x01(\x03\x12\x16\n\x0enegative_count\x18\x05 \x01(\x03\x12\x1a\n\rpositive_rate\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rnegative_rate\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12)\n\x0btype_counts\x18\x08 \x03(\x0b\x32\x14.uptake.v1.TypeCount\x12\x1b\n\x0e\x61verage_rating\x18\t \x01(\x01H\x02\x88\x01\x01\x42\x10\n\x0e_positive_rateB\x10\n\x0e_negative_rateB\x11\n\x0f_average_rating\"\xd6\x02\n\x08Insights\x12#\n\x07metrics\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Metrics\x12\'\n\rcommon_issues\x18\x02 \x03(\x0b\x32\x10.uptake.v1.Issue\x12\x44\n\x19improvement_opportunities\x18\x03 \x03(\x0b\x32!.uptake.v1.ImprovementOpportunity\x12\x33\n\x10user_corrections\x18\x04 \x03(\x0b\x32\x19.uptake.v1.UserCorrection\x12\'\n\x0btime_series\x18\x05 \x03(\x0b\x32\x12.uptake.v1.Metrics\x12\x1b\n\x13\x61\x63tive_review_count\x18\x06 \x01(\x03\x12;\n\x14measured_corrections\x18\x07 \x03(\x0b\x32\x1d.uptake.v1.MeasuredCorrection\"\xe1\x01\n\x16ImprovementOpportunity\x12\r\n\x05title\x18\x01 \x01(\t\x12\x12\n\npattern_id\x18\x02 \x01(\t\x12\x10\n\x08issue_id\x18\x03 \x01(\t\x12\x16\n\x0enegative_count\x18\x04 \x01(\x03\x12\x16\n\x0etotal_feedback\x18\x05 \x01(\x03\x12\x16\n\x0enegative_share\x18\x06 \x01(\x01\x12\x18\n\x10suggested_action\x18\x07 \x01(\t\x12\x1d\n\x15\x65vidence_feedback_ids\x18\x08 \x03(\t\x12\x11\n\treview_id\x18\t \x01(\t\"\xa8\x01\n\x0eUserCorrection\x12\x13\n\x0b\x66\x65\x65\x64\x62\x61\x63k_id\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12.\n\ncorrection\x18\x03 \x01(\x0b\x32\x1a.uptake.v1.CorrectionValue\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\npattern_id\x18\x05 \x01(\t\"\xff\x01\n\x12MeasuredCorrection\x12\x15\n\rcorrection_id\x18\x01 \x01(\t\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.uptake.v1.CorrectionKind\x12\x0e\n\x06target\x18\x03 \x01(\t\x12)\n\x05state\x18\x04 \x01(\x0e\x32\x1a.uptake.v1.CorrectionState\x12\x12\n\npattern_id\x18\x05 \x01(\t\x12)\n\x07verdict\x18\x06 \x01(\x0b\x32\x18.uptake.v1.VerdictReport\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc0\x01\n\x12GetInsightsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0erefresh_issues\x18\x04 \x01(\x08\"<\n\x13GetInsightsResponse\x12%\n\x08insights\x18\x01 \x01(\x0b\x32\x13.uptake.v1.Insights\"\xb8\x02\n\x13QueryMetricsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x08interval\x18\x04 \x01(\x0e\x32\x19.uptake.v1.MetricIntervalB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12/\n\x05group\x18\x05 \x01(\x0e\x32\x16.uptake.v1.MetricGroupB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\x05score\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18?H\x00\x88\x01\x01\x42\x08\n\x06_score\"F\n\x14QueryMetricsResponse\x12.\n\rmetric_series\x18\x01 \x03(\x0b\x32\x17.uptake.v1.MetricSeries\"K\n\x0cMetricSeries\x12\x13\n\x0bgroup_value\x18\x01 \x01(\t\x12&\n\x06points\x18\x02 \x03(\x0b\x32\x16.uptake.v1.MetricPoint\"\x9c\x01\n\x0bMetricPoint\x12#\n\x07metrics\x18\x01 \x01(\x0b\x32\x12.uptake.v1.Metrics\x12\x33\n\x16negative_rate_interval\x18\x02 \x01(\x0b\x32\x13.uptake.v1.Interval\x12\x33\n\x16positive_rate_interval\x18\x03 \x01(\x0b\x32\x13.uptake.v1.Interval\"\xd7\x01\n\x18SubscribeInsightsRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12&\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.uptake.v1.EventFilter\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\x12G\n\x13\x63heckpoint_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\"\x80\x02\n\x19SubscribeInsightsResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\'\n\x08snapshot\x18\x02 \x01(\x0b\x32\x13.uptake.v1.InsightsH\x00\x12%\n\x07metrics\x18\x03 \x01(\x0b\x32\x12.uptake.v1.MetricsH\x00\x12!\n\x05\x65vent\x18\x04 \x01(\x0b\x32\x10.uptake.v1.EventH\x00\x12+\n\ncheckpoint\x18\x05 \x01(\x0b\x32\x15.uptake.v1.CheckpointH\x00\x12#\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x14.uptake.v1.StreamEndH\x00\x42\x08\n\x06update*~\n\x0eMetricInterval\x12\x1f\n\x1bMETRIC_INTERVAL_UNSPECIFIED\x10\x00\x12\x18\n\x14METRIC_INTERVAL_HOUR\x10\x01\x12\x17\n\x13METRIC_INTERVAL_DAY\x10\x02\x12\x18\n\x14METRIC_INTERVAL_WEEK\x10\x03*\xa5\x01\n\x0bMetricGroup\x12\x1c\n\x18METRIC_GROUP_UNSPECIFIED\x10\x00\x12\x15\n\x11METRIC_GROUP_TYPE\x10\x01\x12\x16\n\x12METRIC_GROUP_MODEL\x10\x02\x12\x17\n\x13METRIC_GROUP_SOURCE\x10\x03\x12\x18\n\x14METRIC_GROUP_PATTERN\x10\x04\x12\x16\n\x12METRIC_GROUP_SCORE\x10\x05\x32\x96\x02\n\x0eInsightService\x12L\n\x0bGetInsights\x12\x1d.uptake.v1.GetInsightsRequest\x1a\x1e.uptake.v1.GetInsightsResponse\x12T\n\x0cQueryMetrics\x12\x1e.uptake.v1.QueryMetricsRequest\x1a\x1f.uptake.v1.QueryMetricsResponse\"\x03\x90\x02\x01\x12`\n\x11SubscribeInsights\x12#.uptake.v1.SubscribeInsightsRequest\x1a$.uptake.v1.SubscribeInsightsResponse0\x01\x42K\n\rdev.uptake.v1B\x0cInsightProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,52 +43,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.uptake.v1B\014InsightProtoP\001Z\036uptake.dev/clients/go/uptakev1\252\002\tUptake.V1'
   _globals['_GETINSIGHTSREQUEST'].fields_by_name['project']._loaded_options = None
   _globals['_GETINSIGHTSREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
-  _globals['_ISSUEFILTER'].fields_by_name['states']._loaded_options = None
-  _globals['_ISSUEFILTER'].fields_by_name['states']._serialized_options = b'\272H\016\222\001\013\020d\"\007\202\001\004\020\001 \000'
-  _globals['_ISSUEFILTER'].fields_by_name['minimum_frequency']._loaded_options = None
-  _globals['_ISSUEFILTER'].fields_by_name['minimum_frequency']._serialized_options = b'\272H\004\"\002(\000'
-  _globals['_LISTISSUESREQUEST'].fields_by_name['project']._loaded_options = None
-  _globals['_LISTISSUESREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
-  _globals['_LISTISSUESREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTISSUESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
-  _globals['_GETISSUEREQUEST'].fields_by_name['project']._loaded_options = None
-  _globals['_GETISSUEREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
-  _globals['_GETISSUEREQUEST'].fields_by_name['id']._loaded_options = None
-  _globals['_GETISSUEREQUEST'].fields_by_name['id']._serialized_options = b'\272H\010r\003\030\200\002\310\001\001'
-  _globals['_UPDATEISSUEREQUEST'].fields_by_name['project']._loaded_options = None
-  _globals['_UPDATEISSUEREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
-  _globals['_UPDATEISSUEREQUEST'].fields_by_name['id']._loaded_options = None
-  _globals['_UPDATEISSUEREQUEST'].fields_by_name['id']._serialized_options = b'\272H\010r\003\030\200\002\310\001\001'
-  _globals['_UPDATEISSUEREQUEST'].fields_by_name['issue']._loaded_options = None
-  _globals['_UPDATEISSUEREQUEST'].fields_by_name['issue']._serialized_options = b'\272H\003\330\001\003'
-  _globals['_UPDATEISSUEREQUEST'].fields_by_name['update_mask']._loaded_options = None
-  _globals['_UPDATEISSUEREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\247\001\272\001\240\001\n\030update_issue.update_mask\022\035must name any of title, state\032ethis.paths.size() > 0 && this.paths.size() <= 100 && this.paths.all(path, path in [\'title\', \'state\'])\310\001\001'
-  _globals['_UPDATEISSUEREQUEST'].fields_by_name['reviewer']._loaded_options = None
-  _globals['_UPDATEISSUEREQUEST'].fields_by_name['reviewer']._serialized_options = b'\272H\005r\003\030\200\002'
-  _globals['_UPDATEISSUEREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_UPDATEISSUEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
-  _globals['_MERGEISSUESREQUEST'].fields_by_name['project']._loaded_options = None
-  _globals['_MERGEISSUESREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
-  _globals['_MERGEISSUESREQUEST'].fields_by_name['id']._loaded_options = None
-  _globals['_MERGEISSUESREQUEST'].fields_by_name['id']._serialized_options = b'\272H\010r\003\030\200\002\310\001\001'
-  _globals['_MERGEISSUESREQUEST'].fields_by_name['merged_ids']._loaded_options = None
-  _globals['_MERGEISSUESREQUEST'].fields_by_name['merged_ids']._serialized_options = b'\272H\020\222\001\r\010\001\020d\"\007r\005\020\001\030\200\002'
-  _globals['_MERGEISSUESREQUEST'].fields_by_name['reviewer']._loaded_options = None
-  _globals['_MERGEISSUESREQUEST'].fields_by_name['reviewer']._serialized_options = b'\272H\005r\003\030\200\002'
-  _globals['_MERGEISSUESREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_MERGEISSUESREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
-  _globals['_SPLITISSUEREQUEST'].fields_by_name['project']._loaded_options = None
-  _globals['_SPLITISSUEREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
-  _globals['_SPLITISSUEREQUEST'].fields_by_name['id']._loaded_options = None
-  _globals['_SPLITISSUEREQUEST'].fields_by_name['id']._serialized_options = b'\272H\010r\003\030\200\002\310\001\001'
-  _globals['_SPLITISSUEREQUEST'].fields_by_name['feedback_ids']._loaded_options = None
-  _globals['_SPLITISSUEREQUEST'].fields_by_name['feedback_ids']._serialized_options = b'\272H\021\222\001\016\010\001\020\350\007\"\007r\005\020\001\030\200\002'
-  _globals['_SPLITISSUEREQUEST'].fields_by_name['title']._loaded_options = None
-  _globals['_SPLITISSUEREQUEST'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\200\002'
-  _globals['_SPLITISSUEREQUEST'].fields_by_name['reviewer']._loaded_options = None
-  _globals['_SPLITISSUEREQUEST'].fields_by_name['reviewer']._serialized_options = b'\272H\005r\003\030\200\002'
-  _globals['_SPLITISSUEREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_SPLITISSUEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_QUERYMETRICSREQUEST'].fields_by_name['project']._loaded_options = None
   _globals['_QUERYMETRICSREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
   _globals['_QUERYMETRICSREQUEST'].fields_by_name['interval']._loaded_options = None
@@ -98,70 +51,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYMETRICSREQUEST'].fields_by_name['group']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_QUERYMETRICSREQUEST'].fields_by_name['score']._loaded_options = None
   _globals['_QUERYMETRICSREQUEST'].fields_by_name['score']._serialized_options = b'\272H\004r\002\030?'
-  _globals['_EVENTFILTER'].fields_by_name['kinds']._loaded_options = None
-  _globals['_EVENTFILTER'].fields_by_name['kinds']._serialized_options = b'\272H\016\222\001\013\020d\"\007\202\001\004\020\001 \000'
-  _globals['_EVENTFILTER'].fields_by_name['minimum_severity']._loaded_options = None
-  _globals['_EVENTFILTER'].fields_by_name['minimum_severity']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_SUBSCRIBEINSIGHTSREQUEST'].fields_by_name['project']._loaded_options = None
   _globals['_SUBSCRIBEINSIGHTSREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
   _globals['_SUBSCRIBEINSIGHTSREQUEST'].fields_by_name['checkpoint_interval']._loaded_options = None
   _globals['_SUBSCRIBEINSIGHTSREQUEST'].fields_by_name['checkpoint_interval']._serialized_options = b'\272H\014\252\001\t\"\003\010\254\0022\002\010\001'
-  _globals['_METRICINTERVAL']._serialized_start=4961
-  _globals['_METRICINTERVAL']._serialized_end=5087
-  _globals['_METRICGROUP']._serialized_start=5090
-  _globals['_METRICGROUP']._serialized_end=5255
-  _globals['_TYPECOUNT']._serialized_start=316
-  _globals['_TYPECOUNT']._serialized_end=381
-  _globals['_METRICS']._serialized_start=384
-  _globals['_METRICS']._serialized_end=742
-  _globals['_INSIGHTS']._serialized_start=745
-  _globals['_INSIGHTS']._serialized_end=1087
-  _globals['_IMPROVEMENTOPPORTUNITY']._serialized_start=1090
-  _globals['_IMPROVEMENTOPPORTUNITY']._serialized_end=1315
-  _globals['_USERCORRECTION']._serialized_start=1318
-  _globals['_USERCORRECTION']._serialized_end=1486
-  _globals['_MEASUREDCORRECTION']._serialized_start=1489
-  _globals['_MEASUREDCORRECTION']._serialized_end=1744
-  _globals['_GETINSIGHTSREQUEST']._serialized_start=1747
-  _globals['_GETINSIGHTSREQUEST']._serialized_end=1939
-  _globals['_GETINSIGHTSRESPONSE']._serialized_start=1941
-  _globals['_GETINSIGHTSRESPONSE']._serialized_end=2001
-  _globals['_ISSUEFILTER']._serialized_start=2003
-  _globals['_ISSUEFILTER']._serialized_end=2110
-  _globals['_LISTISSUESREQUEST']._serialized_start=2113
-  _globals['_LISTISSUESREQUEST']._serialized_end=2368
-  _globals['_LISTISSUESRESPONSE']._serialized_start=2370
-  _globals['_LISTISSUESRESPONSE']._serialized_end=2449
-  _globals['_GETISSUEREQUEST']._serialized_start=2451
-  _globals['_GETISSUEREQUEST']._serialized_end=2547
-  _globals['_GETISSUERESPONSE']._serialized_start=2549
-  _globals['_GETISSUERESPONSE']._serialized_end=2625
-  _globals['_UPDATEISSUEREQUEST']._serialized_start=2628
-  _globals['_UPDATEISSUEREQUEST']._serialized_end=3064
-  _globals['_UPDATEISSUERESPONSE']._serialized_start=3066
-  _globals['_UPDATEISSUERESPONSE']._serialized_end=3120
-  _globals['_MERGEISSUESREQUEST']._serialized_start=3123
-  _globals['_MERGEISSUESREQUEST']._serialized_end=3335
-  _globals['_MERGEISSUESRESPONSE']._serialized_start=3337
-  _globals['_MERGEISSUESRESPONSE']._serialized_end=3391
-  _globals['_SPLITISSUEREQUEST']._serialized_start=3394
-  _globals['_SPLITISSUEREQUEST']._serialized_end=3633
-  _globals['_SPLITISSUERESPONSE']._serialized_start=3635
-  _globals['_SPLITISSUERESPONSE']._serialized_end=3725
-  _globals['_QUERYMETRICSREQUEST']._serialized_start=3728
-  _globals['_QUERYMETRICSREQUEST']._serialized_end=4040
-  _globals['_QUERYMETRICSRESPONSE']._serialized_start=4042
-  _globals['_QUERYMETRICSRESPONSE']._serialized_end=4112
-  _globals['_METRICSERIES']._serialized_start=4114
-  _globals['_METRICSERIES']._serialized_end=4189
-  _globals['_METRICPOINT']._serialized_start=4192
-  _globals['_METRICPOINT']._serialized_end=4348
-  _globals['_EVENTFILTER']._serialized_start=4351
-  _globals['_EVENTFILTER']._serialized_end=4482
-  _globals['_SUBSCRIBEINSIGHTSREQUEST']._serialized_start=4485
-  _globals['_SUBSCRIBEINSIGHTSREQUEST']._serialized_end=4700
-  _globals['_SUBSCRIBEINSIGHTSRESPONSE']._serialized_start=4703
-  _globals['_SUBSCRIBEINSIGHTSRESPONSE']._serialized_end=4959
-  _globals['_INSIGHTSERVICE']._serialized_start=5258
-  _globals['_INSIGHTSERVICE']._serialized_end=5906
+  _globals['_INSIGHTSERVICE'].methods_by_name['QueryMetrics']._loaded_options = None
+  _globals['_INSIGHTSERVICE'].methods_by_name['QueryMetrics']._serialized_options = b'\220\002\001'
+  _globals['_METRICINTERVAL']._serialized_start=3069
+  _globals['_METRICINTERVAL']._serialized_end=3195
+  _globals['_METRICGROUP']._serialized_start=3198
+  _globals['_METRICGROUP']._serialized_end=3363
+  _globals['_TYPECOUNT']._serialized_start=282
+  _globals['_TYPECOUNT']._serialized_end=347
+  _globals['_METRICS']._serialized_start=350
+  _globals['_METRICS']._serialized_end=708
+  _globals['_INSIGHTS']._serialized_start=711
+  _globals['_INSIGHTS']._serialized_end=1053
+  _globals['_IMPROVEMENTOPPORTUNITY']._serialized_start=1056
+  _globals['_IMPROVEMENTOPPORTUNITY']._serialized_end=1281
+  _globals['_USERCORRECTION']._serialized_start=1284
+  _globals['_USERCORRECTION']._serialized_end=1452
+  _globals['_MEASUREDCORRECTION']._serialized_start=1455
+  _globals['_MEASUREDCORRECTION']._serialized_end=1710
+  _globals['_GETINSIGHTSREQUEST']._serialized_start=1713
+  _globals['_GETINSIGHTSREQUEST']._serialized_end=1905
+  _globals['_GETINSIGHTSRESPONSE']._serialized_start=1907
+  _globals['_GETINSIGHTSRESPONSE']._serialized_end=1967
+  _globals['_QUERYMETRICSREQUEST']._serialized_start=1970
+  _globals['_QUERYMETRICSREQUEST']._serialized_end=2282
+  _globals['_QUERYMETRICSRESPONSE']._serialized_start=2284
+  _globals['_QUERYMETRICSRESPONSE']._serialized_end=2354
+  _globals['_METRICSERIES']._serialized_start=2356
+  _globals['_METRICSERIES']._serialized_end=2431
+  _globals['_METRICPOINT']._serialized_start=2434
+  _globals['_METRICPOINT']._serialized_end=2590
+  _globals['_SUBSCRIBEINSIGHTSREQUEST']._serialized_start=2593
+  _globals['_SUBSCRIBEINSIGHTSREQUEST']._serialized_end=2808
+  _globals['_SUBSCRIBEINSIGHTSRESPONSE']._serialized_start=2811
+  _globals['_SUBSCRIBEINSIGHTSRESPONSE']._serialized_end=3067
+  _globals['_INSIGHTSERVICE']._serialized_start=3366
+  _globals['_INSIGHTSERVICE']._serialized_end=3644
 # @@protoc_insertion_point(module_scope)

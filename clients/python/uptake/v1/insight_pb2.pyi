@@ -2,7 +2,6 @@ import datetime
 
 from buf.validate import validate_pb2 as _validate_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
-from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from uptake.v1 import correction_pb2 as _correction_pb2
 from uptake.v1 import event_pb2 as _event_pb2
@@ -125,9 +124,9 @@ class Insights(_message.Message):
     metrics: Metrics
     """The numbers of the window."""
     common_issues: _containers.RepeatedCompositeFieldContainer[_issue_pb2.Issue]
-    """What users complain of, most frequent first. Texts of users are samples here and below: each is cut to 1,500 bytes."""
+    """What users complain of, most frequent first, up to 20. Texts of users are samples here and below: each is cut to 1,500 bytes."""
     improvement_opportunities: _containers.RepeatedCompositeFieldContainer[ImprovementOpportunity]
-    """What to improve, the one that would remove most negative feedback first."""
+    """What to improve, up to 10, the one that would remove most negative feedback first."""
     user_corrections: _containers.RepeatedCompositeFieldContainer[UserCorrection]
     """The newest corrections that users gave, up to 20. GetFeedback has all of a text."""
     time_series: _containers.RepeatedCompositeFieldContainer[Metrics]
@@ -165,7 +164,7 @@ class ImprovementOpportunity(_message.Message):
     negative_share: float
     """Its share of all negative feedback in the window, 0 to 1."""
     suggested_action: str
-    """What to do."""
+    """What to do, in words for people; they may change."""
     evidence_feedback_ids: _containers.RepeatedScalarFieldContainer[str]
     """Up to three of its negative pieces of feedback, by id: a pattern's newest, an issue's most typical."""
     review_id: str
@@ -243,177 +242,6 @@ class GetInsightsResponse(_message.Message):
     """The insights."""
     def __init__(self, insights: _Optional[_Union[Insights, _Mapping]] = ...) -> None: ...
 
-class IssueFilter(_message.Message):
-    """IssueFilter narrows a list of issues. Every set field must match."""
-    __slots__ = ("states", "minimum_frequency")
-    STATES_FIELD_NUMBER: _ClassVar[int]
-    MINIMUM_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
-    states: _containers.RepeatedScalarFieldContainer[_issue_pb2.IssueState]
-    """States, up to 100. Default all but IGNORED."""
-    minimum_frequency: int
-    """At least this frequency."""
-    def __init__(self, states: _Optional[_Iterable[_Union[_issue_pb2.IssueState, str]]] = ..., minimum_frequency: _Optional[int] = ...) -> None: ...
-
-class ListIssuesRequest(_message.Message):
-    """ListIssuesRequest is the request of ListIssues."""
-    __slots__ = ("project", "filter", "start_time", "end_time", "page_size", "page_token")
-    PROJECT_FIELD_NUMBER: _ClassVar[int]
-    FILTER_FIELD_NUMBER: _ClassVar[int]
-    START_TIME_FIELD_NUMBER: _ClassVar[int]
-    END_TIME_FIELD_NUMBER: _ClassVar[int]
-    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
-    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
-    project: str
-    """The project. Default "default"."""
-    filter: IssueFilter
-    """Which issues."""
-    start_time: _timestamp_pb2.Timestamp
-    """Start of the window that frequencies are of. Default 30 days before its end."""
-    end_time: _timestamp_pb2.Timestamp
-    """End of that window. Default now."""
-    page_size: int
-    """How many at most. Default 50; more than 1,000 is read as 1,000."""
-    page_token: str
-    """The `next_page_token` of the page before, with the same filter."""
-    def __init__(self, project: _Optional[str] = ..., filter: _Optional[_Union[IssueFilter, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
-
-class ListIssuesResponse(_message.Message):
-    """ListIssuesResponse is the response of ListIssues."""
-    __slots__ = ("issues", "next_page_token")
-    ISSUES_FIELD_NUMBER: _ClassVar[int]
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
-    issues: _containers.RepeatedCompositeFieldContainer[_issue_pb2.Issue]
-    """The issues, most frequent first."""
-    next_page_token: str
-    """The token of the next page; empty at the end and only there. A page with a token may have fewer items than were
-    asked for, or none: it ends early after about 2 MiB, and after looking at 1,000 items for those that match.
-    """
-    def __init__(self, issues: _Optional[_Iterable[_Union[_issue_pb2.Issue, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
-
-class GetIssueRequest(_message.Message):
-    """GetIssueRequest is the request of GetIssue."""
-    __slots__ = ("project", "id")
-    PROJECT_FIELD_NUMBER: _ClassVar[int]
-    ID_FIELD_NUMBER: _ClassVar[int]
-    project: str
-    """The project. Default "default"."""
-    id: str
-    """The issue's id. Required."""
-    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ...) -> None: ...
-
-class GetIssueResponse(_message.Message):
-    """GetIssueResponse is the response of GetIssue."""
-    __slots__ = ("issue", "daily_frequency")
-    ISSUE_FIELD_NUMBER: _ClassVar[int]
-    DAILY_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
-    issue: _issue_pb2.Issue
-    """The issue."""
-    daily_frequency: _containers.RepeatedScalarFieldContainer[int]
-    """Its frequency by day over the last 30 days, oldest first."""
-    def __init__(self, issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ..., daily_frequency: _Optional[_Iterable[int]] = ...) -> None: ...
-
-class UpdateIssueRequest(_message.Message):
-    """UpdateIssueRequest is the request of UpdateIssue."""
-    __slots__ = ("project", "id", "issue", "update_mask", "reviewer", "request_id", "etag")
-    PROJECT_FIELD_NUMBER: _ClassVar[int]
-    ID_FIELD_NUMBER: _ClassVar[int]
-    ISSUE_FIELD_NUMBER: _ClassVar[int]
-    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
-    REVIEWER_FIELD_NUMBER: _ClassVar[int]
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
-    ETAG_FIELD_NUMBER: _ClassVar[int]
-    project: str
-    """The project. Default "default"."""
-    id: str
-    """The issue's id. Required."""
-    issue: _issue_pb2.Issue
-    """The new values. Only the fields of `update_mask` are read and checked."""
-    update_mask: _field_mask_pb2.FieldMask
-    """What to change: any of `title`, `state` (RESOLVED, IGNORED or ONGOING). Required."""
-    reviewer: str
-    """Who changes it. Up to 256 characters."""
-    request_id: str
-    """Makes the call safe to repeat. Up to 128 characters."""
-    etag: str
-    """If set, the call fails when the issue changed since."""
-    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ..., issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., reviewer: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
-
-class UpdateIssueResponse(_message.Message):
-    """UpdateIssueResponse is the response of UpdateIssue."""
-    __slots__ = ("issue",)
-    ISSUE_FIELD_NUMBER: _ClassVar[int]
-    issue: _issue_pb2.Issue
-    """The issue as it is now."""
-    def __init__(self, issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ...) -> None: ...
-
-class MergeIssuesRequest(_message.Message):
-    """MergeIssuesRequest is the request of MergeIssues."""
-    __slots__ = ("project", "id", "merged_ids", "reviewer", "request_id", "etag")
-    PROJECT_FIELD_NUMBER: _ClassVar[int]
-    ID_FIELD_NUMBER: _ClassVar[int]
-    MERGED_IDS_FIELD_NUMBER: _ClassVar[int]
-    REVIEWER_FIELD_NUMBER: _ClassVar[int]
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
-    ETAG_FIELD_NUMBER: _ClassVar[int]
-    project: str
-    """The project. Default "default"."""
-    id: str
-    """The issue that stays. Required."""
-    merged_ids: _containers.RepeatedScalarFieldContainer[str]
-    """The issues that become part of it, 1 to 100."""
-    reviewer: str
-    """Who merges them. Up to 256 characters."""
-    request_id: str
-    """Makes the call safe to repeat. Up to 128 characters."""
-    etag: str
-    """If set, the call fails when the issue changed since."""
-    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ..., merged_ids: _Optional[_Iterable[str]] = ..., reviewer: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
-
-class MergeIssuesResponse(_message.Message):
-    """MergeIssuesResponse is the response of MergeIssues."""
-    __slots__ = ("issue",)
-    ISSUE_FIELD_NUMBER: _ClassVar[int]
-    issue: _issue_pb2.Issue
-    """The issue that stayed."""
-    def __init__(self, issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ...) -> None: ...
-
-class SplitIssueRequest(_message.Message):
-    """SplitIssueRequest is the request of SplitIssue."""
-    __slots__ = ("project", "id", "feedback_ids", "title", "reviewer", "request_id", "etag")
-    PROJECT_FIELD_NUMBER: _ClassVar[int]
-    ID_FIELD_NUMBER: _ClassVar[int]
-    FEEDBACK_IDS_FIELD_NUMBER: _ClassVar[int]
-    TITLE_FIELD_NUMBER: _ClassVar[int]
-    REVIEWER_FIELD_NUMBER: _ClassVar[int]
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
-    ETAG_FIELD_NUMBER: _ClassVar[int]
-    project: str
-    """The project. Default "default"."""
-    id: str
-    """The issue to split. Required."""
-    feedback_ids: _containers.RepeatedScalarFieldContainer[str]
-    """The members that leave it, by feedback id, 1 to 1,000."""
-    title: str
-    """Title of the new issue. Up to 256 characters. Default made from its members' words."""
-    reviewer: str
-    """Who splits it. Up to 256 characters."""
-    request_id: str
-    """Makes the call safe to repeat. Up to 128 characters."""
-    etag: str
-    """If set, the call fails when the issue changed since."""
-    def __init__(self, project: _Optional[str] = ..., id: _Optional[str] = ..., feedback_ids: _Optional[_Iterable[str]] = ..., title: _Optional[str] = ..., reviewer: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
-
-class SplitIssueResponse(_message.Message):
-    """SplitIssueResponse is the response of SplitIssue."""
-    __slots__ = ("issue", "new_issue")
-    ISSUE_FIELD_NUMBER: _ClassVar[int]
-    NEW_ISSUE_FIELD_NUMBER: _ClassVar[int]
-    issue: _issue_pb2.Issue
-    """The issue that was split."""
-    new_issue: _issue_pb2.Issue
-    """The issue that its members left for."""
-    def __init__(self, issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ..., new_issue: _Optional[_Union[_issue_pb2.Issue, _Mapping]] = ...) -> None: ...
-
 class QueryMetricsRequest(_message.Message):
     """QueryMetricsRequest is the request of QueryMetrics."""
     __slots__ = ("project", "start_time", "end_time", "interval", "group", "score")
@@ -476,17 +304,6 @@ class MetricPoint(_message.Message):
     """The interval of the positive rate; unset where the rate is."""
     def __init__(self, metrics: _Optional[_Union[Metrics, _Mapping]] = ..., negative_rate_interval: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ..., positive_rate_interval: _Optional[_Union[_interval_pb2.Interval, _Mapping]] = ...) -> None: ...
 
-class EventFilter(_message.Message):
-    """EventFilter narrows a subscription. Every set field must match."""
-    __slots__ = ("kinds", "minimum_severity")
-    KINDS_FIELD_NUMBER: _ClassVar[int]
-    MINIMUM_SEVERITY_FIELD_NUMBER: _ClassVar[int]
-    kinds: _containers.RepeatedScalarFieldContainer[_event_pb2.EventKind]
-    """Kinds, up to 100. Default all."""
-    minimum_severity: _event_pb2.EventSeverity
-    """Leave out what matters less. Default INFO: leave out nothing."""
-    def __init__(self, kinds: _Optional[_Iterable[_Union[_event_pb2.EventKind, str]]] = ..., minimum_severity: _Optional[_Union[_event_pb2.EventSeverity, str]] = ...) -> None: ...
-
 class SubscribeInsightsRequest(_message.Message):
     """SubscribeInsightsRequest is the request of SubscribeInsights."""
     __slots__ = ("project", "filter", "resume_token", "checkpoint_interval")
@@ -496,13 +313,13 @@ class SubscribeInsightsRequest(_message.Message):
     CHECKPOINT_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     project: str
     """The project. Default "default"."""
-    filter: EventFilter
+    filter: _event_pb2.EventFilter
     """Which events. Default all."""
     resume_token: str
     """Where to go on: the newest token that the caller saw. Empty: start with a snapshot."""
     checkpoint_interval: _duration_pb2.Duration
     """How often to send a checkpoint while nothing happens, 1 second to 5 minutes. Default 10 seconds."""
-    def __init__(self, project: _Optional[str] = ..., filter: _Optional[_Union[EventFilter, _Mapping]] = ..., resume_token: _Optional[str] = ..., checkpoint_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    def __init__(self, project: _Optional[str] = ..., filter: _Optional[_Union[_event_pb2.EventFilter, _Mapping]] = ..., resume_token: _Optional[str] = ..., checkpoint_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class SubscribeInsightsResponse(_message.Message):
     """SubscribeInsightsResponse is one message of SubscribeInsights."""

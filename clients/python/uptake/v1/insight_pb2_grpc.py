@@ -40,31 +40,6 @@ class InsightServiceStub(object):
                 request_serializer=uptake_dot_v1_dot_insight__pb2.GetInsightsRequest.SerializeToString,
                 response_deserializer=uptake_dot_v1_dot_insight__pb2.GetInsightsResponse.FromString,
                 _registered_method=True)
-        self.ListIssues = channel.unary_unary(
-                '/uptake.v1.InsightService/ListIssues',
-                request_serializer=uptake_dot_v1_dot_insight__pb2.ListIssuesRequest.SerializeToString,
-                response_deserializer=uptake_dot_v1_dot_insight__pb2.ListIssuesResponse.FromString,
-                _registered_method=True)
-        self.GetIssue = channel.unary_unary(
-                '/uptake.v1.InsightService/GetIssue',
-                request_serializer=uptake_dot_v1_dot_insight__pb2.GetIssueRequest.SerializeToString,
-                response_deserializer=uptake_dot_v1_dot_insight__pb2.GetIssueResponse.FromString,
-                _registered_method=True)
-        self.UpdateIssue = channel.unary_unary(
-                '/uptake.v1.InsightService/UpdateIssue',
-                request_serializer=uptake_dot_v1_dot_insight__pb2.UpdateIssueRequest.SerializeToString,
-                response_deserializer=uptake_dot_v1_dot_insight__pb2.UpdateIssueResponse.FromString,
-                _registered_method=True)
-        self.MergeIssues = channel.unary_unary(
-                '/uptake.v1.InsightService/MergeIssues',
-                request_serializer=uptake_dot_v1_dot_insight__pb2.MergeIssuesRequest.SerializeToString,
-                response_deserializer=uptake_dot_v1_dot_insight__pb2.MergeIssuesResponse.FromString,
-                _registered_method=True)
-        self.SplitIssue = channel.unary_unary(
-                '/uptake.v1.InsightService/SplitIssue',
-                request_serializer=uptake_dot_v1_dot_insight__pb2.SplitIssueRequest.SerializeToString,
-                response_deserializer=uptake_dot_v1_dot_insight__pb2.SplitIssueResponse.FromString,
-                _registered_method=True)
         self.QueryMetrics = channel.unary_unary(
                 '/uptake.v1.InsightService/QueryMetrics',
                 request_serializer=uptake_dot_v1_dot_insight__pb2.QueryMetricsRequest.SerializeToString,
@@ -83,41 +58,6 @@ class InsightServiceServicer(object):
 
     def GetInsights(self, request, context):
         """GetInsights sums up a window of time. It costs the same however much feedback there is.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListIssues(self, request, context):
-        """ListIssues lists issues, most frequent first.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetIssue(self, request, context):
-        """GetIssue reads one issue.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def UpdateIssue(self, request, context):
-        """UpdateIssue renames, ignores or resolves an issue. It holds through later runs.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def MergeIssues(self, request, context):
-        """MergeIssues makes several issues one. It holds through later runs.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def SplitIssue(self, request, context):
-        """SplitIssue takes members out of an issue into one of their own. It holds through later runs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,31 +85,6 @@ def add_InsightServiceServicer_to_server(servicer, server):
                     servicer.GetInsights,
                     request_deserializer=uptake_dot_v1_dot_insight__pb2.GetInsightsRequest.FromString,
                     response_serializer=uptake_dot_v1_dot_insight__pb2.GetInsightsResponse.SerializeToString,
-            ),
-            'ListIssues': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListIssues,
-                    request_deserializer=uptake_dot_v1_dot_insight__pb2.ListIssuesRequest.FromString,
-                    response_serializer=uptake_dot_v1_dot_insight__pb2.ListIssuesResponse.SerializeToString,
-            ),
-            'GetIssue': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetIssue,
-                    request_deserializer=uptake_dot_v1_dot_insight__pb2.GetIssueRequest.FromString,
-                    response_serializer=uptake_dot_v1_dot_insight__pb2.GetIssueResponse.SerializeToString,
-            ),
-            'UpdateIssue': grpc.unary_unary_rpc_method_handler(
-                    servicer.UpdateIssue,
-                    request_deserializer=uptake_dot_v1_dot_insight__pb2.UpdateIssueRequest.FromString,
-                    response_serializer=uptake_dot_v1_dot_insight__pb2.UpdateIssueResponse.SerializeToString,
-            ),
-            'MergeIssues': grpc.unary_unary_rpc_method_handler(
-                    servicer.MergeIssues,
-                    request_deserializer=uptake_dot_v1_dot_insight__pb2.MergeIssuesRequest.FromString,
-                    response_serializer=uptake_dot_v1_dot_insight__pb2.MergeIssuesResponse.SerializeToString,
-            ),
-            'SplitIssue': grpc.unary_unary_rpc_method_handler(
-                    servicer.SplitIssue,
-                    request_deserializer=uptake_dot_v1_dot_insight__pb2.SplitIssueRequest.FromString,
-                    response_serializer=uptake_dot_v1_dot_insight__pb2.SplitIssueResponse.SerializeToString,
             ),
             'QueryMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.QueryMetrics,
@@ -210,141 +125,6 @@ class InsightService(object):
             '/uptake.v1.InsightService/GetInsights',
             uptake_dot_v1_dot_insight__pb2.GetInsightsRequest.SerializeToString,
             uptake_dot_v1_dot_insight__pb2.GetInsightsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListIssues(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/uptake.v1.InsightService/ListIssues',
-            uptake_dot_v1_dot_insight__pb2.ListIssuesRequest.SerializeToString,
-            uptake_dot_v1_dot_insight__pb2.ListIssuesResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetIssue(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/uptake.v1.InsightService/GetIssue',
-            uptake_dot_v1_dot_insight__pb2.GetIssueRequest.SerializeToString,
-            uptake_dot_v1_dot_insight__pb2.GetIssueResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def UpdateIssue(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/uptake.v1.InsightService/UpdateIssue',
-            uptake_dot_v1_dot_insight__pb2.UpdateIssueRequest.SerializeToString,
-            uptake_dot_v1_dot_insight__pb2.UpdateIssueResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def MergeIssues(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/uptake.v1.InsightService/MergeIssues',
-            uptake_dot_v1_dot_insight__pb2.MergeIssuesRequest.SerializeToString,
-            uptake_dot_v1_dot_insight__pb2.MergeIssuesResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def SplitIssue(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/uptake.v1.InsightService/SplitIssue',
-            uptake_dot_v1_dot_insight__pb2.SplitIssueRequest.SerializeToString,
-            uptake_dot_v1_dot_insight__pb2.SplitIssueResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,16 +35,6 @@ class InsightServiceStub:
     def __new__(cls, channel: _aio.Channel) -> InsightServiceAsyncStub: ...
     GetInsights: _grpc.UnaryUnaryMultiCallable[_insight_pb2.GetInsightsRequest, _insight_pb2.GetInsightsResponse]
     """GetInsights sums up a window of time. It costs the same however much feedback there is."""
-    ListIssues: _grpc.UnaryUnaryMultiCallable[_insight_pb2.ListIssuesRequest, _insight_pb2.ListIssuesResponse]
-    """ListIssues lists issues, most frequent first."""
-    GetIssue: _grpc.UnaryUnaryMultiCallable[_insight_pb2.GetIssueRequest, _insight_pb2.GetIssueResponse]
-    """GetIssue reads one issue."""
-    UpdateIssue: _grpc.UnaryUnaryMultiCallable[_insight_pb2.UpdateIssueRequest, _insight_pb2.UpdateIssueResponse]
-    """UpdateIssue renames, ignores or resolves an issue. It holds through later runs."""
-    MergeIssues: _grpc.UnaryUnaryMultiCallable[_insight_pb2.MergeIssuesRequest, _insight_pb2.MergeIssuesResponse]
-    """MergeIssues makes several issues one. It holds through later runs."""
-    SplitIssue: _grpc.UnaryUnaryMultiCallable[_insight_pb2.SplitIssueRequest, _insight_pb2.SplitIssueResponse]
-    """SplitIssue takes members out of an issue into one of their own. It holds through later runs."""
     QueryMetrics: _grpc.UnaryUnaryMultiCallable[_insight_pb2.QueryMetricsRequest, _insight_pb2.QueryMetricsResponse]
     """QueryMetrics reads time series. It costs the same however much feedback there is."""
     SubscribeInsights: _grpc.UnaryStreamMultiCallable[_insight_pb2.SubscribeInsightsRequest, _insight_pb2.SubscribeInsightsResponse]
@@ -59,16 +49,6 @@ class InsightServiceAsyncStub(InsightServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetInsights: _aio.UnaryUnaryMultiCallable[_insight_pb2.GetInsightsRequest, _insight_pb2.GetInsightsResponse]  # type: ignore[assignment]
     """GetInsights sums up a window of time. It costs the same however much feedback there is."""
-    ListIssues: _aio.UnaryUnaryMultiCallable[_insight_pb2.ListIssuesRequest, _insight_pb2.ListIssuesResponse]  # type: ignore[assignment]
-    """ListIssues lists issues, most frequent first."""
-    GetIssue: _aio.UnaryUnaryMultiCallable[_insight_pb2.GetIssueRequest, _insight_pb2.GetIssueResponse]  # type: ignore[assignment]
-    """GetIssue reads one issue."""
-    UpdateIssue: _aio.UnaryUnaryMultiCallable[_insight_pb2.UpdateIssueRequest, _insight_pb2.UpdateIssueResponse]  # type: ignore[assignment]
-    """UpdateIssue renames, ignores or resolves an issue. It holds through later runs."""
-    MergeIssues: _aio.UnaryUnaryMultiCallable[_insight_pb2.MergeIssuesRequest, _insight_pb2.MergeIssuesResponse]  # type: ignore[assignment]
-    """MergeIssues makes several issues one. It holds through later runs."""
-    SplitIssue: _aio.UnaryUnaryMultiCallable[_insight_pb2.SplitIssueRequest, _insight_pb2.SplitIssueResponse]  # type: ignore[assignment]
-    """SplitIssue takes members out of an issue into one of their own. It holds through later runs."""
     QueryMetrics: _aio.UnaryUnaryMultiCallable[_insight_pb2.QueryMetricsRequest, _insight_pb2.QueryMetricsResponse]  # type: ignore[assignment]
     """QueryMetrics reads time series. It costs the same however much feedback there is."""
     SubscribeInsights: _aio.UnaryStreamMultiCallable[_insight_pb2.SubscribeInsightsRequest, _insight_pb2.SubscribeInsightsResponse]  # type: ignore[assignment]
@@ -86,46 +66,6 @@ class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_insight_pb2.GetInsightsResponse, _abc.Awaitable[_insight_pb2.GetInsightsResponse]]:
         """GetInsights sums up a window of time. It costs the same however much feedback there is."""
-
-    @_abc_1.abstractmethod
-    def ListIssues(
-        self,
-        request: _insight_pb2.ListIssuesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_insight_pb2.ListIssuesResponse, _abc.Awaitable[_insight_pb2.ListIssuesResponse]]:
-        """ListIssues lists issues, most frequent first."""
-
-    @_abc_1.abstractmethod
-    def GetIssue(
-        self,
-        request: _insight_pb2.GetIssueRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_insight_pb2.GetIssueResponse, _abc.Awaitable[_insight_pb2.GetIssueResponse]]:
-        """GetIssue reads one issue."""
-
-    @_abc_1.abstractmethod
-    def UpdateIssue(
-        self,
-        request: _insight_pb2.UpdateIssueRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_insight_pb2.UpdateIssueResponse, _abc.Awaitable[_insight_pb2.UpdateIssueResponse]]:
-        """UpdateIssue renames, ignores or resolves an issue. It holds through later runs."""
-
-    @_abc_1.abstractmethod
-    def MergeIssues(
-        self,
-        request: _insight_pb2.MergeIssuesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_insight_pb2.MergeIssuesResponse, _abc.Awaitable[_insight_pb2.MergeIssuesResponse]]:
-        """MergeIssues makes several issues one. It holds through later runs."""
-
-    @_abc_1.abstractmethod
-    def SplitIssue(
-        self,
-        request: _insight_pb2.SplitIssueRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_insight_pb2.SplitIssueResponse, _abc.Awaitable[_insight_pb2.SplitIssueResponse]]:
-        """SplitIssue takes members out of an issue into one of their own. It holds through later runs."""
 
     @_abc_1.abstractmethod
     def QueryMetrics(

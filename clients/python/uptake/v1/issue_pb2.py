@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15uptake/v1/issue.proto\x12\tuptake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"2\n\rSampleComment\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0b\x66\x65\x65\x64\x62\x61\x63k_id\x18\x02 \x01(\t\"\xec\x02\n\x05Issue\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x05title\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x10\n\x08keywords\x18\x03 \x03(\t\x12\x30\n\x0erepresentative\x18\x04 \x01(\x0b\x32\x18.uptake.v1.SampleComment\x12\x11\n\tfrequency\x18\x05 \x01(\x03\x12\x31\n\x0fsample_comments\x18\x06 \x03(\x0b\x32\x18.uptake.v1.SampleComment\x12\r\n\x05trend\x18\x07 \x01(\x01\x12.\n\x05state\x18\x08 \x01(\x0e\x32\x15.uptake.v1.IssueStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x33\n\x0f\x66irst_seen_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t*\xc1\x01\n\nIssueState\x12\x1b\n\x17ISSUE_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fISSUE_STATE_NEW\x10\x01\x12\x17\n\x13ISSUE_STATE_ONGOING\x10\x02\x12\x1a\n\x16ISSUE_STATE_ESCALATING\x10\x03\x12\x18\n\x14ISSUE_STATE_RESOLVED\x10\x04\x12\x19\n\x15ISSUE_STATE_REGRESSED\x10\x05\x12\x17\n\x13ISSUE_STATE_IGNORED\x10\x06\x42I\n\rdev.uptake.v1B\nIssueProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15uptake/v1/issue.proto\x12\tuptake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"2\n\rSampleComment\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0b\x66\x65\x65\x64\x62\x61\x63k_id\x18\x02 \x01(\t\"\xec\x02\n\x05Issue\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x05title\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x10\n\x08keywords\x18\x03 \x03(\t\x12\x30\n\x0erepresentative\x18\x04 \x01(\x0b\x32\x18.uptake.v1.SampleComment\x12\x11\n\tfrequency\x18\x05 \x01(\x03\x12\x31\n\x0fsample_comments\x18\x06 \x03(\x0b\x32\x18.uptake.v1.SampleComment\x12\r\n\x05trend\x18\x07 \x01(\x01\x12.\n\x05state\x18\x08 \x01(\x0e\x32\x15.uptake.v1.IssueStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x33\n\x0f\x66irst_seen_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t\"k\n\x0bIssueFilter\x12\x38\n\x06states\x18\x01 \x03(\x0e\x32\x15.uptake.v1.IssueStateB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07\x82\x01\x04\x10\x01 \x00\x12\"\n\x11minimum_frequency\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\xff\x01\n\x11ListIssuesRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12&\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.uptake.v1.IssueFilter\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\tpage_size\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x12\n\npage_token\x18\x06 \x01(\t\"O\n\x12ListIssuesResponse\x12 \n\x06issues\x18\x01 \x03(\x0b\x32\x10.uptake.v1.Issue\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"`\n\x0fGetIssueRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x17\n\x02id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\"S\n\x0e\x44\x61ilyFrequency\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tfrequency\x18\x02 \x01(\x03\"i\n\x10GetIssueResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\x12\x34\n\x11\x64\x61ily_frequencies\x18\x02 \x03(\x0b\x32\x19.uptake.v1.DailyFrequency\"\xb4\x03\n\x12UpdateIssueRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x17\n\x02id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\'\n\x05issue\x18\x03 \x01(\x0b\x32\x10.uptake.v1.IssueB\x06\xbaH\x03\xd8\x01\x03\x12\xdd\x01\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\xab\x01\xbaH\xa7\x01\xba\x01\xa0\x01\n\x18update_issue.update_mask\x12\x1dmust name any of title, state\x1a\x65this.paths.size() > 0 && this.paths.size() <= 100 && this.paths.all(path, path in [\'title\', \'state\'])\xc8\x01\x01\x12\x1a\n\x08reviewer\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1c\n\nrequest_id\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"6\n\x13UpdateIssueResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\"\xd4\x01\n\x12MergeIssuesRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x17\n\x02id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12\'\n\nmerged_ids\x18\x03 \x03(\tB\x13\xbaH\x10\x92\x01\r\x08\x01\x10\x64\"\x07r\x05\x10\x01\x18\x80\x02\x12\x1a\n\x08reviewer\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\"6\n\x13MergeIssuesResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\"\xef\x01\n\x11SplitIssueRequest\x12\x34\n\x07project\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^([a-z0-9][a-z0-9-]{0,62})?$\x12\x17\n\x02id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x80\x02\xc8\x01\x01\x12*\n\x0c\x66\x65\x65\x64\x62\x61\x63k_ids\x18\x03 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10\xe8\x07\"\x07r\x05\x10\x01\x18\x80\x02\x12\x17\n\x05title\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1a\n\x08reviewer\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1c\n\nrequest_id\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"Z\n\x12SplitIssueResponse\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.uptake.v1.Issue\x12#\n\tnew_issue\x18\x02 \x01(\x0b\x32\x10.uptake.v1.Issue*\xc1\x01\n\nIssueState\x12\x1b\n\x17ISSUE_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fISSUE_STATE_NEW\x10\x01\x12\x17\n\x13ISSUE_STATE_ONGOING\x10\x02\x12\x1a\n\x16ISSUE_STATE_ESCALATING\x10\x03\x12\x18\n\x14ISSUE_STATE_RESOLVED\x10\x04\x12\x19\n\x15ISSUE_STATE_REGRESSED\x10\x05\x12\x17\n\x13ISSUE_STATE_IGNORED\x10\x06\x32\x8f\x03\n\x0cIssueService\x12N\n\nListIssues\x12\x1c.uptake.v1.ListIssuesRequest\x1a\x1d.uptake.v1.ListIssuesResponse\"\x03\x90\x02\x01\x12H\n\x08GetIssue\x12\x1a.uptake.v1.GetIssueRequest\x1a\x1b.uptake.v1.GetIssueResponse\"\x03\x90\x02\x01\x12L\n\x0bUpdateIssue\x12\x1d.uptake.v1.UpdateIssueRequest\x1a\x1e.uptake.v1.UpdateIssueResponse\x12L\n\x0bMergeIssues\x12\x1d.uptake.v1.MergeIssuesRequest\x1a\x1e.uptake.v1.MergeIssuesResponse\x12I\n\nSplitIssue\x12\x1c.uptake.v1.SplitIssueRequest\x1a\x1d.uptake.v1.SplitIssueResponseBI\n\rdev.uptake.v1B\nIssueProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,10 +39,86 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ISSUE'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_ISSUE'].fields_by_name['state']._loaded_options = None
   _globals['_ISSUE'].fields_by_name['state']._serialized_options = b'\272H\005\202\001\002\020\001'
-  _globals['_ISSUESTATE']._serialized_start=518
-  _globals['_ISSUESTATE']._serialized_end=711
-  _globals['_SAMPLECOMMENT']._serialized_start=98
-  _globals['_SAMPLECOMMENT']._serialized_end=148
-  _globals['_ISSUE']._serialized_start=151
-  _globals['_ISSUE']._serialized_end=515
+  _globals['_ISSUEFILTER'].fields_by_name['states']._loaded_options = None
+  _globals['_ISSUEFILTER'].fields_by_name['states']._serialized_options = b'\272H\016\222\001\013\020d\"\007\202\001\004\020\001 \000'
+  _globals['_ISSUEFILTER'].fields_by_name['minimum_frequency']._loaded_options = None
+  _globals['_ISSUEFILTER'].fields_by_name['minimum_frequency']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_LISTISSUESREQUEST'].fields_by_name['project']._loaded_options = None
+  _globals['_LISTISSUESREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
+  _globals['_LISTISSUESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTISSUESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_GETISSUEREQUEST'].fields_by_name['project']._loaded_options = None
+  _globals['_GETISSUEREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
+  _globals['_GETISSUEREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_GETISSUEREQUEST'].fields_by_name['id']._serialized_options = b'\272H\010r\003\030\200\002\310\001\001'
+  _globals['_UPDATEISSUEREQUEST'].fields_by_name['project']._loaded_options = None
+  _globals['_UPDATEISSUEREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
+  _globals['_UPDATEISSUEREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_UPDATEISSUEREQUEST'].fields_by_name['id']._serialized_options = b'\272H\010r\003\030\200\002\310\001\001'
+  _globals['_UPDATEISSUEREQUEST'].fields_by_name['issue']._loaded_options = None
+  _globals['_UPDATEISSUEREQUEST'].fields_by_name['issue']._serialized_options = b'\272H\003\330\001\003'
+  _globals['_UPDATEISSUEREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATEISSUEREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\247\001\272\001\240\001\n\030update_issue.update_mask\022\035must name any of title, state\032ethis.paths.size() > 0 && this.paths.size() <= 100 && this.paths.all(path, path in [\'title\', \'state\'])\310\001\001'
+  _globals['_UPDATEISSUEREQUEST'].fields_by_name['reviewer']._loaded_options = None
+  _globals['_UPDATEISSUEREQUEST'].fields_by_name['reviewer']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_UPDATEISSUEREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_UPDATEISSUEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_MERGEISSUESREQUEST'].fields_by_name['project']._loaded_options = None
+  _globals['_MERGEISSUESREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
+  _globals['_MERGEISSUESREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_MERGEISSUESREQUEST'].fields_by_name['id']._serialized_options = b'\272H\010r\003\030\200\002\310\001\001'
+  _globals['_MERGEISSUESREQUEST'].fields_by_name['merged_ids']._loaded_options = None
+  _globals['_MERGEISSUESREQUEST'].fields_by_name['merged_ids']._serialized_options = b'\272H\020\222\001\r\010\001\020d\"\007r\005\020\001\030\200\002'
+  _globals['_MERGEISSUESREQUEST'].fields_by_name['reviewer']._loaded_options = None
+  _globals['_MERGEISSUESREQUEST'].fields_by_name['reviewer']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_MERGEISSUESREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_MERGEISSUESREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_SPLITISSUEREQUEST'].fields_by_name['project']._loaded_options = None
+  _globals['_SPLITISSUEREQUEST'].fields_by_name['project']._serialized_options = b'\272H r\0362\034^([a-z0-9][a-z0-9-]{0,62})?$'
+  _globals['_SPLITISSUEREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_SPLITISSUEREQUEST'].fields_by_name['id']._serialized_options = b'\272H\010r\003\030\200\002\310\001\001'
+  _globals['_SPLITISSUEREQUEST'].fields_by_name['feedback_ids']._loaded_options = None
+  _globals['_SPLITISSUEREQUEST'].fields_by_name['feedback_ids']._serialized_options = b'\272H\021\222\001\016\010\001\020\350\007\"\007r\005\020\001\030\200\002'
+  _globals['_SPLITISSUEREQUEST'].fields_by_name['title']._loaded_options = None
+  _globals['_SPLITISSUEREQUEST'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_SPLITISSUEREQUEST'].fields_by_name['reviewer']._loaded_options = None
+  _globals['_SPLITISSUEREQUEST'].fields_by_name['reviewer']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_SPLITISSUEREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_SPLITISSUEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_ISSUESERVICE'].methods_by_name['ListIssues']._loaded_options = None
+  _globals['_ISSUESERVICE'].methods_by_name['ListIssues']._serialized_options = b'\220\002\001'
+  _globals['_ISSUESERVICE'].methods_by_name['GetIssue']._loaded_options = None
+  _globals['_ISSUESERVICE'].methods_by_name['GetIssue']._serialized_options = b'\220\002\001'
+  _globals['_ISSUESTATE']._serialized_start=2390
+  _globals['_ISSUESTATE']._serialized_end=2583
+  _globals['_SAMPLECOMMENT']._serialized_start=132
+  _globals['_SAMPLECOMMENT']._serialized_end=182
+  _globals['_ISSUE']._serialized_start=185
+  _globals['_ISSUE']._serialized_end=549
+  _globals['_ISSUEFILTER']._serialized_start=551
+  _globals['_ISSUEFILTER']._serialized_end=658
+  _globals['_LISTISSUESREQUEST']._serialized_start=661
+  _globals['_LISTISSUESREQUEST']._serialized_end=916
+  _globals['_LISTISSUESRESPONSE']._serialized_start=918
+  _globals['_LISTISSUESRESPONSE']._serialized_end=997
+  _globals['_GETISSUEREQUEST']._serialized_start=999
+  _globals['_GETISSUEREQUEST']._serialized_end=1095
+  _globals['_DAILYFREQUENCY']._serialized_start=1097
+  _globals['_DAILYFREQUENCY']._serialized_end=1180
+  _globals['_GETISSUERESPONSE']._serialized_start=1182
+  _globals['_GETISSUERESPONSE']._serialized_end=1287
+  _globals['_UPDATEISSUEREQUEST']._serialized_start=1290
+  _globals['_UPDATEISSUEREQUEST']._serialized_end=1726
+  _globals['_UPDATEISSUERESPONSE']._serialized_start=1728
+  _globals['_UPDATEISSUERESPONSE']._serialized_end=1782
+  _globals['_MERGEISSUESREQUEST']._serialized_start=1785
+  _globals['_MERGEISSUESREQUEST']._serialized_end=1997
+  _globals['_MERGEISSUESRESPONSE']._serialized_start=1999
+  _globals['_MERGEISSUESRESPONSE']._serialized_end=2053
+  _globals['_SPLITISSUEREQUEST']._serialized_start=2056
+  _globals['_SPLITISSUEREQUEST']._serialized_end=2295
+  _globals['_SPLITISSUERESPONSE']._serialized_start=2297
+  _globals['_SPLITISSUERESPONSE']._serialized_end=2387
+  _globals['_ISSUESERVICE']._serialized_start=2586
+  _globals['_ISSUESERVICE']._serialized_end=2985
 # @@protoc_insertion_point(module_scope)

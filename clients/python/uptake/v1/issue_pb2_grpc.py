@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from uptake.v1 import issue_pb2 as uptake_dot_v1_dot_issue__pb2
 
 GRPC_GENERATED_VERSION = '1.75.1'
 GRPC_VERSION = grpc.__version__
@@ -22,3 +23,255 @@ if _version_not_supported:
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
+
+
+class IssueServiceStub(object):
+    """IssueService finds what users complain of, and takes what people decide of it.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ListIssues = channel.unary_unary(
+                '/uptake.v1.IssueService/ListIssues',
+                request_serializer=uptake_dot_v1_dot_issue__pb2.ListIssuesRequest.SerializeToString,
+                response_deserializer=uptake_dot_v1_dot_issue__pb2.ListIssuesResponse.FromString,
+                _registered_method=True)
+        self.GetIssue = channel.unary_unary(
+                '/uptake.v1.IssueService/GetIssue',
+                request_serializer=uptake_dot_v1_dot_issue__pb2.GetIssueRequest.SerializeToString,
+                response_deserializer=uptake_dot_v1_dot_issue__pb2.GetIssueResponse.FromString,
+                _registered_method=True)
+        self.UpdateIssue = channel.unary_unary(
+                '/uptake.v1.IssueService/UpdateIssue',
+                request_serializer=uptake_dot_v1_dot_issue__pb2.UpdateIssueRequest.SerializeToString,
+                response_deserializer=uptake_dot_v1_dot_issue__pb2.UpdateIssueResponse.FromString,
+                _registered_method=True)
+        self.MergeIssues = channel.unary_unary(
+                '/uptake.v1.IssueService/MergeIssues',
+                request_serializer=uptake_dot_v1_dot_issue__pb2.MergeIssuesRequest.SerializeToString,
+                response_deserializer=uptake_dot_v1_dot_issue__pb2.MergeIssuesResponse.FromString,
+                _registered_method=True)
+        self.SplitIssue = channel.unary_unary(
+                '/uptake.v1.IssueService/SplitIssue',
+                request_serializer=uptake_dot_v1_dot_issue__pb2.SplitIssueRequest.SerializeToString,
+                response_deserializer=uptake_dot_v1_dot_issue__pb2.SplitIssueResponse.FromString,
+                _registered_method=True)
+
+
+class IssueServiceServicer(object):
+    """IssueService finds what users complain of, and takes what people decide of it.
+    """
+
+    def ListIssues(self, request, context):
+        """ListIssues lists issues, most frequent first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetIssue(self, request, context):
+        """GetIssue reads one issue.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateIssue(self, request, context):
+        """UpdateIssue renames, ignores or resolves an issue. It holds through later runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MergeIssues(self, request, context):
+        """MergeIssues makes several issues one. It holds through later runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SplitIssue(self, request, context):
+        """SplitIssue takes members out of an issue into one of their own. It holds through later runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_IssueServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ListIssues': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListIssues,
+                    request_deserializer=uptake_dot_v1_dot_issue__pb2.ListIssuesRequest.FromString,
+                    response_serializer=uptake_dot_v1_dot_issue__pb2.ListIssuesResponse.SerializeToString,
+            ),
+            'GetIssue': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetIssue,
+                    request_deserializer=uptake_dot_v1_dot_issue__pb2.GetIssueRequest.FromString,
+                    response_serializer=uptake_dot_v1_dot_issue__pb2.GetIssueResponse.SerializeToString,
+            ),
+            'UpdateIssue': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateIssue,
+                    request_deserializer=uptake_dot_v1_dot_issue__pb2.UpdateIssueRequest.FromString,
+                    response_serializer=uptake_dot_v1_dot_issue__pb2.UpdateIssueResponse.SerializeToString,
+            ),
+            'MergeIssues': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergeIssues,
+                    request_deserializer=uptake_dot_v1_dot_issue__pb2.MergeIssuesRequest.FromString,
+                    response_serializer=uptake_dot_v1_dot_issue__pb2.MergeIssuesResponse.SerializeToString,
+            ),
+            'SplitIssue': grpc.unary_unary_rpc_method_handler(
+                    servicer.SplitIssue,
+                    request_deserializer=uptake_dot_v1_dot_issue__pb2.SplitIssueRequest.FromString,
+                    response_serializer=uptake_dot_v1_dot_issue__pb2.SplitIssueResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'uptake.v1.IssueService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('uptake.v1.IssueService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class IssueService(object):
+    """IssueService finds what users complain of, and takes what people decide of it.
+    """
+
+    @staticmethod
+    def ListIssues(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/uptake.v1.IssueService/ListIssues',
+            uptake_dot_v1_dot_issue__pb2.ListIssuesRequest.SerializeToString,
+            uptake_dot_v1_dot_issue__pb2.ListIssuesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetIssue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/uptake.v1.IssueService/GetIssue',
+            uptake_dot_v1_dot_issue__pb2.GetIssueRequest.SerializeToString,
+            uptake_dot_v1_dot_issue__pb2.GetIssueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateIssue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/uptake.v1.IssueService/UpdateIssue',
+            uptake_dot_v1_dot_issue__pb2.UpdateIssueRequest.SerializeToString,
+            uptake_dot_v1_dot_issue__pb2.UpdateIssueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MergeIssues(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/uptake.v1.IssueService/MergeIssues',
+            uptake_dot_v1_dot_issue__pb2.MergeIssuesRequest.SerializeToString,
+            uptake_dot_v1_dot_issue__pb2.MergeIssuesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SplitIssue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/uptake.v1.IssueService/SplitIssue',
+            uptake_dot_v1_dot_issue__pb2.SplitIssueRequest.SerializeToString,
+            uptake_dot_v1_dot_issue__pb2.SplitIssueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

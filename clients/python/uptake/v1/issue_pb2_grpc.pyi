@@ -5,9 +5,16 @@ isort:skip_file
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from uptake.v1 import issue_pb2 as _issue_pb2
 import abc as _abc_1
 import grpc as _grpc
+import sys
 import typing as _typing
+
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
 
 _T = _typing.TypeVar("_T")
 
@@ -18,3 +25,82 @@ class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ig
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
+
+class IssueServiceStub:
+    """IssueService finds what users complain of, and takes what people decide of it."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> IssueServiceAsyncStub: ...
+    ListIssues: _grpc.UnaryUnaryMultiCallable[_issue_pb2.ListIssuesRequest, _issue_pb2.ListIssuesResponse]
+    """ListIssues lists issues, most frequent first."""
+    GetIssue: _grpc.UnaryUnaryMultiCallable[_issue_pb2.GetIssueRequest, _issue_pb2.GetIssueResponse]
+    """GetIssue reads one issue."""
+    UpdateIssue: _grpc.UnaryUnaryMultiCallable[_issue_pb2.UpdateIssueRequest, _issue_pb2.UpdateIssueResponse]
+    """UpdateIssue renames, ignores or resolves an issue. It holds through later runs."""
+    MergeIssues: _grpc.UnaryUnaryMultiCallable[_issue_pb2.MergeIssuesRequest, _issue_pb2.MergeIssuesResponse]
+    """MergeIssues makes several issues one. It holds through later runs."""
+    SplitIssue: _grpc.UnaryUnaryMultiCallable[_issue_pb2.SplitIssueRequest, _issue_pb2.SplitIssueResponse]
+    """SplitIssue takes members out of an issue into one of their own. It holds through later runs."""
+
+@_typing.type_check_only
+class IssueServiceAsyncStub(IssueServiceStub):
+    """IssueService finds what users complain of, and takes what people decide of it."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    ListIssues: _aio.UnaryUnaryMultiCallable[_issue_pb2.ListIssuesRequest, _issue_pb2.ListIssuesResponse]  # type: ignore[assignment]
+    """ListIssues lists issues, most frequent first."""
+    GetIssue: _aio.UnaryUnaryMultiCallable[_issue_pb2.GetIssueRequest, _issue_pb2.GetIssueResponse]  # type: ignore[assignment]
+    """GetIssue reads one issue."""
+    UpdateIssue: _aio.UnaryUnaryMultiCallable[_issue_pb2.UpdateIssueRequest, _issue_pb2.UpdateIssueResponse]  # type: ignore[assignment]
+    """UpdateIssue renames, ignores or resolves an issue. It holds through later runs."""
+    MergeIssues: _aio.UnaryUnaryMultiCallable[_issue_pb2.MergeIssuesRequest, _issue_pb2.MergeIssuesResponse]  # type: ignore[assignment]
+    """MergeIssues makes several issues one. It holds through later runs."""
+    SplitIssue: _aio.UnaryUnaryMultiCallable[_issue_pb2.SplitIssueRequest, _issue_pb2.SplitIssueResponse]  # type: ignore[assignment]
+    """SplitIssue takes members out of an issue into one of their own. It holds through later runs."""
+
+class IssueServiceServicer(metaclass=_abc_1.ABCMeta):
+    """IssueService finds what users complain of, and takes what people decide of it."""
+
+    @_abc_1.abstractmethod
+    def ListIssues(
+        self,
+        request: _issue_pb2.ListIssuesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_issue_pb2.ListIssuesResponse, _abc.Awaitable[_issue_pb2.ListIssuesResponse]]:
+        """ListIssues lists issues, most frequent first."""
+
+    @_abc_1.abstractmethod
+    def GetIssue(
+        self,
+        request: _issue_pb2.GetIssueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_issue_pb2.GetIssueResponse, _abc.Awaitable[_issue_pb2.GetIssueResponse]]:
+        """GetIssue reads one issue."""
+
+    @_abc_1.abstractmethod
+    def UpdateIssue(
+        self,
+        request: _issue_pb2.UpdateIssueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_issue_pb2.UpdateIssueResponse, _abc.Awaitable[_issue_pb2.UpdateIssueResponse]]:
+        """UpdateIssue renames, ignores or resolves an issue. It holds through later runs."""
+
+    @_abc_1.abstractmethod
+    def MergeIssues(
+        self,
+        request: _issue_pb2.MergeIssuesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_issue_pb2.MergeIssuesResponse, _abc.Awaitable[_issue_pb2.MergeIssuesResponse]]:
+        """MergeIssues makes several issues one. It holds through later runs."""
+
+    @_abc_1.abstractmethod
+    def SplitIssue(
+        self,
+        request: _issue_pb2.SplitIssueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_issue_pb2.SplitIssueResponse, _abc.Awaitable[_issue_pb2.SplitIssueResponse]]:
+        """SplitIssue takes members out of an issue into one of their own. It holds through later runs."""
+
+def add_IssueServiceServicer_to_server(servicer: IssueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,6 +5,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from uptake.v1 import correction_pb2 as _correction_pb2
 from uptake.v1 import feedback_pb2 as _feedback_pb2
+from uptake.v1 import pattern_pb2 as _pattern_pb2
 from uptake.v1 import stream_pb2 as _stream_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -127,26 +128,6 @@ REVIEW_ORDER_NEWEST: ReviewOrder
 REVIEW_ORDER_MOST_URGENT: ReviewOrder
 """Highest priority first, then highest negative rate, then newest."""
 
-class Pattern(_message.Message):
-    """Pattern is a group of queries that ask the same thing."""
-    __slots__ = ("id", "representative_query", "feedback_count", "negative_count", "create_time")
-    ID_FIELD_NUMBER: _ClassVar[int]
-    REPRESENTATIVE_QUERY_FIELD_NUMBER: _ClassVar[int]
-    FEEDBACK_COUNT_FIELD_NUMBER: _ClassVar[int]
-    NEGATIVE_COUNT_FIELD_NUMBER: _ClassVar[int]
-    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
-    id: str
-    """Id."""
-    representative_query: str
-    """The query that stands for the pattern: its first."""
-    feedback_count: int
-    """How many active pieces of feedback of the overall score it has."""
-    negative_count: int
-    """How many of them are negative."""
-    create_time: _timestamp_pb2.Timestamp
-    """When its first feedback came in."""
-    def __init__(self, id: _Optional[str] = ..., representative_query: _Optional[str] = ..., feedback_count: _Optional[int] = ..., negative_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
-
 class RelatedFeedback(_message.Message):
     """RelatedFeedback is a piece of feedback that the trigger examined."""
     __slots__ = ("feedback_id", "type", "sentiment", "occur_time", "score")
@@ -179,11 +160,11 @@ class Resolution(_message.Message):
     note: str
     """The reviewer's words."""
     reviewer: str
-    """Who ended it."""
+    """Who ended it; empty where it closed itself."""
     end_time: _timestamp_pb2.Timestamp
     """When it ended."""
     fix_time: _timestamp_pb2.Timestamp
-    """When the fix went live; answers given before it do not count against the fix. Unset for a dismissal."""
+    """When the fix went live; answers given before it do not count against the fix. Unset where nothing was fixed."""
     correction_ids: _containers.RepeatedScalarFieldContainer[str]
     """The corrections that came with it, by id."""
     merged_into_review_id: str
@@ -243,16 +224,16 @@ class Review(_message.Message):
     """How urgent it is."""
     suggested_action: str
     """What to do: "Update knowledge base with corrections" where the newest correction that users gave is of the kind
-    KNOWLEDGE, else "Review and update prompt/instructions".
+    KNOWLEDGE, else "Review and update prompt/instructions". Words for people, which may change.
     """
-    pattern: Pattern
+    pattern: _pattern_pb2.Pattern
     """The pattern that turned bad."""
     trigger_feedback_id: str
-    """The feedback whose arrival opened it."""
+    """The feedback whose arrival opened it last."""
     related_feedback: _containers.RepeatedCompositeFieldContainer[RelatedFeedback]
     """The feedback that the trigger examined last, newest first."""
     negative_rate: float
-    """Share of negative ones among `related_feedback`, 0 to 1."""
+    """Share of negative ones among `related_feedback`, 0 to 1; unset where there is none."""
     sample_size: int
     """How many the trigger examined last."""
     assignee: str
@@ -283,7 +264,7 @@ class Review(_message.Message):
     """
     baseline_left_out: int
     """How many votes of the rest of the project did not count in `baseline_rate`, for the same reason."""
-    def __init__(self, id: _Optional[str] = ..., state: _Optional[_Union[ReviewState, str]] = ..., priority: _Optional[_Union[ReviewPriority, str]] = ..., suggested_action: _Optional[str] = ..., pattern: _Optional[_Union[Pattern, _Mapping]] = ..., trigger_feedback_id: _Optional[str] = ..., related_feedback: _Optional[_Iterable[_Union[RelatedFeedback, _Mapping]]] = ..., negative_rate: _Optional[float] = ..., sample_size: _Optional[int] = ..., assignee: _Optional[str] = ..., claim_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolution: _Optional[_Union[Resolution, _Mapping]] = ..., reopen_count: _Optional[int] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., covered_pattern_ids: _Optional[_Iterable[str]] = ..., evidence_votes: _Optional[int] = ..., evidence_negatives: _Optional[int] = ..., baseline_rate: _Optional[float] = ..., evidence_left_out: _Optional[int] = ..., baseline_left_out: _Optional[int] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., state: _Optional[_Union[ReviewState, str]] = ..., priority: _Optional[_Union[ReviewPriority, str]] = ..., suggested_action: _Optional[str] = ..., pattern: _Optional[_Union[_pattern_pb2.Pattern, _Mapping]] = ..., trigger_feedback_id: _Optional[str] = ..., related_feedback: _Optional[_Iterable[_Union[RelatedFeedback, _Mapping]]] = ..., negative_rate: _Optional[float] = ..., sample_size: _Optional[int] = ..., assignee: _Optional[str] = ..., claim_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolution: _Optional[_Union[Resolution, _Mapping]] = ..., reopen_count: _Optional[int] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., covered_pattern_ids: _Optional[_Iterable[str]] = ..., evidence_votes: _Optional[int] = ..., evidence_negatives: _Optional[int] = ..., baseline_rate: _Optional[float] = ..., evidence_left_out: _Optional[int] = ..., baseline_left_out: _Optional[int] = ...) -> None: ...
 
 class ReviewFilter(_message.Message):
     """ReviewFilter narrows a list of reviews. Every set field must match; a repeated field matches any of its values, of

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from uptake.v1 import error_pb2 as uptake_dot_v1_dot_error__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16uptake/v1/stream.proto\x12\tuptake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"6\n\nCheckpoint\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1b\n\tStreamEnd\x12\x0e\n\x06reason\x18\x01 \x01(\tBJ\n\rdev.uptake.v1B\x0bStreamProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16uptake/v1/stream.proto\x12\tuptake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15uptake/v1/error.proto\"6\n\nCheckpoint\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"D\n\tStreamEnd\x12&\n\x06reason\x18\x01 \x01(\x0e\x32\x16.uptake.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\tBJ\n\rdev.uptake.v1B\x0bStreamProtoP\x01Z\x1euptake.dev/clients/go/uptakev1\xaa\x02\tUptake.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +34,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'uptake.v1.stream_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.uptake.v1B\013StreamProtoP\001Z\036uptake.dev/clients/go/uptakev1\252\002\tUptake.V1'
-  _globals['_CHECKPOINT']._serialized_start=70
-  _globals['_CHECKPOINT']._serialized_end=124
-  _globals['_STREAMEND']._serialized_start=126
-  _globals['_STREAMEND']._serialized_end=153
+  _globals['_CHECKPOINT']._serialized_start=93
+  _globals['_CHECKPOINT']._serialized_end=147
+  _globals['_STREAMEND']._serialized_start=149
+  _globals['_STREAMEND']._serialized_end=217
 # @@protoc_insertion_point(module_scope)

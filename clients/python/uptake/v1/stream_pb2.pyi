@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from uptake.v1 import error_pb2 as _error_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Mapping as _Mapping
@@ -20,10 +21,14 @@ class Checkpoint(_message.Message):
 
 class StreamEnd(_message.Message):
     """StreamEnd is the last message of a stream that the service ends. The status after it is UNAVAILABLE when another
-    process should be asked, RESOURCE_EXHAUSTED when the subscriber was too slow.
+    process should be asked, RESOURCE_EXHAUSTED when the subscriber was too slow. A stream can end with a status alone, as
+    where the subscriber reads nothing any more.
     """
-    __slots__ = ("reason",)
+    __slots__ = ("reason", "message")
     REASON_FIELD_NUMBER: _ClassVar[int]
-    reason: str
-    """Why the stream ends, for people."""
-    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    reason: _error_pb2.ErrorReason
+    """Why the stream ends, for programs: that of the status which follows."""
+    message: str
+    """Why, for people."""
+    def __init__(self, reason: _Optional[_Union[_error_pb2.ErrorReason, str]] = ..., message: _Optional[str] = ...) -> None: ...

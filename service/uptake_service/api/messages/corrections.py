@@ -93,7 +93,7 @@ def verdict_message(correction: Correction) -> pb.VerdictReport:
     put_time(report.update_time, measured.time)
     finding = measured.finding
     if finding is not None:
-        report.look.CopyFrom(_vote_rate(finding.later))
+        report.judged.CopyFrom(_vote_rate(finding.later))
         report.difference = finding.difference
         report.difference_interval.CopyFrom(interval_pb2.Interval(low=finding.low, high=finding.high))
         if finding.drift is not None:
@@ -111,7 +111,7 @@ def entry_message(entry: Revision) -> pb.KnowledgeEntry:
         content=entry.content or "",
         revision=entry.revision,
         correction_id=entry.correction_id,
-        update_time=to_timestamp(entry.time),
+        revision_create_time=to_timestamp(entry.time),
     )
 
 
@@ -121,5 +121,5 @@ def instructions_message(instructions: Revision) -> pb.Instructions:
         content=instructions.content or "",
         revision=instructions.revision,
         correction_id=instructions.correction_id,
-        create_time=to_timestamp(instructions.time),
+        revision_create_time=to_timestamp(instructions.time),
     )

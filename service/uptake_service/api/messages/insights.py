@@ -37,7 +37,7 @@ METRIC_INTERVALS = members(insight_pb2.MetricInterval, "METRIC_INTERVAL_", Metri
 METRIC_GROUPS = members(insight_pb2.MetricGroup, "METRIC_GROUP_", MetricGroup)
 
 
-def to_issue_filter(message: insight_pb2.IssueFilter) -> IssueFilter:
+def to_issue_filter(message: issue_pb2.IssueFilter) -> IssueFilter:
     return IssueFilter(
         states=each_once(message.states, ISSUE_STATES),
         minimum_frequency=message.minimum_frequency,
@@ -143,7 +143,7 @@ def _review_event(event: ReviewEvent) -> event_pb2.ReviewEvent:
         action=ACTION_NUMBERS[event.action],
         state=STATE_NUMBERS[event.state],
         priority=PRIORITY_NUMBERS[event.priority],
-        negative_rate=event.negative_rate,
+        negative_rate=event.negative_rate if event.sample_size else None,
         sample_size=event.sample_size,
         revision=event.revision,
     )

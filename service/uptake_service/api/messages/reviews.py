@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
+from uptake.v1 import pattern_pb2, stream_pb2
 from uptake.v1 import review_pb2 as pb
-from uptake.v1 import stream_pb2
 
 from uptake_service.api.checks import each_once, put_time, to_timestamp
 from uptake_service.api.enums import members, numbers
@@ -20,6 +20,7 @@ from uptake_service.reviews.model import (
     ReviewState,
 )
 from uptake_service.reviews.subscriptions import Update
+from uptake_service.rpc.errors import stream_end
 
 _STATES = members(pb.ReviewState, "REVIEW_STATE_", ReviewState)
 _PRIORITIES = members(pb.ReviewPriority, "REVIEW_PRIORITY_", ReviewPriority)
@@ -47,7 +48,7 @@ def to_message(review: Review, pattern: Pattern | None) -> pb.Review:
         suggested_action=review.examined.suggested_action,
         pattern=_pattern(review, pattern),
         trigger_feedback_id=review.trigger_feedback_id,
-        negative_rate=review.examined.negative_rate,
+        negative_rate=review.examined.negative_rate if review.examined.related else None,
         sample_size=review.examined.sample_size,
         reopen_count=review.reopen_count,
         etag=review.etag,
@@ -82,8 +83,8 @@ def subscription_message(update: Update, now: datetime) -> pb.SubscribeReviewsRe
         response.review.CopyFrom(to_message(update.seen.review, update.seen.pattern))
     elif update.removed_id:
         response.removed_review_id = update.removed_id
-    elif update.ending:
-        response.end.CopyFrom(stream_pb2.StreamEnd(reason=update.ending))
+    elif update.ending is not None:
+        response.end.CopyFrom(stream_end(update.ending))
     else:
         response.checkpoint.CopyFrom(stream_pb2.Checkpoint(time=to_timestamp(now)))
     return response
@@ -99,10 +100,10 @@ def change_message(change: ReviewChange) -> pb.ReviewChange:
     )
 
 
-def _pattern(review: Review, pattern: Pattern | None) -> pb.Pattern:
+def _pattern(review: Review, pattern: Pattern | None) -> pattern_pb2.Pattern:
     if pattern is None:
-        return pb.Pattern(id=review.pattern_id)
-    return pb.Pattern(
+        return pattern_pb2.Pattern(id=review.pattern_id)
+    return pattern_pb2.Pattern(
         id=pattern.id,
         representative_query=pattern.representative_query,
         feedback_count=pattern.total,

@@ -188,7 +188,7 @@ async def _search(console: Console, client: Client, query: str) -> None:
     _step(console, "The assistant searches the knowledge base by meaning before it answers the next user")
     console.print(Text(f"  “{query}”"))
     for match in await client.corrections.search_knowledge(query, limit=1):
-        console.print(Text(f"  {match.score:.2f}  {match.entry.content}"))
+        console.print(Text(f"  {match.similarity:.2f}  {match.entry.content}"))
 
 
 async def _vote_and_judge(

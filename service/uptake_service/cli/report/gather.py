@@ -69,7 +69,7 @@ async def gather(client: Client, project: str, days: int, now: datetime) -> Repo
             interval=insight_pb2.METRIC_INTERVAL_WEEK,
             group=insight_pb2.METRIC_GROUP_MODEL,
         ),
-        first_of(client.insights.issues.list(start=start, end=now, page_size=MOST_ISSUES), MOST_ISSUES),
+        first_of(client.issues.list(start=start, end=now, page_size=MOST_ISSUES), MOST_ISSUES),
         first_of(
             client.reviews.list(
                 filter=review_pb2.ReviewFilter(states=[review_pb2.REVIEW_STATE_OPEN, review_pb2.REVIEW_STATE_CLAIMED]),

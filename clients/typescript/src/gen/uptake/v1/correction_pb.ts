@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file uptake/v1/correction.proto.
  */
 export const file_uptake_v1_correction: GenFile = /*@__PURE__*/
-  fileDesc("Chp1cHRha2UvdjEvY29ycmVjdGlvbi5wcm90bxIJdXB0YWtlLnYxIp8CCg9Db3JyZWN0aW9uRHJhZnQSLwoJa25vd2xlZGdlGAEgASgLMhoudXB0YWtlLnYxLktub3dsZWRnZUNoYW5nZUgAEjUKDGluc3RydWN0aW9ucxgCIAEoCzIdLnVwdGFrZS52MS5JbnN0cnVjdGlvbnNDaGFuZ2VIABIjCg1iYXNlX3JldmlzaW9uGAMgASgDQge6SAQiAigASAGIAQESJwoMZmVlZGJhY2tfaWRzGAQgAygJQhG6SA6SAQsQZCIHcgUQARiAAhIbCglyZXZpZXdfaWQYBSABKAlCCLpIBXIDGIACEhYKBG5vdGUYBiABKAlCCLpIBXIDGJBOQg8KBnRhcmdldBIFukgCCAFCEAoOX2Jhc2VfcmV2aXNpb24iSgoPS25vd2xlZGdlQ2hhbmdlEhgKA2tleRgBIAEoCUILukgIyAEBcgMYgAISHQoHY29udGVudBgCIAEoCUIMukgJyAEBcgQY0IYDIk4KEkluc3RydWN0aW9uc0NoYW5nZRIZCgRuYW1lGAEgASgJQgu6SAjIAQFyAxiAAhIdCgdjb250ZW50GAIgASgJQgy6SAnIAQFyBBjQhgMirgMKCkNvcnJlY3Rpb24SCgoCaWQYASABKAkSJwoEa2luZBgCIAEoDjIZLnVwdGFrZS52MS5Db3JyZWN0aW9uS2luZBIOCgZ0YXJnZXQYAyABKAkSEAoIcmV2aXNpb24YBCABKAMSFQoNYmFzZV9yZXZpc2lvbhgFIAEoAxIPCgdjb250ZW50GAYgASgJEgwKBGRpZmYYByABKAkSFAoMZmVlZGJhY2tfaWRzGAggAygJEhEKCXJldmlld19pZBgJIAEoCRISCgpwYXR0ZXJuX2lkGAogASgJEhAKCHJldmlld2VyGAsgASgJEgwKBG5vdGUYDCABKAkSKQoFc3RhdGUYDSABKA4yGi51cHRha2UudjEuQ29ycmVjdGlvblN0YXRlEikKB3ZlcmRpY3QYDiABKAsyGC51cHRha2UudjEuVmVyZGljdFJlcG9ydBIvCgtjcmVhdGVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmV2ZXJ0X3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlkKCFZvdGVSYXRlEg0KBXZvdGVzGAEgASgDEhoKDW5lZ2F0aXZlX3JhdGUYAiABKAFIAIgBARIQCghsZWZ0X291dBgDIAEoA0IQCg5fbmVnYXRpdmVfcmF0ZSL2AwoNVmVyZGljdFJlcG9ydBIjCgd2ZXJkaWN0GAEgASgOMhIudXB0YWtlLnYxLlZlcmRpY3QSJQoIYmFzZWxpbmUYAiABKAsyEy51cHRha2UudjEuVm90ZVJhdGUSIgoFbGF0ZXIYAyABKAsyEy51cHRha2UudjEuVm90ZVJhdGUSIQoEbG9vaxgEIAEoCzITLnVwdGFrZS52MS5Wb3RlUmF0ZRIoCgtvbGRfYW5zd2VycxgFIAEoCzITLnVwdGFrZS52MS5Wb3RlUmF0ZRIXCgpkaWZmZXJlbmNlGAYgASgBSACIAQESMAoTZGlmZmVyZW5jZV9pbnRlcnZhbBgHIAEoCzITLnVwdGFrZS52MS5JbnRlcnZhbBIaCg1jb250cm9sX2RyaWZ0GAggASgBSAGIAQESGAoQY29udHJvbF9sZWZ0X291dBgJIAEoAxIRCglvZl9yZXZlcnQYCiABKAgSMQoVdmVyZGljdF9iZWZvcmVfcmV2ZXJ0GAsgASgOMhIudXB0YWtlLnYxLlZlcmRpY3QSDwoHc3VtbWFyeRgMIAEoCRIvCgt1cGRhdGVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDQoLX2RpZmZlcmVuY2VCEAoOX2NvbnRyb2xfZHJpZnQi3wEKF0FwcGx5Q29ycmVjdGlvbnNSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEkAKC2NvcnJlY3Rpb25zGAIgAygLMhoudXB0YWtlLnYxLkNvcnJlY3Rpb25EcmFmdEIPukgMkgEJCAEQZCID2AEDEh0KCHJldmlld2VyGAMgASgJQgu6SAjIAQFyAxiAAhIPCgdkcnlfcnVuGAQgASgIEhwKCnJlcXVlc3RfaWQYBSABKAlCCLpIBXIDGIABIk0KGEFwcGx5Q29ycmVjdGlvbnNSZXNwb25zZRIxCgdyZXN1bHRzGAEgAygLMiAudXB0YWtlLnYxLkFwcGx5Q29ycmVjdGlvblJlc3VsdCJ1ChVBcHBseUNvcnJlY3Rpb25SZXN1bHQSKwoKY29ycmVjdGlvbhgBIAEoCzIVLnVwdGFrZS52MS5Db3JyZWN0aW9uSAASJQoFZXJyb3IYAiABKAsyFC51cHRha2UudjEuSXRlbUVycm9ySABCCAoGcmVzdWx0ImUKFEdldENvcnJlY3Rpb25SZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhcKAmlkGAIgASgJQgu6SAjIAQFyAxiAAiJCChVHZXRDb3JyZWN0aW9uUmVzcG9uc2USKQoKY29ycmVjdGlvbhgBIAEoCzIVLnVwdGFrZS52MS5Db3JyZWN0aW9uIpwCChBDb3JyZWN0aW9uRmlsdGVyEjsKBWtpbmRzGAEgAygOMhkudXB0YWtlLnYxLkNvcnJlY3Rpb25LaW5kQhG6SA6SAQsQZCIHggEEEAEgABI9CgZzdGF0ZXMYAiADKA4yGi51cHRha2UudjEuQ29ycmVjdGlvblN0YXRlQhG6SA6SAQsQZCIHggEEEAEgABI3Cgh2ZXJkaWN0cxgDIAMoDjISLnVwdGFrZS52MS5WZXJkaWN0QhG6SA6SAQsQZCIHggEEEAEgABIYCgZ0YXJnZXQYBCABKAlCCLpIBXIDGIACEhsKCXJldmlld19pZBgFIAEoCUIIukgFcgMYgAISHAoKcGF0dGVybl9pZBgGIAEoCUIIukgFcgMYgAIiqwEKFkxpc3RDb3JyZWN0aW9uc1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSKwoGZmlsdGVyGAIgASgLMhsudXB0YWtlLnYxLkNvcnJlY3Rpb25GaWx0ZXISGgoJcGFnZV9zaXplGAMgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YBCABKAkiXgoXTGlzdENvcnJlY3Rpb25zUmVzcG9uc2USKgoLY29ycmVjdGlvbnMYASADKAsyFS51cHRha2UudjEuQ29ycmVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkivQEKF1JldmVydENvcnJlY3Rpb25SZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhcKAmlkGAIgASgJQgu6SAjIAQFyAxiAAhIdCghyZXZpZXdlchgDIAEoCUILukgIyAEBcgMYgAISFgoEbm90ZRgEIAEoCUIIukgFcgMYkE4SHAoKcmVxdWVzdF9pZBgFIAEoCUIIukgFcgMYgAEiRQoYUmV2ZXJ0Q29ycmVjdGlvblJlc3BvbnNlEikKCmNvcnJlY3Rpb24YASABKAsyFS51cHRha2UudjEuQ29ycmVjdGlvbiKIAQoOS25vd2xlZGdlRW50cnkSCwoDa2V5GAEgASgJEg8KB2NvbnRlbnQYAiABKAkSEAoIcmV2aXNpb24YAyABKAMSFQoNY29ycmVjdGlvbl9pZBgEIAEoCRIvCgt1cGRhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi0AEKFlNlYXJjaEtub3dsZWRnZVJlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSGgoFcXVlcnkYAiABKAlCC7pICMgBAXIDGJBOEhYKBWxpbWl0GAMgASgFQge6SAQaAigAEi4KDW1pbmltdW1fc2NvcmUYBCABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAPC/EhwKCmtleV9wcmVmaXgYBSABKAlCCLpIBXIDGIACIkUKF1NlYXJjaEtub3dsZWRnZVJlc3BvbnNlEioKB21hdGNoZXMYASADKAsyGS51cHRha2UudjEuS25vd2xlZGdlTWF0Y2giSQoOS25vd2xlZGdlTWF0Y2gSKAoFZW50cnkYASABKAsyGS51cHRha2UudjEuS25vd2xlZGdlRW50cnkSDQoFc2NvcmUYAiABKAEihwEKDEluc3RydWN0aW9ucxIMCgRuYW1lGAEgASgJEg8KB2NvbnRlbnQYAiABKAkSEAoIcmV2aXNpb24YAyABKAMSFQoNY29ycmVjdGlvbl9pZBgEIAEoCRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAipQEKFkdldEluc3RydWN0aW9uc1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSGQoEbmFtZRgCIAEoCUILukgIyAEBcgMYgAISGQoIcmV2aXNpb24YAyABKANCB7pIBCICKAASHwoOa25vd25fcmV2aXNpb24YBCABKANCB7pIBCICKAAiWwoXR2V0SW5zdHJ1Y3Rpb25zUmVzcG9uc2USLQoMaW5zdHJ1Y3Rpb25zGAEgASgLMhcudXB0YWtlLnYxLkluc3RydWN0aW9ucxIRCgl1bmNoYW5nZWQYAiABKAgiogEKH0xpc3RJbnN0cnVjdGlvblJldmlzaW9uc1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSGQoEbmFtZRgCIAEoCUILukgIyAEBcgMYgAISGgoJcGFnZV9zaXplGAMgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YBCABKAkiagogTGlzdEluc3RydWN0aW9uUmV2aXNpb25zUmVzcG9uc2USLQoMaW5zdHJ1Y3Rpb25zGAEgAygLMhcudXB0YWtlLnYxLkluc3RydWN0aW9ucxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqsAEKD0NvcnJlY3Rpb25TdGF0ZRIgChxDT1JSRUNUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASHAoYQ09SUkVDVElPTl9TVEFURV9BUFBMSUVEEAESHwobQ09SUkVDVElPTl9TVEFURV9TVVBFUlNFREVEEAISHQoZQ09SUkVDVElPTl9TVEFURV9SRVZFUlRFRBADEh0KGUNPUlJFQ1RJT05fU1RBVEVfUFJPUE9TRUQQBCp/CgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIbChdWRVJESUNUX05PVF9FTk9VR0hfREFUQRABEhQKEFZFUkRJQ1RfSU1QUk9WRUQQAhIRCg1WRVJESUNUX1dPUlNFEAMSFQoRVkVSRElDVF9OT19DSEFOR0UQBDKkBQoRQ29ycmVjdGlvblNlcnZpY2USWwoQQXBwbHlDb3JyZWN0aW9ucxIiLnVwdGFrZS52MS5BcHBseUNvcnJlY3Rpb25zUmVxdWVzdBojLnVwdGFrZS52MS5BcHBseUNvcnJlY3Rpb25zUmVzcG9uc2USUgoNR2V0Q29ycmVjdGlvbhIfLnVwdGFrZS52MS5HZXRDb3JyZWN0aW9uUmVxdWVzdBogLnVwdGFrZS52MS5HZXRDb3JyZWN0aW9uUmVzcG9uc2USWAoPTGlzdENvcnJlY3Rpb25zEiEudXB0YWtlLnYxLkxpc3RDb3JyZWN0aW9uc1JlcXVlc3QaIi51cHRha2UudjEuTGlzdENvcnJlY3Rpb25zUmVzcG9uc2USWwoQUmV2ZXJ0Q29ycmVjdGlvbhIiLnVwdGFrZS52MS5SZXZlcnRDb3JyZWN0aW9uUmVxdWVzdBojLnVwdGFrZS52MS5SZXZlcnRDb3JyZWN0aW9uUmVzcG9uc2USWAoPU2VhcmNoS25vd2xlZGdlEiEudXB0YWtlLnYxLlNlYXJjaEtub3dsZWRnZVJlcXVlc3QaIi51cHRha2UudjEuU2VhcmNoS25vd2xlZGdlUmVzcG9uc2USWAoPR2V0SW5zdHJ1Y3Rpb25zEiEudXB0YWtlLnYxLkdldEluc3RydWN0aW9uc1JlcXVlc3QaIi51cHRha2UudjEuR2V0SW5zdHJ1Y3Rpb25zUmVzcG9uc2UScwoYTGlzdEluc3RydWN0aW9uUmV2aXNpb25zEioudXB0YWtlLnYxLkxpc3RJbnN0cnVjdGlvblJldmlzaW9uc1JlcXVlc3QaKy51cHRha2UudjEuTGlzdEluc3RydWN0aW9uUmV2aXNpb25zUmVzcG9uc2VCTgoNZGV2LnVwdGFrZS52MUIPQ29ycmVjdGlvblByb3RvUAFaHnVwdGFrZS5kZXYvY2xpZW50cy9nby91cHRha2V2MaoCCVVwdGFrZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_uptake_v1_error, file_uptake_v1_feedback, file_uptake_v1_interval]);
+  fileDesc("Chp1cHRha2UvdjEvY29ycmVjdGlvbi5wcm90bxIJdXB0YWtlLnYxIp8CCg9Db3JyZWN0aW9uRHJhZnQSLwoJa25vd2xlZGdlGAEgASgLMhoudXB0YWtlLnYxLktub3dsZWRnZUNoYW5nZUgAEjUKDGluc3RydWN0aW9ucxgCIAEoCzIdLnVwdGFrZS52MS5JbnN0cnVjdGlvbnNDaGFuZ2VIABIjCg1iYXNlX3JldmlzaW9uGAMgASgDQge6SAQiAigASAGIAQESJwoMZmVlZGJhY2tfaWRzGAQgAygJQhG6SA6SAQsQZCIHcgUQARiAAhIbCglyZXZpZXdfaWQYBSABKAlCCLpIBXIDGIACEhYKBG5vdGUYBiABKAlCCLpIBXIDGJBOQg8KBmNoYW5nZRIFukgCCAFCEAoOX2Jhc2VfcmV2aXNpb24iSgoPS25vd2xlZGdlQ2hhbmdlEhgKA2tleRgBIAEoCUILukgIyAEBcgMYgAISHQoHY29udGVudBgCIAEoCUIMukgJyAEBcgQY0IYDIk4KEkluc3RydWN0aW9uc0NoYW5nZRIZCgRuYW1lGAEgASgJQgu6SAjIAQFyAxiAAhIdCgdjb250ZW50GAIgASgJQgy6SAnIAQFyBBjQhgMirgMKCkNvcnJlY3Rpb24SCgoCaWQYASABKAkSJwoEa2luZBgCIAEoDjIZLnVwdGFrZS52MS5Db3JyZWN0aW9uS2luZBIOCgZ0YXJnZXQYAyABKAkSEAoIcmV2aXNpb24YBCABKAMSFQoNYmFzZV9yZXZpc2lvbhgFIAEoAxIPCgdjb250ZW50GAYgASgJEgwKBGRpZmYYByABKAkSFAoMZmVlZGJhY2tfaWRzGAggAygJEhEKCXJldmlld19pZBgJIAEoCRISCgpwYXR0ZXJuX2lkGAogASgJEhAKCHJldmlld2VyGAsgASgJEgwKBG5vdGUYDCABKAkSKQoFc3RhdGUYDSABKA4yGi51cHRha2UudjEuQ29ycmVjdGlvblN0YXRlEikKB3ZlcmRpY3QYDiABKAsyGC51cHRha2UudjEuVmVyZGljdFJlcG9ydBIvCgtjcmVhdGVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmV2ZXJ0X3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlkKCFZvdGVSYXRlEg0KBXZvdGVzGAEgASgDEhoKDW5lZ2F0aXZlX3JhdGUYAiABKAFIAIgBARIQCghsZWZ0X291dBgDIAEoA0IQCg5fbmVnYXRpdmVfcmF0ZSL4AwoNVmVyZGljdFJlcG9ydBIjCgd2ZXJkaWN0GAEgASgOMhIudXB0YWtlLnYxLlZlcmRpY3QSJQoIYmFzZWxpbmUYAiABKAsyEy51cHRha2UudjEuVm90ZVJhdGUSIgoFbGF0ZXIYAyABKAsyEy51cHRha2UudjEuVm90ZVJhdGUSIwoGanVkZ2VkGAQgASgLMhMudXB0YWtlLnYxLlZvdGVSYXRlEigKC29sZF9hbnN3ZXJzGAUgASgLMhMudXB0YWtlLnYxLlZvdGVSYXRlEhcKCmRpZmZlcmVuY2UYBiABKAFIAIgBARIwChNkaWZmZXJlbmNlX2ludGVydmFsGAcgASgLMhMudXB0YWtlLnYxLkludGVydmFsEhoKDWNvbnRyb2xfZHJpZnQYCCABKAFIAYgBARIYChBjb250cm9sX2xlZnRfb3V0GAkgASgDEhEKCW9mX3JldmVydBgKIAEoCBIxChV2ZXJkaWN0X2JlZm9yZV9yZXZlcnQYCyABKA4yEi51cHRha2UudjEuVmVyZGljdBIPCgdzdW1tYXJ5GAwgASgJEi8KC3VwZGF0ZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEINCgtfZGlmZmVyZW5jZUIQCg5fY29udHJvbF9kcmlmdCLfAQoXQXBwbHlDb3JyZWN0aW9uc1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSQAoLY29ycmVjdGlvbnMYAiADKAsyGi51cHRha2UudjEuQ29ycmVjdGlvbkRyYWZ0Qg+6SAySAQkIARBkIgPYAQMSHQoIcmV2aWV3ZXIYAyABKAlCC7pICMgBAXIDGIACEg8KB2RyeV9ydW4YBCABKAgSHAoKcmVxdWVzdF9pZBgFIAEoCUIIukgFcgMYgAEiTQoYQXBwbHlDb3JyZWN0aW9uc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC51cHRha2UudjEuQXBwbHlDb3JyZWN0aW9uUmVzdWx0InUKFUFwcGx5Q29ycmVjdGlvblJlc3VsdBIrCgpjb3JyZWN0aW9uGAEgASgLMhUudXB0YWtlLnYxLkNvcnJlY3Rpb25IABIlCgVlcnJvchgCIAEoCzIULnVwdGFrZS52MS5JdGVtRXJyb3JIAEIICgZyZXN1bHQiZQoUR2V0Q29ycmVjdGlvblJlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSFwoCaWQYAiABKAlCC7pICMgBAXIDGIACIkIKFUdldENvcnJlY3Rpb25SZXNwb25zZRIpCgpjb3JyZWN0aW9uGAEgASgLMhUudXB0YWtlLnYxLkNvcnJlY3Rpb24inAIKEENvcnJlY3Rpb25GaWx0ZXISOwoFa2luZHMYASADKA4yGS51cHRha2UudjEuQ29ycmVjdGlvbktpbmRCEbpIDpIBCxBkIgeCAQQQASAAEj0KBnN0YXRlcxgCIAMoDjIaLnVwdGFrZS52MS5Db3JyZWN0aW9uU3RhdGVCEbpIDpIBCxBkIgeCAQQQASAAEjcKCHZlcmRpY3RzGAMgAygOMhIudXB0YWtlLnYxLlZlcmRpY3RCEbpIDpIBCxBkIgeCAQQQASAAEhgKBnRhcmdldBgEIAEoCUIIukgFcgMYgAISGwoJcmV2aWV3X2lkGAUgASgJQgi6SAVyAxiAAhIcCgpwYXR0ZXJuX2lkGAYgASgJQgi6SAVyAxiAAiKrAQoWTGlzdENvcnJlY3Rpb25zUmVxdWVzdBI0Cgdwcm9qZWN0GAEgASgJQiO6SCByHjIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBIrCgZmaWx0ZXIYAiABKAsyGy51cHRha2UudjEuQ29ycmVjdGlvbkZpbHRlchIaCglwYWdlX3NpemUYAyABKAVCB7pIBBoCKAASEgoKcGFnZV90b2tlbhgEIAEoCSJeChdMaXN0Q29ycmVjdGlvbnNSZXNwb25zZRIqCgtjb3JyZWN0aW9ucxgBIAMoCzIVLnVwdGFrZS52MS5Db3JyZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK9AQoXUmV2ZXJ0Q29ycmVjdGlvblJlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSFwoCaWQYAiABKAlCC7pICMgBAXIDGIACEh0KCHJldmlld2VyGAMgASgJQgu6SAjIAQFyAxiAAhIWCgRub3RlGAQgASgJQgi6SAVyAxiQThIcCgpyZXF1ZXN0X2lkGAUgASgJQgi6SAVyAxiAASJFChhSZXZlcnRDb3JyZWN0aW9uUmVzcG9uc2USKQoKY29ycmVjdGlvbhgBIAEoCzIVLnVwdGFrZS52MS5Db3JyZWN0aW9uIpEBCg5Lbm93bGVkZ2VFbnRyeRILCgNrZXkYASABKAkSDwoHY29udGVudBgCIAEoCRIQCghyZXZpc2lvbhgDIAEoAxIVCg1jb3JyZWN0aW9uX2lkGAQgASgJEjgKFHJldmlzaW9uX2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLxAQoWU2VhcmNoS25vd2xlZGdlUmVxdWVzdBI0Cgdwcm9qZWN0GAEgASgJQiO6SCByHjIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBIaCgVxdWVyeRgCIAEoCUILukgIyAEBcgMYkE4SFgoFbGltaXQYAyABKAVCB7pIBBoCKAASOAoSbWluaW11bV9zaW1pbGFyaXR5GAQgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAADwv0gAiAEBEhwKCmtleV9wcmVmaXgYBSABKAlCCLpIBXIDGIACQhUKE19taW5pbXVtX3NpbWlsYXJpdHkiRQoXU2VhcmNoS25vd2xlZGdlUmVzcG9uc2USKgoHbWF0Y2hlcxgBIAMoCzIZLnVwdGFrZS52MS5Lbm93bGVkZ2VNYXRjaCJOCg5Lbm93bGVkZ2VNYXRjaBIoCgVlbnRyeRgBIAEoCzIZLnVwdGFrZS52MS5Lbm93bGVkZ2VFbnRyeRISCgpzaW1pbGFyaXR5GAIgASgBIpABCgxJbnN0cnVjdGlvbnMSDAoEbmFtZRgBIAEoCRIPCgdjb250ZW50GAIgASgJEhAKCHJldmlzaW9uGAMgASgDEhUKDWNvcnJlY3Rpb25faWQYBCABKAkSOAoUcmV2aXNpb25fY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqUBChZHZXRJbnN0cnVjdGlvbnNSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhkKBG5hbWUYAiABKAlCC7pICMgBAXIDGIACEhkKCHJldmlzaW9uGAMgASgDQge6SAQiAigAEh8KDmtub3duX3JldmlzaW9uGAQgASgDQge6SAQiAigAIlsKF0dldEluc3RydWN0aW9uc1Jlc3BvbnNlEi0KDGluc3RydWN0aW9ucxgBIAEoCzIXLnVwdGFrZS52MS5JbnN0cnVjdGlvbnMSEQoJdW5jaGFuZ2VkGAIgASgIIqIBCh9MaXN0SW5zdHJ1Y3Rpb25SZXZpc2lvbnNSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhkKBG5hbWUYAiABKAlCC7pICMgBAXIDGIACEhoKCXBhZ2Vfc2l6ZRgDIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAQgASgJImoKIExpc3RJbnN0cnVjdGlvblJldmlzaW9uc1Jlc3BvbnNlEi0KDGluc3RydWN0aW9ucxgBIAMoCzIXLnVwdGFrZS52MS5JbnN0cnVjdGlvbnMSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKrABCg9Db3JyZWN0aW9uU3RhdGUSIAocQ09SUkVDVElPTl9TVEFURV9VTlNQRUNJRklFRBAAEhwKGENPUlJFQ1RJT05fU1RBVEVfQVBQTElFRBABEh8KG0NPUlJFQ1RJT05fU1RBVEVfU1VQRVJTRURFRBACEh0KGUNPUlJFQ1RJT05fU1RBVEVfUkVWRVJURUQQAxIdChlDT1JSRUNUSU9OX1NUQVRFX1BST1BPU0VEEAQqfwoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASGwoXVkVSRElDVF9OT1RfRU5PVUdIX0RBVEEQARIUChBWRVJESUNUX0lNUFJPVkVEEAISEQoNVkVSRElDVF9XT1JTRRADEhUKEVZFUkRJQ1RfTk9fQ0hBTkdFEAQyvQUKEUNvcnJlY3Rpb25TZXJ2aWNlElsKEEFwcGx5Q29ycmVjdGlvbnMSIi51cHRha2UudjEuQXBwbHlDb3JyZWN0aW9uc1JlcXVlc3QaIy51cHRha2UudjEuQXBwbHlDb3JyZWN0aW9uc1Jlc3BvbnNlElcKDUdldENvcnJlY3Rpb24SHy51cHRha2UudjEuR2V0Q29ycmVjdGlvblJlcXVlc3QaIC51cHRha2UudjEuR2V0Q29ycmVjdGlvblJlc3BvbnNlIgOQAgESXQoPTGlzdENvcnJlY3Rpb25zEiEudXB0YWtlLnYxLkxpc3RDb3JyZWN0aW9uc1JlcXVlc3QaIi51cHRha2UudjEuTGlzdENvcnJlY3Rpb25zUmVzcG9uc2UiA5ACARJbChBSZXZlcnRDb3JyZWN0aW9uEiIudXB0YWtlLnYxLlJldmVydENvcnJlY3Rpb25SZXF1ZXN0GiMudXB0YWtlLnYxLlJldmVydENvcnJlY3Rpb25SZXNwb25zZRJdCg9TZWFyY2hLbm93bGVkZ2USIS51cHRha2UudjEuU2VhcmNoS25vd2xlZGdlUmVxdWVzdBoiLnVwdGFrZS52MS5TZWFyY2hLbm93bGVkZ2VSZXNwb25zZSIDkAIBEl0KD0dldEluc3RydWN0aW9ucxIhLnVwdGFrZS52MS5HZXRJbnN0cnVjdGlvbnNSZXF1ZXN0GiIudXB0YWtlLnYxLkdldEluc3RydWN0aW9uc1Jlc3BvbnNlIgOQAgESeAoYTGlzdEluc3RydWN0aW9uUmV2aXNpb25zEioudXB0YWtlLnYxLkxpc3RJbnN0cnVjdGlvblJldmlzaW9uc1JlcXVlc3QaKy51cHRha2UudjEuTGlzdEluc3RydWN0aW9uUmV2aXNpb25zUmVzcG9uc2UiA5ACAUJOCg1kZXYudXB0YWtlLnYxQg9Db3JyZWN0aW9uUHJvdG9QAVoedXB0YWtlLmRldi9jbGllbnRzL2dvL3VwdGFrZXYxqgIJVXB0YWtlLlYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_uptake_v1_error, file_uptake_v1_feedback, file_uptake_v1_interval]);
 
 /**
  * CorrectionDraft is a correction to apply.
@@ -30,9 +30,9 @@ export type CorrectionDraft = Message<"uptake.v1.CorrectionDraft"> & {
   /**
    * What to change. Required.
    *
-   * @generated from oneof uptake.v1.CorrectionDraft.target
+   * @generated from oneof uptake.v1.CorrectionDraft.change
    */
-  target: {
+  change: {
     /**
      * An entry of the knowledge base.
      *
@@ -179,7 +179,7 @@ export type Correction = Message<"uptake.v1.Correction"> & {
   revision: bigint;
 
   /**
-   * The revision before it; 0 when it made the target.
+   * The revision before it; 0 when it made the target, or brought it back after a revert had deleted it.
    *
    * @generated from field: int64 base_revision = 5;
    */
@@ -249,7 +249,7 @@ export type Correction = Message<"uptake.v1.Correction"> & {
   verdict?: VerdictReport | undefined;
 
   /**
-   * When it was applied.
+   * When it was made, which is when it was applied.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 15;
    */
@@ -307,8 +307,8 @@ export const VoteRateSchema: GenMessage<VoteRate> = /*@__PURE__*/
   messageDesc(file_uptake_v1_correction, 4);
 
 /**
- * VerdictReport is a verdict with what it rests on. It looks only when 25, 50, 100, 200 and 400 later votes are in, so
- * that watching it makes no error more frequent.
+ * VerdictReport is a verdict with what it rests on. It looks at certain numbers of later votes alone, so that watching it
+ * makes no error more frequent: see docs/verdicts.md.
  *
  * @generated from message uptake.v1.VerdictReport
  */
@@ -328,19 +328,18 @@ export type VerdictReport = Message<"uptake.v1.VerdictReport"> & {
   baseline?: VoteRate | undefined;
 
   /**
-   * The votes on answers after the fix until now, up to the 400 of the last look.
+   * The votes on answers after the fix until now, up to the number that is looked at last.
    *
    * @generated from field: uptake.v1.VoteRate later = 3;
    */
   later?: VoteRate | undefined;
 
   /**
-   * The later votes of the look that the verdict and the difference are of: the newest that tells, or the newest of all
-   * if none does. Unset before the first look.
+   * The later votes that the verdict and the difference are of. Unset until there are enough.
    *
-   * @generated from field: uptake.v1.VoteRate look = 4;
+   * @generated from field: uptake.v1.VoteRate judged = 4;
    */
-  look?: VoteRate | undefined;
+  judged?: VoteRate | undefined;
 
   /**
    * The votes since the fix on answers from before it; they do not count.
@@ -350,14 +349,15 @@ export type VerdictReport = Message<"uptake.v1.VerdictReport"> & {
   oldAnswers?: VoteRate | undefined;
 
   /**
-   * The look's negative rate minus the baseline's, less the control's drift; -2 to 2. Unset before the first look.
+   * The negative rate of `judged` minus the baseline's, less the control's drift; -2 to 2. Unset until there are enough
+   * votes.
    *
    * @generated from field: optional double difference = 6;
    */
   difference?: number | undefined;
 
   /**
-   * The interval of the difference; unset before the first look.
+   * The interval of the difference: over all looks at most 5% of such intervals miss it. Unset where the difference is.
    *
    * @generated from field: uptake.v1.Interval difference_interval = 7;
    */
@@ -443,7 +443,7 @@ export type ApplyCorrectionsRequest = Message<"uptake.v1.ApplyCorrectionsRequest
   reviewer: string;
 
   /**
-   * Only show what would change; nothing is written.
+   * Only show what would change; nothing is written, and the id of a correction is empty.
    *
    * @generated from field: bool dry_run = 4;
    */
@@ -797,7 +797,7 @@ export type KnowledgeEntry = Message<"uptake.v1.KnowledgeEntry"> & {
   revision: bigint;
 
   /**
-   * The correction that made this revision.
+   * The correction whose content this is; where a revert made the revision, the one that came into force again.
    *
    * @generated from field: string correction_id = 4;
    */
@@ -806,9 +806,9 @@ export type KnowledgeEntry = Message<"uptake.v1.KnowledgeEntry"> & {
   /**
    * When this revision was made.
    *
-   * @generated from field: google.protobuf.Timestamp update_time = 5;
+   * @generated from field: google.protobuf.Timestamp revision_create_time = 5;
    */
-  updateTime?: Timestamp | undefined;
+  revisionCreateTime?: Timestamp | undefined;
 };
 
 /**
@@ -846,11 +846,11 @@ export type SearchKnowledgeRequest = Message<"uptake.v1.SearchKnowledgeRequest">
   limit: number;
 
   /**
-   * Leave out entries below this score, -1 to 1. Default 0.
+   * Leave out entries that are less similar, -1 to 1. Default 0.
    *
-   * @generated from field: double minimum_score = 4;
+   * @generated from field: optional double minimum_similarity = 4;
    */
-  minimumScore: number;
+  minimumSimilarity?: number | undefined;
 
   /**
    * Only entries whose key starts so.
@@ -889,7 +889,7 @@ export const SearchKnowledgeResponseSchema: GenMessage<SearchKnowledgeResponse> 
   messageDesc(file_uptake_v1_correction, 18);
 
 /**
- * KnowledgeMatch is an entry with its score.
+ * KnowledgeMatch is an entry with its similarity to a query.
  *
  * @generated from message uptake.v1.KnowledgeMatch
  */
@@ -904,9 +904,9 @@ export type KnowledgeMatch = Message<"uptake.v1.KnowledgeMatch"> & {
   /**
    * Cosine similarity of query and entry, -1 to 1.
    *
-   * @generated from field: double score = 2;
+   * @generated from field: double similarity = 2;
    */
-  score: number;
+  similarity: number;
 };
 
 /**
@@ -944,7 +944,7 @@ export type Instructions = Message<"uptake.v1.Instructions"> & {
   revision: bigint;
 
   /**
-   * The correction that made this revision.
+   * The correction whose content this is; where a revert made the revision, the one that came into force again.
    *
    * @generated from field: string correction_id = 4;
    */
@@ -953,9 +953,9 @@ export type Instructions = Message<"uptake.v1.Instructions"> & {
   /**
    * When this revision was made.
    *
-   * @generated from field: google.protobuf.Timestamp create_time = 5;
+   * @generated from field: google.protobuf.Timestamp revision_create_time = 5;
    */
-  createTime?: Timestamp | undefined;
+  revisionCreateTime?: Timestamp | undefined;
 };
 
 /**
@@ -1141,8 +1141,8 @@ export enum CorrectionState {
   REVERTED = 3,
 
   /**
-   * It waits for a person to apply it. Nothing makes this state yet: a client that knows it now is ready for when agents
-   * propose corrections.
+   * It waits for a person to apply it, and changed nothing yet. No call makes this state so far: it is for corrections
+   * that agents propose.
    *
    * @generated from enum value: CORRECTION_STATE_PROPOSED = 4;
    */

@@ -4,6 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "../../buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { CorrectionState, Verdict } from "./correction_pb.js";
@@ -18,26 +19,27 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file uptake/v1/event.proto.
  */
 export const file_uptake_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("ChV1cHRha2UvdjEvZXZlbnQucHJvdG8SCXVwdGFrZS52MSLJAgoFRXZlbnQSCwoDc2VxGAEgASgDEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiIKBGtpbmQYAyABKA4yFC51cHRha2UudjEuRXZlbnRLaW5kEioKCHNldmVyaXR5GAQgASgOMhgudXB0YWtlLnYxLkV2ZW50U2V2ZXJpdHkSKAoGcmV2aWV3GAUgASgLMhYudXB0YWtlLnYxLlJldmlld0V2ZW50SAASJgoFaXNzdWUYBiABKAsyFS51cHRha2UudjEuSXNzdWVFdmVudEgAEjAKCmNvcnJlY3Rpb24YByABKAsyGi51cHRha2UudjEuQ29ycmVjdGlvbkV2ZW50SAASKgoHdmVyZGljdBgIIAEoCzIXLnVwdGFrZS52MS5WZXJkaWN0RXZlbnRIAEIJCgdwYXlsb2FkIu8BCgtSZXZpZXdFdmVudBIRCglyZXZpZXdfaWQYASABKAkSEgoKcGF0dGVybl9pZBgCIAEoCRInCgZhY3Rpb24YAyABKA4yFy51cHRha2UudjEuUmV2aWV3QWN0aW9uEiUKBXN0YXRlGAQgASgOMhYudXB0YWtlLnYxLlJldmlld1N0YXRlEisKCHByaW9yaXR5GAUgASgOMhkudXB0YWtlLnYxLlJldmlld1ByaW9yaXR5EhUKDW5lZ2F0aXZlX3JhdGUYBiABKAESEwoLc2FtcGxlX3NpemUYByABKAUSEAoIcmV2aXNpb24YCCABKAMimwEKCklzc3VlRXZlbnQSEAoIaXNzdWVfaWQYASABKAkSJAoFc3RhdGUYAiABKA4yFS51cHRha2UudjEuSXNzdWVTdGF0ZRIRCglmcmVxdWVuY3kYAyABKAMSEgoKZ2VuZXJhdGlvbhgEIAEoAxIQCghyZXZpc2lvbhgFIAEoAxIcChRtZXJnZWRfaW50b19pc3N1ZV9pZBgGIAEoCSJlCg9Db3JyZWN0aW9uRXZlbnQSFQoNY29ycmVjdGlvbl9pZBgBIAEoCRIpCgVzdGF0ZRgCIAEoDjIaLnVwdGFrZS52MS5Db3JyZWN0aW9uU3RhdGUSEAoIcmV2aXNpb24YAyABKAMiXwoMVmVyZGljdEV2ZW50EhUKDWNvcnJlY3Rpb25faWQYASABKAkSIwoHdmVyZGljdBgCIAEoDjISLnVwdGFrZS52MS5WZXJkaWN0EhMKC2xhdGVyX3ZvdGVzGAMgASgDKocBCglFdmVudEtpbmQSGgoWRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEhUKEUVWRU5UX0tJTkRfUkVWSUVXEAESFAoQRVZFTlRfS0lORF9JU1NVRRACEhkKFUVWRU5UX0tJTkRfQ09SUkVDVElPThADEhYKEkVWRU5UX0tJTkRfVkVSRElDVBAEKoEBCg1FdmVudFNldmVyaXR5Eh4KGkVWRU5UX1NFVkVSSVRZX1VOU1BFQ0lGSUVEEAASFwoTRVZFTlRfU0VWRVJJVFlfSU5GTxABEhoKFkVWRU5UX1NFVkVSSVRZX1dBUk5JTkcQAhIbChdFVkVOVF9TRVZFUklUWV9DUklUSUNBTBADQkkKDWRldi51cHRha2UudjFCCkV2ZW50UHJvdG9QAVoedXB0YWtlLmRldi9jbGllbnRzL2dvL3VwdGFrZXYxqgIJVXB0YWtlLlYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_uptake_v1_correction, file_uptake_v1_issue, file_uptake_v1_review]);
+  fileDesc("ChV1cHRha2UvdjEvZXZlbnQucHJvdG8SCXVwdGFrZS52MSLJAgoFRXZlbnQSCwoDc2VxGAEgASgDEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiIKBGtpbmQYAyABKA4yFC51cHRha2UudjEuRXZlbnRLaW5kEioKCHNldmVyaXR5GAQgASgOMhgudXB0YWtlLnYxLkV2ZW50U2V2ZXJpdHkSKAoGcmV2aWV3GAUgASgLMhYudXB0YWtlLnYxLlJldmlld0V2ZW50SAASJgoFaXNzdWUYBiABKAsyFS51cHRha2UudjEuSXNzdWVFdmVudEgAEjAKCmNvcnJlY3Rpb24YByABKAsyGi51cHRha2UudjEuQ29ycmVjdGlvbkV2ZW50SAASKgoHdmVyZGljdBgIIAEoCzIXLnVwdGFrZS52MS5WZXJkaWN0RXZlbnRIAEIJCgdwYXlsb2FkIoYCCgtSZXZpZXdFdmVudBIRCglyZXZpZXdfaWQYASABKAkSEgoKcGF0dGVybl9pZBgCIAEoCRInCgZhY3Rpb24YAyABKA4yFy51cHRha2UudjEuUmV2aWV3QWN0aW9uEiUKBXN0YXRlGAQgASgOMhYudXB0YWtlLnYxLlJldmlld1N0YXRlEisKCHByaW9yaXR5GAUgASgOMhkudXB0YWtlLnYxLlJldmlld1ByaW9yaXR5EhoKDW5lZ2F0aXZlX3JhdGUYBiABKAFIAIgBARITCgtzYW1wbGVfc2l6ZRgHIAEoBRIQCghyZXZpc2lvbhgIIAEoA0IQCg5fbmVnYXRpdmVfcmF0ZSKbAQoKSXNzdWVFdmVudBIQCghpc3N1ZV9pZBgBIAEoCRIkCgVzdGF0ZRgCIAEoDjIVLnVwdGFrZS52MS5Jc3N1ZVN0YXRlEhEKCWZyZXF1ZW5jeRgDIAEoAxISCgpnZW5lcmF0aW9uGAQgASgDEhAKCHJldmlzaW9uGAUgASgDEhwKFG1lcmdlZF9pbnRvX2lzc3VlX2lkGAYgASgJImUKD0NvcnJlY3Rpb25FdmVudBIVCg1jb3JyZWN0aW9uX2lkGAEgASgJEikKBXN0YXRlGAIgASgOMhoudXB0YWtlLnYxLkNvcnJlY3Rpb25TdGF0ZRIQCghyZXZpc2lvbhgDIAEoAyJfCgxWZXJkaWN0RXZlbnQSFQoNY29ycmVjdGlvbl9pZBgBIAEoCRIjCgd2ZXJkaWN0GAIgASgOMhIudXB0YWtlLnYxLlZlcmRpY3QSEwoLbGF0ZXJfdm90ZXMYAyABKAMigwEKC0V2ZW50RmlsdGVyEjYKBWtpbmRzGAEgAygOMhQudXB0YWtlLnYxLkV2ZW50S2luZEIRukgOkgELEGQiB4IBBBABIAASPAoQbWluaW11bV9zZXZlcml0eRgCIAEoDjIYLnVwdGFrZS52MS5FdmVudFNldmVyaXR5Qgi6SAWCAQIQASqHAQoJRXZlbnRLaW5kEhoKFkVWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIVChFFVkVOVF9LSU5EX1JFVklFVxABEhQKEEVWRU5UX0tJTkRfSVNTVUUQAhIZChVFVkVOVF9LSU5EX0NPUlJFQ1RJT04QAxIWChJFVkVOVF9LSU5EX1ZFUkRJQ1QQBCqBAQoNRXZlbnRTZXZlcml0eRIeChpFVkVOVF9TRVZFUklUWV9VTlNQRUNJRklFRBAAEhcKE0VWRU5UX1NFVkVSSVRZX0lORk8QARIaChZFVkVOVF9TRVZFUklUWV9XQVJOSU5HEAISGwoXRVZFTlRfU0VWRVJJVFlfQ1JJVElDQUwQA0JJCg1kZXYudXB0YWtlLnYxQgpFdmVudFByb3RvUAFaHnVwdGFrZS5kZXYvY2xpZW50cy9nby91cHRha2V2MaoCCVVwdGFrZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_uptake_v1_correction, file_uptake_v1_issue, file_uptake_v1_review]);
 
 /**
  * Event is something that happened in a project. It holds ids, states, revisions and numbers, never users' words.
  *
  * A project's events have one order, that of `seq`, for every subscriber and for ever. A subscriber gets them in this
- * order; with a filter some are left out, and nothing comes late. One commit's events follow one another.
+ * order; with a filter some are left out, and nothing comes late.
  *
  * @generated from message uptake.v1.Event
  */
 export type Event = Message<"uptake.v1.Event"> & {
   /**
-   * Its place in the project's history: 1, 2, 3 and so on, in the order of the commits that made it true.
+   * Its place in the project's history: 1, 2, 3 and so on. Events of one resource are in the order of its changes, and
+   * what an event led to comes after it.
    *
    * @generated from field: int64 seq = 1;
    */
   seq: bigint;
 
   /**
-   * When it was committed, by the service's clock.
+   * When it was committed, by the database's clock; not always ascending with `seq`.
    *
    * @generated from field: google.protobuf.Timestamp time = 2;
    */
@@ -146,11 +148,11 @@ export type ReviewEvent = Message<"uptake.v1.ReviewEvent"> & {
   priority: ReviewPriority;
 
   /**
-   * Its negative rate after that, 0 to 1.
+   * Its negative rate after that, 0 to 1; unset without feedback.
    *
-   * @generated from field: double negative_rate = 6;
+   * @generated from field: optional double negative_rate = 6;
    */
-  negativeRate: number;
+  negativeRate?: number | undefined;
 
   /**
    * How many pieces of feedback that rate is of.
@@ -160,7 +162,7 @@ export type ReviewEvent = Message<"uptake.v1.ReviewEvent"> & {
   sampleSize: number;
 
   /**
-   * How often it was changed before this.
+   * Its revision after that: 1 when it was made, one more with each change.
    *
    * @generated from field: int64 revision = 8;
    */
@@ -209,7 +211,7 @@ export type IssueEvent = Message<"uptake.v1.IssueEvent"> & {
   generation: bigint;
 
   /**
-   * How often it was changed before this.
+   * Its revision after that: 1 when it was made, one more with each change.
    *
    * @generated from field: int64 revision = 5;
    */
@@ -301,6 +303,34 @@ export const VerdictEventSchema: GenMessage<VerdictEvent> = /*@__PURE__*/
   messageDesc(file_uptake_v1_event, 4);
 
 /**
+ * EventFilter narrows a subscription. Every set field must match.
+ *
+ * @generated from message uptake.v1.EventFilter
+ */
+export type EventFilter = Message<"uptake.v1.EventFilter"> & {
+  /**
+   * Kinds, up to 100. Default all.
+   *
+   * @generated from field: repeated uptake.v1.EventKind kinds = 1;
+   */
+  kinds: EventKind[];
+
+  /**
+   * Leave out what matters less. Default INFO: leave out nothing.
+   *
+   * @generated from field: uptake.v1.EventSeverity minimum_severity = 2;
+   */
+  minimumSeverity: EventSeverity;
+};
+
+/**
+ * Describes the message uptake.v1.EventFilter.
+ * Use `create(EventFilterSchema)` to create a new message.
+ */
+export const EventFilterSchema: GenMessage<EventFilter> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_event, 5);
+
+/**
  * EventKind is what an event is about.
  *
  * @generated from enum uptake.v1.EventKind
@@ -328,7 +358,7 @@ export enum EventKind {
   ISSUE = 2,
 
   /**
-   * A correction was applied or reverted.
+   * A correction changed its state: it was applied, superseded or reverted, or came into force again.
    *
    * @generated from enum value: EVENT_KIND_CORRECTION = 3;
    */
@@ -376,7 +406,7 @@ export enum EventSeverity {
   WARNING = 2,
 
   /**
-   * It hurts: a review of high priority opened or reopened, an issue escalates, a correction made it worse.
+   * It hurts: a review of high priority opened or reopened, an issue escalates or came back, a correction made it worse.
    *
    * @generated from enum value: EVENT_SEVERITY_CRITICAL = 3;
    */

@@ -5,17 +5,17 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.js";
-import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { CorrectionState, VerdictReport } from "./correction_pb.js";
 import { file_uptake_v1_correction } from "./correction_pb.js";
-import type { Event, EventKind, EventSeverity } from "./event_pb.js";
+import type { Event, EventFilter } from "./event_pb.js";
 import { file_uptake_v1_event } from "./event_pb.js";
 import type { CorrectionKind, CorrectionValue, FeedbackType } from "./feedback_pb.js";
 import { file_uptake_v1_feedback } from "./feedback_pb.js";
 import type { Interval } from "./interval_pb.js";
 import { file_uptake_v1_interval } from "./interval_pb.js";
-import type { Issue, IssueState } from "./issue_pb.js";
+import type { Issue } from "./issue_pb.js";
 import { file_uptake_v1_issue } from "./issue_pb.js";
 import type { Checkpoint, StreamEnd } from "./stream_pb.js";
 import { file_uptake_v1_stream } from "./stream_pb.js";
@@ -25,7 +25,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file uptake/v1/insight.proto.
  */
 export const file_uptake_v1_insight: GenFile = /*@__PURE__*/
-  fileDesc("Chd1cHRha2UvdjEvaW5zaWdodC5wcm90bxIJdXB0YWtlLnYxIkEKCVR5cGVDb3VudBIlCgR0eXBlGAEgASgOMhcudXB0YWtlLnYxLkZlZWRiYWNrVHlwZRINCgVjb3VudBgCIAEoAyLmAgoHTWV0cmljcxIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOdG90YWxfZmVlZGJhY2sYAyABKAMSFgoOcG9zaXRpdmVfY291bnQYBCABKAMSFgoObmVnYXRpdmVfY291bnQYBSABKAMSGgoNcG9zaXRpdmVfcmF0ZRgGIAEoAUgAiAEBEhoKDW5lZ2F0aXZlX3JhdGUYByABKAFIAYgBARIpCgt0eXBlX2NvdW50cxgIIAMoCzIULnVwdGFrZS52MS5UeXBlQ291bnQSGwoOYXZlcmFnZV9yYXRpbmcYCSABKAFIAogBAUIQCg5fcG9zaXRpdmVfcmF0ZUIQCg5fbmVnYXRpdmVfcmF0ZUIRCg9fYXZlcmFnZV9yYXRpbmci1gIKCEluc2lnaHRzEiMKB21ldHJpY3MYASABKAsyEi51cHRha2UudjEuTWV0cmljcxInCg1jb21tb25faXNzdWVzGAIgAygLMhAudXB0YWtlLnYxLklzc3VlEkQKGWltcHJvdmVtZW50X29wcG9ydHVuaXRpZXMYAyADKAsyIS51cHRha2UudjEuSW1wcm92ZW1lbnRPcHBvcnR1bml0eRIzChB1c2VyX2NvcnJlY3Rpb25zGAQgAygLMhkudXB0YWtlLnYxLlVzZXJDb3JyZWN0aW9uEicKC3RpbWVfc2VyaWVzGAUgAygLMhIudXB0YWtlLnYxLk1ldHJpY3MSGwoTYWN0aXZlX3Jldmlld19jb3VudBgGIAEoAxI7ChRtZWFzdXJlZF9jb3JyZWN0aW9ucxgHIAMoCzIdLnVwdGFrZS52MS5NZWFzdXJlZENvcnJlY3Rpb24i4QEKFkltcHJvdmVtZW50T3Bwb3J0dW5pdHkSDQoFdGl0bGUYASABKAkSEgoKcGF0dGVybl9pZBgCIAEoCRIQCghpc3N1ZV9pZBgDIAEoCRIWCg5uZWdhdGl2ZV9jb3VudBgEIAEoAxIWCg50b3RhbF9mZWVkYmFjaxgFIAEoAxIWCg5uZWdhdGl2ZV9zaGFyZRgGIAEoARIYChBzdWdnZXN0ZWRfYWN0aW9uGAcgASgJEh0KFWV2aWRlbmNlX2ZlZWRiYWNrX2lkcxgIIAMoCRIRCglyZXZpZXdfaWQYCSABKAkiqAEKDlVzZXJDb3JyZWN0aW9uEhMKC2ZlZWRiYWNrX2lkGAEgASgJEg0KBXF1ZXJ5GAIgASgJEi4KCmNvcnJlY3Rpb24YAyABKAsyGi51cHRha2UudjEuQ29ycmVjdGlvblZhbHVlEi4KCm9jY3VyX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnBhdHRlcm5faWQYBSABKAki/wEKEk1lYXN1cmVkQ29ycmVjdGlvbhIVCg1jb3JyZWN0aW9uX2lkGAEgASgJEicKBGtpbmQYAiABKA4yGS51cHRha2UudjEuQ29ycmVjdGlvbktpbmQSDgoGdGFyZ2V0GAMgASgJEikKBXN0YXRlGAQgASgOMhoudXB0YWtlLnYxLkNvcnJlY3Rpb25TdGF0ZRISCgpwYXR0ZXJuX2lkGAUgASgJEikKB3ZlcmRpY3QYBiABKAsyGC51cHRha2UudjEuVmVyZGljdFJlcG9ydBIvCgtjcmVhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwAEKEkdldEluc2lnaHRzUmVxdWVzdBI0Cgdwcm9qZWN0GAEgASgJQiO6SCByHjIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOcmVmcmVzaF9pc3N1ZXMYBCABKAgiPAoTR2V0SW5zaWdodHNSZXNwb25zZRIlCghpbnNpZ2h0cxgBIAEoCzITLnVwdGFrZS52MS5JbnNpZ2h0cyJrCgtJc3N1ZUZpbHRlchI4CgZzdGF0ZXMYASADKA4yFS51cHRha2UudjEuSXNzdWVTdGF0ZUIRukgOkgELEGQiB4IBBBABIAASIgoRbWluaW11bV9mcmVxdWVuY3kYAiABKANCB7pIBCICKAAi/wEKEUxpc3RJc3N1ZXNSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEiYKBmZpbHRlchgCIAEoCzIWLnVwdGFrZS52MS5Jc3N1ZUZpbHRlchIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoJcGFnZV9zaXplGAUgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YBiABKAkiTwoSTGlzdElzc3Vlc1Jlc3BvbnNlEiAKBmlzc3VlcxgBIAMoCzIQLnVwdGFrZS52MS5Jc3N1ZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiYAoPR2V0SXNzdWVSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhcKAmlkGAIgASgJQgu6SAjIAQFyAxiAAiJMChBHZXRJc3N1ZVJlc3BvbnNlEh8KBWlzc3VlGAEgASgLMhAudXB0YWtlLnYxLklzc3VlEhcKD2RhaWx5X2ZyZXF1ZW5jeRgCIAMoAyK0AwoSVXBkYXRlSXNzdWVSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhcKAmlkGAIgASgJQgu6SAjIAQFyAxiAAhInCgVpc3N1ZRgDIAEoCzIQLnVwdGFrZS52MS5Jc3N1ZUIGukgD2AEDEt0BCgt1cGRhdGVfbWFzaxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCqwG6SKcBugGgAQoYdXBkYXRlX2lzc3VlLnVwZGF0ZV9tYXNrEh1tdXN0IG5hbWUgYW55IG9mIHRpdGxlLCBzdGF0ZRpldGhpcy5wYXRocy5zaXplKCkgPiAwICYmIHRoaXMucGF0aHMuc2l6ZSgpIDw9IDEwMCAmJiB0aGlzLnBhdGhzLmFsbChwYXRoLCBwYXRoIGluIFsndGl0bGUnLCAnc3RhdGUnXSnIAQESGgoIcmV2aWV3ZXIYBSABKAlCCLpIBXIDGIACEhwKCnJlcXVlc3RfaWQYBiABKAlCCLpIBXIDGIABEgwKBGV0YWcYByABKAkiNgoTVXBkYXRlSXNzdWVSZXNwb25zZRIfCgVpc3N1ZRgBIAEoCzIQLnVwdGFrZS52MS5Jc3N1ZSLUAQoSTWVyZ2VJc3N1ZXNSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhcKAmlkGAIgASgJQgu6SAjIAQFyAxiAAhInCgptZXJnZWRfaWRzGAMgAygJQhO6SBCSAQ0IARBkIgdyBRABGIACEhoKCHJldmlld2VyGAQgASgJQgi6SAVyAxiAAhIcCgpyZXF1ZXN0X2lkGAUgASgJQgi6SAVyAxiAARIMCgRldGFnGAYgASgJIjYKE01lcmdlSXNzdWVzUmVzcG9uc2USHwoFaXNzdWUYASABKAsyEC51cHRha2UudjEuSXNzdWUi7wEKEVNwbGl0SXNzdWVSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhcKAmlkGAIgASgJQgu6SAjIAQFyAxiAAhIqCgxmZWVkYmFja19pZHMYAyADKAlCFLpIEZIBDggBEOgHIgdyBRABGIACEhcKBXRpdGxlGAQgASgJQgi6SAVyAxiAAhIaCghyZXZpZXdlchgFIAEoCUIIukgFcgMYgAISHAoKcmVxdWVzdF9pZBgGIAEoCUIIukgFcgMYgAESDAoEZXRhZxgHIAEoCSJaChJTcGxpdElzc3VlUmVzcG9uc2USHwoFaXNzdWUYASABKAsyEC51cHRha2UudjEuSXNzdWUSIwoJbmV3X2lzc3VlGAIgASgLMhAudXB0YWtlLnYxLklzc3VlIrgCChNRdWVyeU1ldHJpY3NSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1CghpbnRlcnZhbBgEIAEoDjIZLnVwdGFrZS52MS5NZXRyaWNJbnRlcnZhbEIIukgFggECEAESLwoFZ3JvdXAYBSABKA4yFi51cHRha2UudjEuTWV0cmljR3JvdXBCCLpIBYIBAhABEhsKBXNjb3JlGAYgASgJQge6SARyAhg/SACIAQFCCAoGX3Njb3JlIkYKFFF1ZXJ5TWV0cmljc1Jlc3BvbnNlEi4KDW1ldHJpY19zZXJpZXMYASADKAsyFy51cHRha2UudjEuTWV0cmljU2VyaWVzIksKDE1ldHJpY1NlcmllcxITCgtncm91cF92YWx1ZRgBIAEoCRImCgZwb2ludHMYAiADKAsyFi51cHRha2UudjEuTWV0cmljUG9pbnQinAEKC01ldHJpY1BvaW50EiMKB21ldHJpY3MYASABKAsyEi51cHRha2UudjEuTWV0cmljcxIzChZuZWdhdGl2ZV9yYXRlX2ludGVydmFsGAIgASgLMhMudXB0YWtlLnYxLkludGVydmFsEjMKFnBvc2l0aXZlX3JhdGVfaW50ZXJ2YWwYAyABKAsyEy51cHRha2UudjEuSW50ZXJ2YWwigwEKC0V2ZW50RmlsdGVyEjYKBWtpbmRzGAEgAygOMhQudXB0YWtlLnYxLkV2ZW50S2luZEIRukgOkgELEGQiB4IBBBABIAASPAoQbWluaW11bV9zZXZlcml0eRgCIAEoDjIYLnVwdGFrZS52MS5FdmVudFNldmVyaXR5Qgi6SAWCAQIQASLXAQoYU3Vic2NyaWJlSW5zaWdodHNSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEiYKBmZpbHRlchgCIAEoCzIWLnVwdGFrZS52MS5FdmVudEZpbHRlchIUCgxyZXN1bWVfdG9rZW4YAyABKAkSRwoTY2hlY2twb2ludF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgMIrAIyAggBIoACChlTdWJzY3JpYmVJbnNpZ2h0c1Jlc3BvbnNlEhQKDHJlc3VtZV90b2tlbhgBIAEoCRInCghzbmFwc2hvdBgCIAEoCzITLnVwdGFrZS52MS5JbnNpZ2h0c0gAEiUKB21ldHJpY3MYAyABKAsyEi51cHRha2UudjEuTWV0cmljc0gAEiEKBWV2ZW50GAQgASgLMhAudXB0YWtlLnYxLkV2ZW50SAASKwoKY2hlY2twb2ludBgFIAEoCzIVLnVwdGFrZS52MS5DaGVja3BvaW50SAASIwoDZW5kGAYgASgLMhQudXB0YWtlLnYxLlN0cmVhbUVuZEgAQggKBnVwZGF0ZSp+Cg5NZXRyaWNJbnRlcnZhbBIfChtNRVRSSUNfSU5URVJWQUxfVU5TUEVDSUZJRUQQABIYChRNRVRSSUNfSU5URVJWQUxfSE9VUhABEhcKE01FVFJJQ19JTlRFUlZBTF9EQVkQAhIYChRNRVRSSUNfSU5URVJWQUxfV0VFSxADKqUBCgtNZXRyaWNHcm91cBIcChhNRVRSSUNfR1JPVVBfVU5TUEVDSUZJRUQQABIVChFNRVRSSUNfR1JPVVBfVFlQRRABEhYKEk1FVFJJQ19HUk9VUF9NT0RFTBACEhcKE01FVFJJQ19HUk9VUF9TT1VSQ0UQAxIYChRNRVRSSUNfR1JPVVBfUEFUVEVSThAEEhYKEk1FVFJJQ19HUk9VUF9TQ09SRRAFMogFCg5JbnNpZ2h0U2VydmljZRJMCgtHZXRJbnNpZ2h0cxIdLnVwdGFrZS52MS5HZXRJbnNpZ2h0c1JlcXVlc3QaHi51cHRha2UudjEuR2V0SW5zaWdodHNSZXNwb25zZRJJCgpMaXN0SXNzdWVzEhwudXB0YWtlLnYxLkxpc3RJc3N1ZXNSZXF1ZXN0Gh0udXB0YWtlLnYxLkxpc3RJc3N1ZXNSZXNwb25zZRJDCghHZXRJc3N1ZRIaLnVwdGFrZS52MS5HZXRJc3N1ZVJlcXVlc3QaGy51cHRha2UudjEuR2V0SXNzdWVSZXNwb25zZRJMCgtVcGRhdGVJc3N1ZRIdLnVwdGFrZS52MS5VcGRhdGVJc3N1ZVJlcXVlc3QaHi51cHRha2UudjEuVXBkYXRlSXNzdWVSZXNwb25zZRJMCgtNZXJnZUlzc3VlcxIdLnVwdGFrZS52MS5NZXJnZUlzc3Vlc1JlcXVlc3QaHi51cHRha2UudjEuTWVyZ2VJc3N1ZXNSZXNwb25zZRJJCgpTcGxpdElzc3VlEhwudXB0YWtlLnYxLlNwbGl0SXNzdWVSZXF1ZXN0Gh0udXB0YWtlLnYxLlNwbGl0SXNzdWVSZXNwb25zZRJPCgxRdWVyeU1ldHJpY3MSHi51cHRha2UudjEuUXVlcnlNZXRyaWNzUmVxdWVzdBofLnVwdGFrZS52MS5RdWVyeU1ldHJpY3NSZXNwb25zZRJgChFTdWJzY3JpYmVJbnNpZ2h0cxIjLnVwdGFrZS52MS5TdWJzY3JpYmVJbnNpZ2h0c1JlcXVlc3QaJC51cHRha2UudjEuU3Vic2NyaWJlSW5zaWdodHNSZXNwb25zZTABQksKDWRldi51cHRha2UudjFCDEluc2lnaHRQcm90b1ABWh51cHRha2UuZGV2L2NsaWVudHMvZ28vdXB0YWtldjGqAglVcHRha2UuVjFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_uptake_v1_correction, file_uptake_v1_event, file_uptake_v1_feedback, file_uptake_v1_interval, file_uptake_v1_issue, file_uptake_v1_stream]);
+  fileDesc("Chd1cHRha2UvdjEvaW5zaWdodC5wcm90bxIJdXB0YWtlLnYxIkEKCVR5cGVDb3VudBIlCgR0eXBlGAEgASgOMhcudXB0YWtlLnYxLkZlZWRiYWNrVHlwZRINCgVjb3VudBgCIAEoAyLmAgoHTWV0cmljcxIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOdG90YWxfZmVlZGJhY2sYAyABKAMSFgoOcG9zaXRpdmVfY291bnQYBCABKAMSFgoObmVnYXRpdmVfY291bnQYBSABKAMSGgoNcG9zaXRpdmVfcmF0ZRgGIAEoAUgAiAEBEhoKDW5lZ2F0aXZlX3JhdGUYByABKAFIAYgBARIpCgt0eXBlX2NvdW50cxgIIAMoCzIULnVwdGFrZS52MS5UeXBlQ291bnQSGwoOYXZlcmFnZV9yYXRpbmcYCSABKAFIAogBAUIQCg5fcG9zaXRpdmVfcmF0ZUIQCg5fbmVnYXRpdmVfcmF0ZUIRCg9fYXZlcmFnZV9yYXRpbmci1gIKCEluc2lnaHRzEiMKB21ldHJpY3MYASABKAsyEi51cHRha2UudjEuTWV0cmljcxInCg1jb21tb25faXNzdWVzGAIgAygLMhAudXB0YWtlLnYxLklzc3VlEkQKGWltcHJvdmVtZW50X29wcG9ydHVuaXRpZXMYAyADKAsyIS51cHRha2UudjEuSW1wcm92ZW1lbnRPcHBvcnR1bml0eRIzChB1c2VyX2NvcnJlY3Rpb25zGAQgAygLMhkudXB0YWtlLnYxLlVzZXJDb3JyZWN0aW9uEicKC3RpbWVfc2VyaWVzGAUgAygLMhIudXB0YWtlLnYxLk1ldHJpY3MSGwoTYWN0aXZlX3Jldmlld19jb3VudBgGIAEoAxI7ChRtZWFzdXJlZF9jb3JyZWN0aW9ucxgHIAMoCzIdLnVwdGFrZS52MS5NZWFzdXJlZENvcnJlY3Rpb24i4QEKFkltcHJvdmVtZW50T3Bwb3J0dW5pdHkSDQoFdGl0bGUYASABKAkSEgoKcGF0dGVybl9pZBgCIAEoCRIQCghpc3N1ZV9pZBgDIAEoCRIWCg5uZWdhdGl2ZV9jb3VudBgEIAEoAxIWCg50b3RhbF9mZWVkYmFjaxgFIAEoAxIWCg5uZWdhdGl2ZV9zaGFyZRgGIAEoARIYChBzdWdnZXN0ZWRfYWN0aW9uGAcgASgJEh0KFWV2aWRlbmNlX2ZlZWRiYWNrX2lkcxgIIAMoCRIRCglyZXZpZXdfaWQYCSABKAkiqAEKDlVzZXJDb3JyZWN0aW9uEhMKC2ZlZWRiYWNrX2lkGAEgASgJEg0KBXF1ZXJ5GAIgASgJEi4KCmNvcnJlY3Rpb24YAyABKAsyGi51cHRha2UudjEuQ29ycmVjdGlvblZhbHVlEi4KCm9jY3VyX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnBhdHRlcm5faWQYBSABKAki/wEKEk1lYXN1cmVkQ29ycmVjdGlvbhIVCg1jb3JyZWN0aW9uX2lkGAEgASgJEicKBGtpbmQYAiABKA4yGS51cHRha2UudjEuQ29ycmVjdGlvbktpbmQSDgoGdGFyZ2V0GAMgASgJEikKBXN0YXRlGAQgASgOMhoudXB0YWtlLnYxLkNvcnJlY3Rpb25TdGF0ZRISCgpwYXR0ZXJuX2lkGAUgASgJEikKB3ZlcmRpY3QYBiABKAsyGC51cHRha2UudjEuVmVyZGljdFJlcG9ydBIvCgtjcmVhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwAEKEkdldEluc2lnaHRzUmVxdWVzdBI0Cgdwcm9qZWN0GAEgASgJQiO6SCByHjIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOcmVmcmVzaF9pc3N1ZXMYBCABKAgiPAoTR2V0SW5zaWdodHNSZXNwb25zZRIlCghpbnNpZ2h0cxgBIAEoCzITLnVwdGFrZS52MS5JbnNpZ2h0cyK4AgoTUXVlcnlNZXRyaWNzUmVxdWVzdBI0Cgdwcm9qZWN0GAEgASgJQiO6SCByHjIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoIaW50ZXJ2YWwYBCABKA4yGS51cHRha2UudjEuTWV0cmljSW50ZXJ2YWxCCLpIBYIBAhABEi8KBWdyb3VwGAUgASgOMhYudXB0YWtlLnYxLk1ldHJpY0dyb3VwQgi6SAWCAQIQARIbCgVzY29yZRgGIAEoCUIHukgEcgIYP0gAiAEBQggKBl9zY29yZSJGChRRdWVyeU1ldHJpY3NSZXNwb25zZRIuCg1tZXRyaWNfc2VyaWVzGAEgAygLMhcudXB0YWtlLnYxLk1ldHJpY1NlcmllcyJLCgxNZXRyaWNTZXJpZXMSEwoLZ3JvdXBfdmFsdWUYASABKAkSJgoGcG9pbnRzGAIgAygLMhYudXB0YWtlLnYxLk1ldHJpY1BvaW50IpwBCgtNZXRyaWNQb2ludBIjCgdtZXRyaWNzGAEgASgLMhIudXB0YWtlLnYxLk1ldHJpY3MSMwoWbmVnYXRpdmVfcmF0ZV9pbnRlcnZhbBgCIAEoCzITLnVwdGFrZS52MS5JbnRlcnZhbBIzChZwb3NpdGl2ZV9yYXRlX2ludGVydmFsGAMgASgLMhMudXB0YWtlLnYxLkludGVydmFsItcBChhTdWJzY3JpYmVJbnNpZ2h0c1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSJgoGZmlsdGVyGAIgASgLMhYudXB0YWtlLnYxLkV2ZW50RmlsdGVyEhQKDHJlc3VtZV90b2tlbhgDIAEoCRJHChNjaGVja3BvaW50X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwisAjICCAEigAIKGVN1YnNjcmliZUluc2lnaHRzUmVzcG9uc2USFAoMcmVzdW1lX3Rva2VuGAEgASgJEicKCHNuYXBzaG90GAIgASgLMhMudXB0YWtlLnYxLkluc2lnaHRzSAASJQoHbWV0cmljcxgDIAEoCzISLnVwdGFrZS52MS5NZXRyaWNzSAASIQoFZXZlbnQYBCABKAsyEC51cHRha2UudjEuRXZlbnRIABIrCgpjaGVja3BvaW50GAUgASgLMhUudXB0YWtlLnYxLkNoZWNrcG9pbnRIABIjCgNlbmQYBiABKAsyFC51cHRha2UudjEuU3RyZWFtRW5kSABCCAoGdXBkYXRlKn4KDk1ldHJpY0ludGVydmFsEh8KG01FVFJJQ19JTlRFUlZBTF9VTlNQRUNJRklFRBAAEhgKFE1FVFJJQ19JTlRFUlZBTF9IT1VSEAESFwoTTUVUUklDX0lOVEVSVkFMX0RBWRACEhgKFE1FVFJJQ19JTlRFUlZBTF9XRUVLEAMqpQEKC01ldHJpY0dyb3VwEhwKGE1FVFJJQ19HUk9VUF9VTlNQRUNJRklFRBAAEhUKEU1FVFJJQ19HUk9VUF9UWVBFEAESFgoSTUVUUklDX0dST1VQX01PREVMEAISFwoTTUVUUklDX0dST1VQX1NPVVJDRRADEhgKFE1FVFJJQ19HUk9VUF9QQVRURVJOEAQSFgoSTUVUUklDX0dST1VQX1NDT1JFEAUylgIKDkluc2lnaHRTZXJ2aWNlEkwKC0dldEluc2lnaHRzEh0udXB0YWtlLnYxLkdldEluc2lnaHRzUmVxdWVzdBoeLnVwdGFrZS52MS5HZXRJbnNpZ2h0c1Jlc3BvbnNlElQKDFF1ZXJ5TWV0cmljcxIeLnVwdGFrZS52MS5RdWVyeU1ldHJpY3NSZXF1ZXN0Gh8udXB0YWtlLnYxLlF1ZXJ5TWV0cmljc1Jlc3BvbnNlIgOQAgESYAoRU3Vic2NyaWJlSW5zaWdodHMSIy51cHRha2UudjEuU3Vic2NyaWJlSW5zaWdodHNSZXF1ZXN0GiQudXB0YWtlLnYxLlN1YnNjcmliZUluc2lnaHRzUmVzcG9uc2UwAUJLCg1kZXYudXB0YWtlLnYxQgxJbnNpZ2h0UHJvdG9QAVoedXB0YWtlLmRldi9jbGllbnRzL2dvL3VwdGFrZXYxqgIJVXB0YWtlLlYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_uptake_v1_correction, file_uptake_v1_event, file_uptake_v1_feedback, file_uptake_v1_interval, file_uptake_v1_issue, file_uptake_v1_stream]);
 
 /**
  * TypeCount is how much feedback of one type there is.
@@ -147,14 +147,14 @@ export type Insights = Message<"uptake.v1.Insights"> & {
   metrics?: Metrics | undefined;
 
   /**
-   * What users complain of, most frequent first. Texts of users are samples here and below: each is cut to 1,500 bytes.
+   * What users complain of, most frequent first, up to 20. Texts of users are samples here and below: each is cut to 1,500 bytes.
    *
    * @generated from field: repeated uptake.v1.Issue common_issues = 2;
    */
   commonIssues: Issue[];
 
   /**
-   * What to improve, the one that would remove most negative feedback first.
+   * What to improve, up to 10, the one that would remove most negative feedback first.
    *
    * @generated from field: repeated uptake.v1.ImprovementOpportunity improvement_opportunities = 3;
    */
@@ -246,7 +246,7 @@ export type ImprovementOpportunity = Message<"uptake.v1.ImprovementOpportunity">
   negativeShare: number;
 
   /**
-   * What to do.
+   * What to do, in words for people; they may change.
    *
    * @generated from field: string suggested_action = 7;
    */
@@ -450,427 +450,6 @@ export const GetInsightsResponseSchema: GenMessage<GetInsightsResponse> = /*@__P
   messageDesc(file_uptake_v1_insight, 7);
 
 /**
- * IssueFilter narrows a list of issues. Every set field must match.
- *
- * @generated from message uptake.v1.IssueFilter
- */
-export type IssueFilter = Message<"uptake.v1.IssueFilter"> & {
-  /**
-   * States, up to 100. Default all but IGNORED.
-   *
-   * @generated from field: repeated uptake.v1.IssueState states = 1;
-   */
-  states: IssueState[];
-
-  /**
-   * At least this frequency.
-   *
-   * @generated from field: int64 minimum_frequency = 2;
-   */
-  minimumFrequency: bigint;
-};
-
-/**
- * Describes the message uptake.v1.IssueFilter.
- * Use `create(IssueFilterSchema)` to create a new message.
- */
-export const IssueFilterSchema: GenMessage<IssueFilter> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 8);
-
-/**
- * ListIssuesRequest is the request of ListIssues.
- *
- * @generated from message uptake.v1.ListIssuesRequest
- */
-export type ListIssuesRequest = Message<"uptake.v1.ListIssuesRequest"> & {
-  /**
-   * The project. Default "default".
-   *
-   * @generated from field: string project = 1;
-   */
-  project: string;
-
-  /**
-   * Which issues.
-   *
-   * @generated from field: uptake.v1.IssueFilter filter = 2;
-   */
-  filter?: IssueFilter | undefined;
-
-  /**
-   * Start of the window that frequencies are of. Default 30 days before its end.
-   *
-   * @generated from field: google.protobuf.Timestamp start_time = 3;
-   */
-  startTime?: Timestamp | undefined;
-
-  /**
-   * End of that window. Default now.
-   *
-   * @generated from field: google.protobuf.Timestamp end_time = 4;
-   */
-  endTime?: Timestamp | undefined;
-
-  /**
-   * How many at most. Default 50; more than 1,000 is read as 1,000.
-   *
-   * @generated from field: int32 page_size = 5;
-   */
-  pageSize: number;
-
-  /**
-   * The `next_page_token` of the page before, with the same filter.
-   *
-   * @generated from field: string page_token = 6;
-   */
-  pageToken: string;
-};
-
-/**
- * Describes the message uptake.v1.ListIssuesRequest.
- * Use `create(ListIssuesRequestSchema)` to create a new message.
- */
-export const ListIssuesRequestSchema: GenMessage<ListIssuesRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 9);
-
-/**
- * ListIssuesResponse is the response of ListIssues.
- *
- * @generated from message uptake.v1.ListIssuesResponse
- */
-export type ListIssuesResponse = Message<"uptake.v1.ListIssuesResponse"> & {
-  /**
-   * The issues, most frequent first.
-   *
-   * @generated from field: repeated uptake.v1.Issue issues = 1;
-   */
-  issues: Issue[];
-
-  /**
-   * The token of the next page; empty at the end and only there. A page with a token may have fewer items than were
-   * asked for, or none: it ends early after about 2 MiB, and after looking at 1,000 items for those that match.
-   *
-   * @generated from field: string next_page_token = 2;
-   */
-  nextPageToken: string;
-};
-
-/**
- * Describes the message uptake.v1.ListIssuesResponse.
- * Use `create(ListIssuesResponseSchema)` to create a new message.
- */
-export const ListIssuesResponseSchema: GenMessage<ListIssuesResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 10);
-
-/**
- * GetIssueRequest is the request of GetIssue.
- *
- * @generated from message uptake.v1.GetIssueRequest
- */
-export type GetIssueRequest = Message<"uptake.v1.GetIssueRequest"> & {
-  /**
-   * The project. Default "default".
-   *
-   * @generated from field: string project = 1;
-   */
-  project: string;
-
-  /**
-   * The issue's id. Required.
-   *
-   * @generated from field: string id = 2;
-   */
-  id: string;
-};
-
-/**
- * Describes the message uptake.v1.GetIssueRequest.
- * Use `create(GetIssueRequestSchema)` to create a new message.
- */
-export const GetIssueRequestSchema: GenMessage<GetIssueRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 11);
-
-/**
- * GetIssueResponse is the response of GetIssue.
- *
- * @generated from message uptake.v1.GetIssueResponse
- */
-export type GetIssueResponse = Message<"uptake.v1.GetIssueResponse"> & {
-  /**
-   * The issue.
-   *
-   * @generated from field: uptake.v1.Issue issue = 1;
-   */
-  issue?: Issue | undefined;
-
-  /**
-   * Its frequency by day over the last 30 days, oldest first.
-   *
-   * @generated from field: repeated int64 daily_frequency = 2;
-   */
-  dailyFrequency: bigint[];
-};
-
-/**
- * Describes the message uptake.v1.GetIssueResponse.
- * Use `create(GetIssueResponseSchema)` to create a new message.
- */
-export const GetIssueResponseSchema: GenMessage<GetIssueResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 12);
-
-/**
- * UpdateIssueRequest is the request of UpdateIssue.
- *
- * @generated from message uptake.v1.UpdateIssueRequest
- */
-export type UpdateIssueRequest = Message<"uptake.v1.UpdateIssueRequest"> & {
-  /**
-   * The project. Default "default".
-   *
-   * @generated from field: string project = 1;
-   */
-  project: string;
-
-  /**
-   * The issue's id. Required.
-   *
-   * @generated from field: string id = 2;
-   */
-  id: string;
-
-  /**
-   * The new values. Only the fields of `update_mask` are read and checked.
-   *
-   * @generated from field: uptake.v1.Issue issue = 3;
-   */
-  issue?: Issue | undefined;
-
-  /**
-   * What to change: any of `title`, `state` (RESOLVED, IGNORED or ONGOING). Required.
-   *
-   * @generated from field: google.protobuf.FieldMask update_mask = 4;
-   */
-  updateMask?: FieldMask | undefined;
-
-  /**
-   * Who changes it. Up to 256 characters.
-   *
-   * @generated from field: string reviewer = 5;
-   */
-  reviewer: string;
-
-  /**
-   * Makes the call safe to repeat. Up to 128 characters.
-   *
-   * @generated from field: string request_id = 6;
-   */
-  requestId: string;
-
-  /**
-   * If set, the call fails when the issue changed since.
-   *
-   * @generated from field: string etag = 7;
-   */
-  etag: string;
-};
-
-/**
- * Describes the message uptake.v1.UpdateIssueRequest.
- * Use `create(UpdateIssueRequestSchema)` to create a new message.
- */
-export const UpdateIssueRequestSchema: GenMessage<UpdateIssueRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 13);
-
-/**
- * UpdateIssueResponse is the response of UpdateIssue.
- *
- * @generated from message uptake.v1.UpdateIssueResponse
- */
-export type UpdateIssueResponse = Message<"uptake.v1.UpdateIssueResponse"> & {
-  /**
-   * The issue as it is now.
-   *
-   * @generated from field: uptake.v1.Issue issue = 1;
-   */
-  issue?: Issue | undefined;
-};
-
-/**
- * Describes the message uptake.v1.UpdateIssueResponse.
- * Use `create(UpdateIssueResponseSchema)` to create a new message.
- */
-export const UpdateIssueResponseSchema: GenMessage<UpdateIssueResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 14);
-
-/**
- * MergeIssuesRequest is the request of MergeIssues.
- *
- * @generated from message uptake.v1.MergeIssuesRequest
- */
-export type MergeIssuesRequest = Message<"uptake.v1.MergeIssuesRequest"> & {
-  /**
-   * The project. Default "default".
-   *
-   * @generated from field: string project = 1;
-   */
-  project: string;
-
-  /**
-   * The issue that stays. Required.
-   *
-   * @generated from field: string id = 2;
-   */
-  id: string;
-
-  /**
-   * The issues that become part of it, 1 to 100.
-   *
-   * @generated from field: repeated string merged_ids = 3;
-   */
-  mergedIds: string[];
-
-  /**
-   * Who merges them. Up to 256 characters.
-   *
-   * @generated from field: string reviewer = 4;
-   */
-  reviewer: string;
-
-  /**
-   * Makes the call safe to repeat. Up to 128 characters.
-   *
-   * @generated from field: string request_id = 5;
-   */
-  requestId: string;
-
-  /**
-   * If set, the call fails when the issue changed since.
-   *
-   * @generated from field: string etag = 6;
-   */
-  etag: string;
-};
-
-/**
- * Describes the message uptake.v1.MergeIssuesRequest.
- * Use `create(MergeIssuesRequestSchema)` to create a new message.
- */
-export const MergeIssuesRequestSchema: GenMessage<MergeIssuesRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 15);
-
-/**
- * MergeIssuesResponse is the response of MergeIssues.
- *
- * @generated from message uptake.v1.MergeIssuesResponse
- */
-export type MergeIssuesResponse = Message<"uptake.v1.MergeIssuesResponse"> & {
-  /**
-   * The issue that stayed.
-   *
-   * @generated from field: uptake.v1.Issue issue = 1;
-   */
-  issue?: Issue | undefined;
-};
-
-/**
- * Describes the message uptake.v1.MergeIssuesResponse.
- * Use `create(MergeIssuesResponseSchema)` to create a new message.
- */
-export const MergeIssuesResponseSchema: GenMessage<MergeIssuesResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 16);
-
-/**
- * SplitIssueRequest is the request of SplitIssue.
- *
- * @generated from message uptake.v1.SplitIssueRequest
- */
-export type SplitIssueRequest = Message<"uptake.v1.SplitIssueRequest"> & {
-  /**
-   * The project. Default "default".
-   *
-   * @generated from field: string project = 1;
-   */
-  project: string;
-
-  /**
-   * The issue to split. Required.
-   *
-   * @generated from field: string id = 2;
-   */
-  id: string;
-
-  /**
-   * The members that leave it, by feedback id, 1 to 1,000.
-   *
-   * @generated from field: repeated string feedback_ids = 3;
-   */
-  feedbackIds: string[];
-
-  /**
-   * Title of the new issue. Up to 256 characters. Default made from its members' words.
-   *
-   * @generated from field: string title = 4;
-   */
-  title: string;
-
-  /**
-   * Who splits it. Up to 256 characters.
-   *
-   * @generated from field: string reviewer = 5;
-   */
-  reviewer: string;
-
-  /**
-   * Makes the call safe to repeat. Up to 128 characters.
-   *
-   * @generated from field: string request_id = 6;
-   */
-  requestId: string;
-
-  /**
-   * If set, the call fails when the issue changed since.
-   *
-   * @generated from field: string etag = 7;
-   */
-  etag: string;
-};
-
-/**
- * Describes the message uptake.v1.SplitIssueRequest.
- * Use `create(SplitIssueRequestSchema)` to create a new message.
- */
-export const SplitIssueRequestSchema: GenMessage<SplitIssueRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 17);
-
-/**
- * SplitIssueResponse is the response of SplitIssue.
- *
- * @generated from message uptake.v1.SplitIssueResponse
- */
-export type SplitIssueResponse = Message<"uptake.v1.SplitIssueResponse"> & {
-  /**
-   * The issue that was split.
-   *
-   * @generated from field: uptake.v1.Issue issue = 1;
-   */
-  issue?: Issue | undefined;
-
-  /**
-   * The issue that its members left for.
-   *
-   * @generated from field: uptake.v1.Issue new_issue = 2;
-   */
-  newIssue?: Issue | undefined;
-};
-
-/**
- * Describes the message uptake.v1.SplitIssueResponse.
- * Use `create(SplitIssueResponseSchema)` to create a new message.
- */
-export const SplitIssueResponseSchema: GenMessage<SplitIssueResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 18);
-
-/**
  * QueryMetricsRequest is the request of QueryMetrics.
  *
  * @generated from message uptake.v1.QueryMetricsRequest
@@ -925,7 +504,7 @@ export type QueryMetricsRequest = Message<"uptake.v1.QueryMetricsRequest"> & {
  * Use `create(QueryMetricsRequestSchema)` to create a new message.
  */
 export const QueryMetricsRequestSchema: GenMessage<QueryMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 19);
+  messageDesc(file_uptake_v1_insight, 8);
 
 /**
  * QueryMetricsResponse is the response of QueryMetrics.
@@ -946,7 +525,7 @@ export type QueryMetricsResponse = Message<"uptake.v1.QueryMetricsResponse"> & {
  * Use `create(QueryMetricsResponseSchema)` to create a new message.
  */
 export const QueryMetricsResponseSchema: GenMessage<QueryMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 20);
+  messageDesc(file_uptake_v1_insight, 9);
 
 /**
  * MetricSeries is one time series.
@@ -976,7 +555,7 @@ export type MetricSeries = Message<"uptake.v1.MetricSeries"> & {
  * Use `create(MetricSeriesSchema)` to create a new message.
  */
 export const MetricSeriesSchema: GenMessage<MetricSeries> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 21);
+  messageDesc(file_uptake_v1_insight, 10);
 
 /**
  * MetricPoint is one point of a time series, with 95% intervals of its rates (Wilson 1927): the less feedback, the wider.
@@ -1011,35 +590,7 @@ export type MetricPoint = Message<"uptake.v1.MetricPoint"> & {
  * Use `create(MetricPointSchema)` to create a new message.
  */
 export const MetricPointSchema: GenMessage<MetricPoint> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 22);
-
-/**
- * EventFilter narrows a subscription. Every set field must match.
- *
- * @generated from message uptake.v1.EventFilter
- */
-export type EventFilter = Message<"uptake.v1.EventFilter"> & {
-  /**
-   * Kinds, up to 100. Default all.
-   *
-   * @generated from field: repeated uptake.v1.EventKind kinds = 1;
-   */
-  kinds: EventKind[];
-
-  /**
-   * Leave out what matters less. Default INFO: leave out nothing.
-   *
-   * @generated from field: uptake.v1.EventSeverity minimum_severity = 2;
-   */
-  minimumSeverity: EventSeverity;
-};
-
-/**
- * Describes the message uptake.v1.EventFilter.
- * Use `create(EventFilterSchema)` to create a new message.
- */
-export const EventFilterSchema: GenMessage<EventFilter> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 23);
+  messageDesc(file_uptake_v1_insight, 11);
 
 /**
  * SubscribeInsightsRequest is the request of SubscribeInsights.
@@ -1081,7 +632,7 @@ export type SubscribeInsightsRequest = Message<"uptake.v1.SubscribeInsightsReque
  * Use `create(SubscribeInsightsRequestSchema)` to create a new message.
  */
 export const SubscribeInsightsRequestSchema: GenMessage<SubscribeInsightsRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 24);
+  messageDesc(file_uptake_v1_insight, 12);
 
 /**
  * SubscribeInsightsResponse is one message of SubscribeInsights.
@@ -1149,7 +700,7 @@ export type SubscribeInsightsResponse = Message<"uptake.v1.SubscribeInsightsResp
  * Use `create(SubscribeInsightsResponseSchema)` to create a new message.
  */
 export const SubscribeInsightsResponseSchema: GenMessage<SubscribeInsightsResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_insight, 25);
+  messageDesc(file_uptake_v1_insight, 13);
 
 /**
  * MetricInterval is the width of a time series' points.
@@ -1262,56 +813,6 @@ export const InsightService: GenService<{
     methodKind: "unary";
     input: typeof GetInsightsRequestSchema;
     output: typeof GetInsightsResponseSchema;
-  },
-  /**
-   * ListIssues lists issues, most frequent first.
-   *
-   * @generated from rpc uptake.v1.InsightService.ListIssues
-   */
-  listIssues: {
-    methodKind: "unary";
-    input: typeof ListIssuesRequestSchema;
-    output: typeof ListIssuesResponseSchema;
-  },
-  /**
-   * GetIssue reads one issue.
-   *
-   * @generated from rpc uptake.v1.InsightService.GetIssue
-   */
-  getIssue: {
-    methodKind: "unary";
-    input: typeof GetIssueRequestSchema;
-    output: typeof GetIssueResponseSchema;
-  },
-  /**
-   * UpdateIssue renames, ignores or resolves an issue. It holds through later runs.
-   *
-   * @generated from rpc uptake.v1.InsightService.UpdateIssue
-   */
-  updateIssue: {
-    methodKind: "unary";
-    input: typeof UpdateIssueRequestSchema;
-    output: typeof UpdateIssueResponseSchema;
-  },
-  /**
-   * MergeIssues makes several issues one. It holds through later runs.
-   *
-   * @generated from rpc uptake.v1.InsightService.MergeIssues
-   */
-  mergeIssues: {
-    methodKind: "unary";
-    input: typeof MergeIssuesRequestSchema;
-    output: typeof MergeIssuesResponseSchema;
-  },
-  /**
-   * SplitIssue takes members out of an issue into one of their own. It holds through later runs.
-   *
-   * @generated from rpc uptake.v1.InsightService.SplitIssue
-   */
-  splitIssue: {
-    methodKind: "unary";
-    input: typeof SplitIssueRequestSchema;
-    output: typeof SplitIssueResponseSchema;
   },
   /**
    * QueryMetrics reads time series. It costs the same however much feedback there is.

@@ -2,21 +2,21 @@
 // @generated from file uptake/v1/issue.proto (package uptake.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.js";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file uptake/v1/issue.proto.
  */
 export const file_uptake_v1_issue: GenFile = /*@__PURE__*/
-  fileDesc("ChV1cHRha2UvdjEvaXNzdWUucHJvdG8SCXVwdGFrZS52MSIyCg1TYW1wbGVDb21tZW50EgwKBHRleHQYASABKAkSEwoLZmVlZGJhY2tfaWQYAiABKAki7AIKBUlzc3VlEgoKAmlkGAEgASgJEhcKBXRpdGxlGAIgASgJQgi6SAVyAxiAAhIQCghrZXl3b3JkcxgDIAMoCRIwCg5yZXByZXNlbnRhdGl2ZRgEIAEoCzIYLnVwdGFrZS52MS5TYW1wbGVDb21tZW50EhEKCWZyZXF1ZW5jeRgFIAEoAxIxCg9zYW1wbGVfY29tbWVudHMYBiADKAsyGC51cHRha2UudjEuU2FtcGxlQ29tbWVudBINCgV0cmVuZBgHIAEoARIuCgVzdGF0ZRgIIAEoDjIVLnVwdGFrZS52MS5Jc3N1ZVN0YXRlQgi6SAWCAQIQARIzCg9maXJzdF9zZWVuX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmxhc3Rfc2Vlbl90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGAsgASgJKsEBCgpJc3N1ZVN0YXRlEhsKF0lTU1VFX1NUQVRFX1VOU1BFQ0lGSUVEEAASEwoPSVNTVUVfU1RBVEVfTkVXEAESFwoTSVNTVUVfU1RBVEVfT05HT0lORxACEhoKFklTU1VFX1NUQVRFX0VTQ0FMQVRJTkcQAxIYChRJU1NVRV9TVEFURV9SRVNPTFZFRBAEEhkKFUlTU1VFX1NUQVRFX1JFR1JFU1NFRBAFEhcKE0lTU1VFX1NUQVRFX0lHTk9SRUQQBkJJCg1kZXYudXB0YWtlLnYxQgpJc3N1ZVByb3RvUAFaHnVwdGFrZS5kZXYvY2xpZW50cy9nby91cHRha2V2MaoCCVVwdGFrZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("ChV1cHRha2UvdjEvaXNzdWUucHJvdG8SCXVwdGFrZS52MSIyCg1TYW1wbGVDb21tZW50EgwKBHRleHQYASABKAkSEwoLZmVlZGJhY2tfaWQYAiABKAki7AIKBUlzc3VlEgoKAmlkGAEgASgJEhcKBXRpdGxlGAIgASgJQgi6SAVyAxiAAhIQCghrZXl3b3JkcxgDIAMoCRIwCg5yZXByZXNlbnRhdGl2ZRgEIAEoCzIYLnVwdGFrZS52MS5TYW1wbGVDb21tZW50EhEKCWZyZXF1ZW5jeRgFIAEoAxIxCg9zYW1wbGVfY29tbWVudHMYBiADKAsyGC51cHRha2UudjEuU2FtcGxlQ29tbWVudBINCgV0cmVuZBgHIAEoARIuCgVzdGF0ZRgIIAEoDjIVLnVwdGFrZS52MS5Jc3N1ZVN0YXRlQgi6SAWCAQIQARIzCg9maXJzdF9zZWVuX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmxhc3Rfc2Vlbl90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGAsgASgJImsKC0lzc3VlRmlsdGVyEjgKBnN0YXRlcxgBIAMoDjIVLnVwdGFrZS52MS5Jc3N1ZVN0YXRlQhG6SA6SAQsQZCIHggEEEAEgABIiChFtaW5pbXVtX2ZyZXF1ZW5jeRgCIAEoA0IHukgEIgIoACL/AQoRTGlzdElzc3Vlc1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSJgoGZmlsdGVyGAIgASgLMhYudXB0YWtlLnYxLklzc3VlRmlsdGVyEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaCglwYWdlX3NpemUYBSABKAVCB7pIBBoCKAASEgoKcGFnZV90b2tlbhgGIAEoCSJPChJMaXN0SXNzdWVzUmVzcG9uc2USIAoGaXNzdWVzGAEgAygLMhAudXB0YWtlLnYxLklzc3VlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgCg9HZXRJc3N1ZVJlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSFwoCaWQYAiABKAlCC7pICMgBAXIDGIACIlMKDkRhaWx5RnJlcXVlbmN5Ei4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCWZyZXF1ZW5jeRgCIAEoAyJpChBHZXRJc3N1ZVJlc3BvbnNlEh8KBWlzc3VlGAEgASgLMhAudXB0YWtlLnYxLklzc3VlEjQKEWRhaWx5X2ZyZXF1ZW5jaWVzGAIgAygLMhkudXB0YWtlLnYxLkRhaWx5RnJlcXVlbmN5IrQDChJVcGRhdGVJc3N1ZVJlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSFwoCaWQYAiABKAlCC7pICMgBAXIDGIACEicKBWlzc3VlGAMgASgLMhAudXB0YWtlLnYxLklzc3VlQga6SAPYAQMS3QEKC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0KrAbpIpwG6AaABChh1cGRhdGVfaXNzdWUudXBkYXRlX21hc2sSHW11c3QgbmFtZSBhbnkgb2YgdGl0bGUsIHN0YXRlGmV0aGlzLnBhdGhzLnNpemUoKSA+IDAgJiYgdGhpcy5wYXRocy5zaXplKCkgPD0gMTAwICYmIHRoaXMucGF0aHMuYWxsKHBhdGgsIHBhdGggaW4gWyd0aXRsZScsICdzdGF0ZSddKcgBARIaCghyZXZpZXdlchgFIAEoCUIIukgFcgMYgAISHAoKcmVxdWVzdF9pZBgGIAEoCUIIukgFcgMYgAESDAoEZXRhZxgHIAEoCSI2ChNVcGRhdGVJc3N1ZVJlc3BvbnNlEh8KBWlzc3VlGAEgASgLMhAudXB0YWtlLnYxLklzc3VlItQBChJNZXJnZUlzc3Vlc1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSFwoCaWQYAiABKAlCC7pICMgBAXIDGIACEicKCm1lcmdlZF9pZHMYAyADKAlCE7pIEJIBDQgBEGQiB3IFEAEYgAISGgoIcmV2aWV3ZXIYBCABKAlCCLpIBXIDGIACEhwKCnJlcXVlc3RfaWQYBSABKAlCCLpIBXIDGIABEgwKBGV0YWcYBiABKAkiNgoTTWVyZ2VJc3N1ZXNSZXNwb25zZRIfCgVpc3N1ZRgBIAEoCzIQLnVwdGFrZS52MS5Jc3N1ZSLvAQoRU3BsaXRJc3N1ZVJlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSFwoCaWQYAiABKAlCC7pICMgBAXIDGIACEioKDGZlZWRiYWNrX2lkcxgDIAMoCUIUukgRkgEOCAEQ6AciB3IFEAEYgAISFwoFdGl0bGUYBCABKAlCCLpIBXIDGIACEhoKCHJldmlld2VyGAUgASgJQgi6SAVyAxiAAhIcCgpyZXF1ZXN0X2lkGAYgASgJQgi6SAVyAxiAARIMCgRldGFnGAcgASgJIloKElNwbGl0SXNzdWVSZXNwb25zZRIfCgVpc3N1ZRgBIAEoCzIQLnVwdGFrZS52MS5Jc3N1ZRIjCgluZXdfaXNzdWUYAiABKAsyEC51cHRha2UudjEuSXNzdWUqwQEKCklzc3VlU3RhdGUSGwoXSVNTVUVfU1RBVEVfVU5TUEVDSUZJRUQQABITCg9JU1NVRV9TVEFURV9ORVcQARIXChNJU1NVRV9TVEFURV9PTkdPSU5HEAISGgoWSVNTVUVfU1RBVEVfRVNDQUxBVElORxADEhgKFElTU1VFX1NUQVRFX1JFU09MVkVEEAQSGQoVSVNTVUVfU1RBVEVfUkVHUkVTU0VEEAUSFwoTSVNTVUVfU1RBVEVfSUdOT1JFRBAGMo8DCgxJc3N1ZVNlcnZpY2USTgoKTGlzdElzc3VlcxIcLnVwdGFrZS52MS5MaXN0SXNzdWVzUmVxdWVzdBodLnVwdGFrZS52MS5MaXN0SXNzdWVzUmVzcG9uc2UiA5ACARJICghHZXRJc3N1ZRIaLnVwdGFrZS52MS5HZXRJc3N1ZVJlcXVlc3QaGy51cHRha2UudjEuR2V0SXNzdWVSZXNwb25zZSIDkAIBEkwKC1VwZGF0ZUlzc3VlEh0udXB0YWtlLnYxLlVwZGF0ZUlzc3VlUmVxdWVzdBoeLnVwdGFrZS52MS5VcGRhdGVJc3N1ZVJlc3BvbnNlEkwKC01lcmdlSXNzdWVzEh0udXB0YWtlLnYxLk1lcmdlSXNzdWVzUmVxdWVzdBoeLnVwdGFrZS52MS5NZXJnZUlzc3Vlc1Jlc3BvbnNlEkkKClNwbGl0SXNzdWUSHC51cHRha2UudjEuU3BsaXRJc3N1ZVJlcXVlc3QaHS51cHRha2UudjEuU3BsaXRJc3N1ZVJlc3BvbnNlQkkKDWRldi51cHRha2UudjFCCklzc3VlUHJvdG9QAVoedXB0YWtlLmRldi9jbGllbnRzL2dvL3VwdGFrZXYxqgIJVXB0YWtlLlYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
- * SampleComment is a comment in the user's own words.
+ * SampleComment is what a user said, cut to 1,000 characters: the comment, and where there is none the query.
  *
  * @generated from message uptake.v1.SampleComment
  */
@@ -71,7 +71,7 @@ export type Issue = Message<"uptake.v1.Issue"> & {
   keywords: string[];
 
   /**
-   * The member nearest to its middle.
+   * The member nearest to its middle; unset where none is left that can be shown.
    *
    * @generated from field: uptake.v1.SampleComment representative = 4;
    */
@@ -137,6 +137,455 @@ export const IssueSchema: GenMessage<Issue> = /*@__PURE__*/
   messageDesc(file_uptake_v1_issue, 1);
 
 /**
+ * IssueFilter narrows a list of issues. Every set field must match.
+ *
+ * @generated from message uptake.v1.IssueFilter
+ */
+export type IssueFilter = Message<"uptake.v1.IssueFilter"> & {
+  /**
+   * States, up to 100. Default all but IGNORED.
+   *
+   * @generated from field: repeated uptake.v1.IssueState states = 1;
+   */
+  states: IssueState[];
+
+  /**
+   * At least this frequency.
+   *
+   * @generated from field: int64 minimum_frequency = 2;
+   */
+  minimumFrequency: bigint;
+};
+
+/**
+ * Describes the message uptake.v1.IssueFilter.
+ * Use `create(IssueFilterSchema)` to create a new message.
+ */
+export const IssueFilterSchema: GenMessage<IssueFilter> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_issue, 2);
+
+/**
+ * ListIssuesRequest is the request of ListIssues.
+ *
+ * @generated from message uptake.v1.ListIssuesRequest
+ */
+export type ListIssuesRequest = Message<"uptake.v1.ListIssuesRequest"> & {
+  /**
+   * The project. Default "default".
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * Which issues.
+   *
+   * @generated from field: uptake.v1.IssueFilter filter = 2;
+   */
+  filter?: IssueFilter | undefined;
+
+  /**
+   * Start of the window that frequencies are of, rounded down to a full hour. Default 30 days before its end.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 3;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * End of that window, rounded up to a full hour; after its start, and at most 10 years after it. Default now.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 4;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * How many at most. Default 50; more than 1,000 is read as 1,000.
+   *
+   * @generated from field: int32 page_size = 5;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before, with the same filter, and with the same window if `end_time` is set.
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message uptake.v1.ListIssuesRequest.
+ * Use `create(ListIssuesRequestSchema)` to create a new message.
+ */
+export const ListIssuesRequestSchema: GenMessage<ListIssuesRequest> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_issue, 3);
+
+/**
+ * ListIssuesResponse is the response of ListIssues.
+ *
+ * @generated from message uptake.v1.ListIssuesResponse
+ */
+export type ListIssuesResponse = Message<"uptake.v1.ListIssuesResponse"> & {
+  /**
+   * The issues, most frequent first.
+   *
+   * @generated from field: repeated uptake.v1.Issue issues = 1;
+   */
+  issues: Issue[];
+
+  /**
+   * The token of the next page; empty at the end and only there. A page with a token may have fewer items than were
+   * asked for, or none: it ends early after about 2 MiB, and after looking at 1,000 items for those that match.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message uptake.v1.ListIssuesResponse.
+ * Use `create(ListIssuesResponseSchema)` to create a new message.
+ */
+export const ListIssuesResponseSchema: GenMessage<ListIssuesResponse> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_issue, 4);
+
+/**
+ * GetIssueRequest is the request of GetIssue.
+ *
+ * @generated from message uptake.v1.GetIssueRequest
+ */
+export type GetIssueRequest = Message<"uptake.v1.GetIssueRequest"> & {
+  /**
+   * The project. Default "default".
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * The issue's id. Required.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message uptake.v1.GetIssueRequest.
+ * Use `create(GetIssueRequestSchema)` to create a new message.
+ */
+export const GetIssueRequestSchema: GenMessage<GetIssueRequest> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_issue, 5);
+
+/**
+ * DailyFrequency is how many members of an issue occurred on a day.
+ *
+ * @generated from message uptake.v1.DailyFrequency
+ */
+export type DailyFrequency = Message<"uptake.v1.DailyFrequency"> & {
+  /**
+   * Start of the day, UTC.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 1;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * How many.
+   *
+   * @generated from field: int64 frequency = 2;
+   */
+  frequency: bigint;
+};
+
+/**
+ * Describes the message uptake.v1.DailyFrequency.
+ * Use `create(DailyFrequencySchema)` to create a new message.
+ */
+export const DailyFrequencySchema: GenMessage<DailyFrequency> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_issue, 6);
+
+/**
+ * GetIssueResponse is the response of GetIssue.
+ *
+ * @generated from message uptake.v1.GetIssueResponse
+ */
+export type GetIssueResponse = Message<"uptake.v1.GetIssueResponse"> & {
+  /**
+   * The issue.
+   *
+   * @generated from field: uptake.v1.Issue issue = 1;
+   */
+  issue?: Issue | undefined;
+
+  /**
+   * Its frequency by day, UTC, oldest first: every day that the last 30 times 24 hours touch.
+   *
+   * @generated from field: repeated uptake.v1.DailyFrequency daily_frequencies = 2;
+   */
+  dailyFrequencies: DailyFrequency[];
+};
+
+/**
+ * Describes the message uptake.v1.GetIssueResponse.
+ * Use `create(GetIssueResponseSchema)` to create a new message.
+ */
+export const GetIssueResponseSchema: GenMessage<GetIssueResponse> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_issue, 7);
+
+/**
+ * UpdateIssueRequest is the request of UpdateIssue.
+ *
+ * @generated from message uptake.v1.UpdateIssueRequest
+ */
+export type UpdateIssueRequest = Message<"uptake.v1.UpdateIssueRequest"> & {
+  /**
+   * The project. Default "default".
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * The issue's id. Required.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * The new values. Only the fields of `update_mask` are read and checked.
+   *
+   * @generated from field: uptake.v1.Issue issue = 3;
+   */
+  issue?: Issue | undefined;
+
+  /**
+   * What to change: any of `title` (empty: the one that is found again), `state` (RESOLVED, IGNORED or ONGOING). Required.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 4;
+   */
+  updateMask?: FieldMask | undefined;
+
+  /**
+   * Who changes it. Up to 256 characters.
+   *
+   * @generated from field: string reviewer = 5;
+   */
+  reviewer: string;
+
+  /**
+   * Makes the call safe to repeat. Up to 128 characters.
+   *
+   * @generated from field: string request_id = 6;
+   */
+  requestId: string;
+
+  /**
+   * If set, the call fails when the issue changed since.
+   *
+   * @generated from field: string etag = 7;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message uptake.v1.UpdateIssueRequest.
+ * Use `create(UpdateIssueRequestSchema)` to create a new message.
+ */
+export const UpdateIssueRequestSchema: GenMessage<UpdateIssueRequest> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_issue, 8);
+
+/**
+ * UpdateIssueResponse is the response of UpdateIssue.
+ *
+ * @generated from message uptake.v1.UpdateIssueResponse
+ */
+export type UpdateIssueResponse = Message<"uptake.v1.UpdateIssueResponse"> & {
+  /**
+   * The issue as it is now.
+   *
+   * @generated from field: uptake.v1.Issue issue = 1;
+   */
+  issue?: Issue | undefined;
+};
+
+/**
+ * Describes the message uptake.v1.UpdateIssueResponse.
+ * Use `create(UpdateIssueResponseSchema)` to create a new message.
+ */
+export const UpdateIssueResponseSchema: GenMessage<UpdateIssueResponse> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_issue, 9);
+
+/**
+ * MergeIssuesRequest is the request of MergeIssues.
+ *
+ * @generated from message uptake.v1.MergeIssuesRequest
+ */
+export type MergeIssuesRequest = Message<"uptake.v1.MergeIssuesRequest"> & {
+  /**
+   * The project. Default "default".
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * The issue that stays. Required.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * The issues that become part of it, 1 to 100.
+   *
+   * @generated from field: repeated string merged_ids = 3;
+   */
+  mergedIds: string[];
+
+  /**
+   * Who merges them. Up to 256 characters.
+   *
+   * @generated from field: string reviewer = 4;
+   */
+  reviewer: string;
+
+  /**
+   * Makes the call safe to repeat. Up to 128 characters.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * If set, the call fails when the issue changed since.
+   *
+   * @generated from field: string etag = 6;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message uptake.v1.MergeIssuesRequest.
+ * Use `create(MergeIssuesRequestSchema)` to create a new message.
+ */
+export const MergeIssuesRequestSchema: GenMessage<MergeIssuesRequest> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_issue, 10);
+
+/**
+ * MergeIssuesResponse is the response of MergeIssues.
+ *
+ * @generated from message uptake.v1.MergeIssuesResponse
+ */
+export type MergeIssuesResponse = Message<"uptake.v1.MergeIssuesResponse"> & {
+  /**
+   * The issue that stayed.
+   *
+   * @generated from field: uptake.v1.Issue issue = 1;
+   */
+  issue?: Issue | undefined;
+};
+
+/**
+ * Describes the message uptake.v1.MergeIssuesResponse.
+ * Use `create(MergeIssuesResponseSchema)` to create a new message.
+ */
+export const MergeIssuesResponseSchema: GenMessage<MergeIssuesResponse> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_issue, 11);
+
+/**
+ * SplitIssueRequest is the request of SplitIssue.
+ *
+ * @generated from message uptake.v1.SplitIssueRequest
+ */
+export type SplitIssueRequest = Message<"uptake.v1.SplitIssueRequest"> & {
+  /**
+   * The project. Default "default".
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * The issue to split. Required.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * The members that leave it, by feedback id, 1 to 1,000.
+   *
+   * @generated from field: repeated string feedback_ids = 3;
+   */
+  feedbackIds: string[];
+
+  /**
+   * Title of the new issue. Up to 256 characters. Default made from its members' words.
+   *
+   * @generated from field: string title = 4;
+   */
+  title: string;
+
+  /**
+   * Who splits it. Up to 256 characters.
+   *
+   * @generated from field: string reviewer = 5;
+   */
+  reviewer: string;
+
+  /**
+   * Makes the call safe to repeat. Up to 128 characters.
+   *
+   * @generated from field: string request_id = 6;
+   */
+  requestId: string;
+
+  /**
+   * If set, the call fails when the issue changed since.
+   *
+   * @generated from field: string etag = 7;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message uptake.v1.SplitIssueRequest.
+ * Use `create(SplitIssueRequestSchema)` to create a new message.
+ */
+export const SplitIssueRequestSchema: GenMessage<SplitIssueRequest> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_issue, 12);
+
+/**
+ * SplitIssueResponse is the response of SplitIssue.
+ *
+ * @generated from message uptake.v1.SplitIssueResponse
+ */
+export type SplitIssueResponse = Message<"uptake.v1.SplitIssueResponse"> & {
+  /**
+   * The issue that was split.
+   *
+   * @generated from field: uptake.v1.Issue issue = 1;
+   */
+  issue?: Issue | undefined;
+
+  /**
+   * The issue that its members left for.
+   *
+   * @generated from field: uptake.v1.Issue new_issue = 2;
+   */
+  newIssue?: Issue | undefined;
+};
+
+/**
+ * Describes the message uptake.v1.SplitIssueResponse.
+ * Use `create(SplitIssueResponseSchema)` to create a new message.
+ */
+export const SplitIssueResponseSchema: GenMessage<SplitIssueResponse> = /*@__PURE__*/
+  messageDesc(file_uptake_v1_issue, 13);
+
+/**
  * IssueState is where an issue stands.
  *
  * @generated from enum uptake.v1.IssueState
@@ -164,7 +613,7 @@ export enum IssueState {
   ONGOING = 2,
 
   /**
-   * Seen clearly more often than in the window before.
+   * Its newest seven days have clearly more than their share of the window.
    *
    * @generated from enum value: ISSUE_STATE_ESCALATING = 3;
    */
@@ -197,4 +646,63 @@ export enum IssueState {
  */
 export const IssueStateSchema: GenEnum<IssueState> = /*@__PURE__*/
   enumDesc(file_uptake_v1_issue, 0);
+
+/**
+ * IssueService finds what users complain of, and takes what people decide of it.
+ *
+ * @generated from service uptake.v1.IssueService
+ */
+export const IssueService: GenService<{
+  /**
+   * ListIssues lists issues, most frequent first.
+   *
+   * @generated from rpc uptake.v1.IssueService.ListIssues
+   */
+  listIssues: {
+    methodKind: "unary";
+    input: typeof ListIssuesRequestSchema;
+    output: typeof ListIssuesResponseSchema;
+  },
+  /**
+   * GetIssue reads one issue.
+   *
+   * @generated from rpc uptake.v1.IssueService.GetIssue
+   */
+  getIssue: {
+    methodKind: "unary";
+    input: typeof GetIssueRequestSchema;
+    output: typeof GetIssueResponseSchema;
+  },
+  /**
+   * UpdateIssue renames, ignores or resolves an issue. It holds through later runs.
+   *
+   * @generated from rpc uptake.v1.IssueService.UpdateIssue
+   */
+  updateIssue: {
+    methodKind: "unary";
+    input: typeof UpdateIssueRequestSchema;
+    output: typeof UpdateIssueResponseSchema;
+  },
+  /**
+   * MergeIssues makes several issues one. It holds through later runs.
+   *
+   * @generated from rpc uptake.v1.IssueService.MergeIssues
+   */
+  mergeIssues: {
+    methodKind: "unary";
+    input: typeof MergeIssuesRequestSchema;
+    output: typeof MergeIssuesResponseSchema;
+  },
+  /**
+   * SplitIssue takes members out of an issue into one of their own. It holds through later runs.
+   *
+   * @generated from rpc uptake.v1.IssueService.SplitIssue
+   */
+  splitIssue: {
+    methodKind: "unary";
+    input: typeof SplitIssueRequestSchema;
+    output: typeof SplitIssueResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_uptake_v1_issue, 0);
 

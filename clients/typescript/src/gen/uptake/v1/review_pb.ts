@@ -11,6 +11,8 @@ import type { Correction, CorrectionDraft } from "./correction_pb.js";
 import { file_uptake_v1_correction } from "./correction_pb.js";
 import type { Feedback, FeedbackType, Sentiment } from "./feedback_pb.js";
 import { file_uptake_v1_feedback } from "./feedback_pb.js";
+import type { Pattern } from "./pattern_pb.js";
+import { file_uptake_v1_pattern } from "./pattern_pb.js";
 import type { Checkpoint, StreamEnd } from "./stream_pb.js";
 import { file_uptake_v1_stream } from "./stream_pb.js";
 import type { Message } from "@bufbuild/protobuf";
@@ -19,56 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file uptake/v1/review.proto.
  */
 export const file_uptake_v1_review: GenFile = /*@__PURE__*/
-  fileDesc("ChZ1cHRha2UvdjEvcmV2aWV3LnByb3RvEgl1cHRha2UudjEilAEKB1BhdHRlcm4SCgoCaWQYASABKAkSHAoUcmVwcmVzZW50YXRpdmVfcXVlcnkYAiABKAkSFgoOZmVlZGJhY2tfY291bnQYAyABKAMSFgoObmVnYXRpdmVfY291bnQYBCABKAMSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIrUBCg9SZWxhdGVkRmVlZGJhY2sSEwoLZmVlZGJhY2tfaWQYASABKAkSJQoEdHlwZRgCIAEoDjIXLnVwdGFrZS52MS5GZWVkYmFja1R5cGUSJwoJc2VudGltZW50GAMgASgOMhQudXB0YWtlLnYxLlNlbnRpbWVudBIuCgpvY2N1cl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVzY29yZRgFIAEoCSK/AQoKUmVzb2x1dGlvbhIMCgRub3RlGAEgASgJEhAKCHJldmlld2VyGAIgASgJEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghmaXhfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOY29ycmVjdGlvbl9pZHMYBSADKAkSHQoVbWVyZ2VkX2ludG9fcmV2aWV3X2lkGAYgASgJIo4BCgxSZXZpZXdDaGFuZ2USKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoGYWN0aW9uGAIgASgOMhcudXB0YWtlLnYxLlJldmlld0FjdGlvbhINCgVhY3RvchgDIAEoCRIMCgRub3RlGAQgASgJEg4KBmtleV9pZBgFIAEoCSLVBQoGUmV2aWV3EgoKAmlkGAEgASgJEiUKBXN0YXRlGAIgASgOMhYudXB0YWtlLnYxLlJldmlld1N0YXRlEisKCHByaW9yaXR5GAMgASgOMhkudXB0YWtlLnYxLlJldmlld1ByaW9yaXR5EhgKEHN1Z2dlc3RlZF9hY3Rpb24YBCABKAkSIwoHcGF0dGVybhgFIAEoCzISLnVwdGFrZS52MS5QYXR0ZXJuEhsKE3RyaWdnZXJfZmVlZGJhY2tfaWQYBiABKAkSNAoQcmVsYXRlZF9mZWVkYmFjaxgHIAMoCzIaLnVwdGFrZS52MS5SZWxhdGVkRmVlZGJhY2sSFQoNbmVnYXRpdmVfcmF0ZRgIIAEoARITCgtzYW1wbGVfc2l6ZRgJIAEoBRIQCghhc3NpZ25lZRgKIAEoCRI1ChFjbGFpbV9leHBpcmVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoKcmVzb2x1dGlvbhgMIAEoCzIVLnVwdGFrZS52MS5SZXNvbHV0aW9uEhQKDHJlb3Blbl9jb3VudBgNIAEoBRIMCgRldGFnGA4gASgJEi8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGwoTY292ZXJlZF9wYXR0ZXJuX2lkcxgRIAMoCRIWCg5ldmlkZW5jZV92b3RlcxgSIAEoBRIaChJldmlkZW5jZV9uZWdhdGl2ZXMYEyABKAUSGgoNYmFzZWxpbmVfcmF0ZRgUIAEoAUgAiAEBEhkKEWV2aWRlbmNlX2xlZnRfb3V0GBUgASgFEhkKEWJhc2VsaW5lX2xlZnRfb3V0GBYgASgDQhAKDl9iYXNlbGluZV9yYXRlIsUBCgxSZXZpZXdGaWx0ZXISOQoGc3RhdGVzGAEgAygOMhYudXB0YWtlLnYxLlJldmlld1N0YXRlQhG6SA6SAQsQZCIHggEEEAEgABJACgpwcmlvcml0aWVzGAIgAygOMhkudXB0YWtlLnYxLlJldmlld1ByaW9yaXR5QhG6SA6SAQsQZCIHggEEEAEgABIaCghhc3NpZ25lZRgDIAEoCUIIukgFcgMYgAISHAoKcGF0dGVybl9pZBgEIAEoCUIIukgFcgMYgAIi1AEKEkxpc3RSZXZpZXdzUmVxdWVzdBI0Cgdwcm9qZWN0GAEgASgJQiO6SCByHjIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBInCgZmaWx0ZXIYAiABKAsyFy51cHRha2UudjEuUmV2aWV3RmlsdGVyEi8KBW9yZGVyGAMgASgOMhYudXB0YWtlLnYxLlJldmlld09yZGVyQgi6SAWCAQIQARIaCglwYWdlX3NpemUYBCABKAVCB7pIBBoCKAASEgoKcGFnZV90b2tlbhgFIAEoCSJSChNMaXN0UmV2aWV3c1Jlc3BvbnNlEiIKB3Jldmlld3MYASADKAsyES51cHRha2UudjEuUmV2aWV3EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJhChBHZXRSZXZpZXdSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhcKAmlkGAIgASgJQgu6SAjIAQFyAxiAAiKPAQoRR2V0UmV2aWV3UmVzcG9uc2USIQoGcmV2aWV3GAEgASgLMhEudXB0YWtlLnYxLlJldmlldxItChByZWxhdGVkX2ZlZWRiYWNrGAIgAygLMhMudXB0YWtlLnYxLkZlZWRiYWNrEigKB2hpc3RvcnkYAyADKAsyFy51cHRha2UudjEuUmV2aWV3Q2hhbmdlIvMBChJDbGFpbVJldmlld1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSFwoCaWQYAiABKAlCC7pICMgBAXIDGIACEh0KCHJldmlld2VyGAMgASgJQgu6SAjIAQFyAxiAAhJDCg5sZWFzZV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQukgNqgEKIgQIgKMFMgIIARIMCgRldGFnGAUgASgJEhwKCnJlcXVlc3RfaWQYBiABKAlCCLpIBXIDGIABIk0KE0NsYWltUmV2aWV3UmVzcG9uc2USIQoGcmV2aWV3GAEgASgLMhEudXB0YWtlLnYxLlJldmlldxITCgtjbGFpbV90b2tlbhgCIAEoCSLJAQoRUmVuZXdDbGFpbVJlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSFwoCaWQYAiABKAlCC7pICMgBAXIDGIACEiAKC2NsYWltX3Rva2VuGAMgASgJQgu6SAjIAQFyAxiAAhJDCg5sZWFzZV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQukgNqgEKIgQIgKMFMgIIASI3ChJSZW5ld0NsYWltUmVzcG9uc2USIQoGcmV2aWV3GAEgASgLMhEudXB0YWtlLnYxLlJldmlldyK9AQoUUmVsZWFzZVJldmlld1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSFwoCaWQYAiABKAlCC7pICMgBAXIDGIACEiAKC2NsYWltX3Rva2VuGAMgASgJQgu6SAjIAQFyAxiAAhIWCgRub3RlGAQgASgJQgi6SAVyAxiQThIcCgpyZXF1ZXN0X2lkGAUgASgJQgi6SAVyAxiAASI6ChVSZWxlYXNlUmV2aWV3UmVzcG9uc2USIQoGcmV2aWV3GAEgASgLMhEudXB0YWtlLnYxLlJldmlldyLEAgoUUmVzb2x2ZVJldmlld1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSFwoCaWQYAiABKAlCC7pICMgBAXIDGIACEiAKC2NsYWltX3Rva2VuGAMgASgJQgu6SAjIAQFyAxiAAhIWCgRub3RlGAQgASgJQgi6SAVyAxiQThI8CghmaXhfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDrpIC7IBCDIGCICHtcMDEjkKC2NvcnJlY3Rpb25zGAYgAygLMhoudXB0YWtlLnYxLkNvcnJlY3Rpb25EcmFmdEIIukgFkgECEGQSDAoEZXRhZxgHIAEoCRIcCgpyZXF1ZXN0X2lkGAggASgJQgi6SAVyAxiAASJmChVSZXNvbHZlUmV2aWV3UmVzcG9uc2USIQoGcmV2aWV3GAEgASgLMhEudXB0YWtlLnYxLlJldmlldxIqCgtjb3JyZWN0aW9ucxgCIAMoCzIVLnVwdGFrZS52MS5Db3JyZWN0aW9uIssBChREaXNtaXNzUmV2aWV3UmVxdWVzdBI0Cgdwcm9qZWN0GAEgASgJQiO6SCByHjIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBIXCgJpZBgCIAEoCUILukgIyAEBcgMYgAISIAoLY2xhaW1fdG9rZW4YAyABKAlCC7pICMgBAXIDGIACEhYKBG5vdGUYBCABKAlCCLpIBXIDGJBOEgwKBGV0YWcYBSABKAkSHAoKcmVxdWVzdF9pZBgGIAEoCUIIukgFcgMYgAEiOgoVRGlzbWlzc1Jldmlld1Jlc3BvbnNlEiEKBnJldmlldxgBIAEoCzIRLnVwdGFrZS52MS5SZXZpZXcixwEKE1Jlb3BlblJldmlld1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSFwoCaWQYAiABKAlCC7pICMgBAXIDGIACEh0KCHJldmlld2VyGAMgASgJQgu6SAjIAQFyAxiAAhIWCgRub3RlGAQgASgJQgi6SAVyAxiQThIMCgRldGFnGAUgASgJEhwKCnJlcXVlc3RfaWQYBiABKAlCCLpIBXIDGIABIjkKFFJlb3BlblJldmlld1Jlc3BvbnNlEiEKBnJldmlldxgBIAEoCzIRLnVwdGFrZS52MS5SZXZpZXci1wEKF1N1YnNjcmliZVJldmlld3NSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEicKBmZpbHRlchgCIAEoCzIXLnVwdGFrZS52MS5SZXZpZXdGaWx0ZXISFAoMcmVzdW1lX3Rva2VuGAMgASgJEkcKE2NoZWNrcG9pbnRfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD7pIDKoBCSIDCKwCMgIIASLOAQoYU3Vic2NyaWJlUmV2aWV3c1Jlc3BvbnNlEhQKDHJlc3VtZV90b2tlbhgBIAEoCRIjCgZyZXZpZXcYAiABKAsyES51cHRha2UudjEuUmV2aWV3SAASGwoRcmVtb3ZlZF9yZXZpZXdfaWQYAyABKAlIABIrCgpjaGVja3BvaW50GAQgASgLMhUudXB0YWtlLnYxLkNoZWNrcG9pbnRIABIjCgNlbmQYBSABKAsyFC51cHRha2UudjEuU3RyZWFtRW5kSABCCAoGdXBkYXRlKqwBCgtSZXZpZXdTdGF0ZRIcChhSRVZJRVdfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFSRVZJRVdfU1RBVEVfT1BFThABEhgKFFJFVklFV19TVEFURV9DTEFJTUVEEAISGQoVUkVWSUVXX1NUQVRFX1JFU09MVkVEEAMSGgoWUkVWSUVXX1NUQVRFX0RJU01JU1NFRBAEEhcKE1JFVklFV19TVEFURV9DTE9TRUQQBSpnCg5SZXZpZXdQcmlvcml0eRIfChtSRVZJRVdfUFJJT1JJVFlfVU5TUEVDSUZJRUQQABIaChZSRVZJRVdfUFJJT1JJVFlfTUVESVVNEAESGAoUUkVWSUVXX1BSSU9SSVRZX0hJR0gQAirYAgoMUmV2aWV3QWN0aW9uEh0KGVJFVklFV19BQ1RJT05fVU5TUEVDSUZJRUQQABIYChRSRVZJRVdfQUNUSU9OX09QRU5FRBABEhkKFVJFVklFV19BQ1RJT05fVVBEQVRFRBACEhkKFVJFVklFV19BQ1RJT05fQ0xBSU1FRBADEhkKFVJFVklFV19BQ1RJT05fUkVORVdFRBAEEhoKFlJFVklFV19BQ1RJT05fUkVMRUFTRUQQBRIZChVSRVZJRVdfQUNUSU9OX0VYUElSRUQQBhIaChZSRVZJRVdfQUNUSU9OX1JFU09MVkVEEAcSGwoXUkVWSUVXX0FDVElPTl9ESVNNSVNTRUQQCBIaChZSRVZJRVdfQUNUSU9OX1JFT1BFTkVEEAkSGAoUUkVWSUVXX0FDVElPTl9NRVJHRUQQChIYChRSRVZJRVdfQUNUSU9OX0NMT1NFRBALKmIKC1Jldmlld09yZGVyEhwKGFJFVklFV19PUkRFUl9VTlNQRUNJRklFRBAAEhcKE1JFVklFV19PUkRFUl9ORVdFU1QQARIcChhSRVZJRVdfT1JERVJfTU9TVF9VUkdFTlQQAjLqBQoNUmV2aWV3U2VydmljZRJMCgtMaXN0UmV2aWV3cxIdLnVwdGFrZS52MS5MaXN0UmV2aWV3c1JlcXVlc3QaHi51cHRha2UudjEuTGlzdFJldmlld3NSZXNwb25zZRJGCglHZXRSZXZpZXcSGy51cHRha2UudjEuR2V0UmV2aWV3UmVxdWVzdBocLnVwdGFrZS52MS5HZXRSZXZpZXdSZXNwb25zZRJMCgtDbGFpbVJldmlldxIdLnVwdGFrZS52MS5DbGFpbVJldmlld1JlcXVlc3QaHi51cHRha2UudjEuQ2xhaW1SZXZpZXdSZXNwb25zZRJJCgpSZW5ld0NsYWltEhwudXB0YWtlLnYxLlJlbmV3Q2xhaW1SZXF1ZXN0Gh0udXB0YWtlLnYxLlJlbmV3Q2xhaW1SZXNwb25zZRJSCg1SZWxlYXNlUmV2aWV3Eh8udXB0YWtlLnYxLlJlbGVhc2VSZXZpZXdSZXF1ZXN0GiAudXB0YWtlLnYxLlJlbGVhc2VSZXZpZXdSZXNwb25zZRJSCg1SZXNvbHZlUmV2aWV3Eh8udXB0YWtlLnYxLlJlc29sdmVSZXZpZXdSZXF1ZXN0GiAudXB0YWtlLnYxLlJlc29sdmVSZXZpZXdSZXNwb25zZRJSCg1EaXNtaXNzUmV2aWV3Eh8udXB0YWtlLnYxLkRpc21pc3NSZXZpZXdSZXF1ZXN0GiAudXB0YWtlLnYxLkRpc21pc3NSZXZpZXdSZXNwb25zZRJPCgxSZW9wZW5SZXZpZXcSHi51cHRha2UudjEuUmVvcGVuUmV2aWV3UmVxdWVzdBofLnVwdGFrZS52MS5SZW9wZW5SZXZpZXdSZXNwb25zZRJdChBTdWJzY3JpYmVSZXZpZXdzEiIudXB0YWtlLnYxLlN1YnNjcmliZVJldmlld3NSZXF1ZXN0GiMudXB0YWtlLnYxLlN1YnNjcmliZVJldmlld3NSZXNwb25zZTABQkoKDWRldi51cHRha2UudjFCC1Jldmlld1Byb3RvUAFaHnVwdGFrZS5kZXYvY2xpZW50cy9nby91cHRha2V2MaoCCVVwdGFrZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_uptake_v1_correction, file_uptake_v1_feedback, file_uptake_v1_stream]);
-
-/**
- * Pattern is a group of queries that ask the same thing.
- *
- * @generated from message uptake.v1.Pattern
- */
-export type Pattern = Message<"uptake.v1.Pattern"> & {
-  /**
-   * Id.
-   *
-   * @generated from field: string id = 1;
-   */
-  id: string;
-
-  /**
-   * The query that stands for the pattern: its first.
-   *
-   * @generated from field: string representative_query = 2;
-   */
-  representativeQuery: string;
-
-  /**
-   * How many active pieces of feedback of the overall score it has.
-   *
-   * @generated from field: int64 feedback_count = 3;
-   */
-  feedbackCount: bigint;
-
-  /**
-   * How many of them are negative.
-   *
-   * @generated from field: int64 negative_count = 4;
-   */
-  negativeCount: bigint;
-
-  /**
-   * When its first feedback came in.
-   *
-   * @generated from field: google.protobuf.Timestamp create_time = 5;
-   */
-  createTime?: Timestamp | undefined;
-};
-
-/**
- * Describes the message uptake.v1.Pattern.
- * Use `create(PatternSchema)` to create a new message.
- */
-export const PatternSchema: GenMessage<Pattern> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 0);
+  fileDesc("ChZ1cHRha2UvdjEvcmV2aWV3LnByb3RvEgl1cHRha2UudjEitQEKD1JlbGF0ZWRGZWVkYmFjaxITCgtmZWVkYmFja19pZBgBIAEoCRIlCgR0eXBlGAIgASgOMhcudXB0YWtlLnYxLkZlZWRiYWNrVHlwZRInCglzZW50aW1lbnQYAyABKA4yFC51cHRha2UudjEuU2VudGltZW50Ei4KCm9jY3VyX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXNjb3JlGAUgASgJIr8BCgpSZXNvbHV0aW9uEgwKBG5vdGUYASABKAkSEAoIcmV2aWV3ZXIYAiABKAkSLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGZpeF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5jb3JyZWN0aW9uX2lkcxgFIAMoCRIdChVtZXJnZWRfaW50b19yZXZpZXdfaWQYBiABKAkijgEKDFJldmlld0NoYW5nZRIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgZhY3Rpb24YAiABKA4yFy51cHRha2UudjEuUmV2aWV3QWN0aW9uEg0KBWFjdG9yGAMgASgJEgwKBG5vdGUYBCABKAkSDgoGa2V5X2lkGAUgASgJIuwFCgZSZXZpZXcSCgoCaWQYASABKAkSJQoFc3RhdGUYAiABKA4yFi51cHRha2UudjEuUmV2aWV3U3RhdGUSKwoIcHJpb3JpdHkYAyABKA4yGS51cHRha2UudjEuUmV2aWV3UHJpb3JpdHkSGAoQc3VnZ2VzdGVkX2FjdGlvbhgEIAEoCRIjCgdwYXR0ZXJuGAUgASgLMhIudXB0YWtlLnYxLlBhdHRlcm4SGwoTdHJpZ2dlcl9mZWVkYmFja19pZBgGIAEoCRI0ChByZWxhdGVkX2ZlZWRiYWNrGAcgAygLMhoudXB0YWtlLnYxLlJlbGF0ZWRGZWVkYmFjaxIaCg1uZWdhdGl2ZV9yYXRlGAggASgBSACIAQESEwoLc2FtcGxlX3NpemUYCSABKAUSEAoIYXNzaWduZWUYCiABKAkSNQoRY2xhaW1fZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKCnJlc29sdXRpb24YDCABKAsyFS51cHRha2UudjEuUmVzb2x1dGlvbhIUCgxyZW9wZW5fY291bnQYDSABKAUSDAoEZXRhZxgOIAEoCRIvCgtjcmVhdGVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhsKE2NvdmVyZWRfcGF0dGVybl9pZHMYESADKAkSFgoOZXZpZGVuY2Vfdm90ZXMYEiABKAUSGgoSZXZpZGVuY2VfbmVnYXRpdmVzGBMgASgFEhoKDWJhc2VsaW5lX3JhdGUYFCABKAFIAYgBARIZChFldmlkZW5jZV9sZWZ0X291dBgVIAEoBRIZChFiYXNlbGluZV9sZWZ0X291dBgWIAEoA0IQCg5fbmVnYXRpdmVfcmF0ZUIQCg5fYmFzZWxpbmVfcmF0ZSLFAQoMUmV2aWV3RmlsdGVyEjkKBnN0YXRlcxgBIAMoDjIWLnVwdGFrZS52MS5SZXZpZXdTdGF0ZUIRukgOkgELEGQiB4IBBBABIAASQAoKcHJpb3JpdGllcxgCIAMoDjIZLnVwdGFrZS52MS5SZXZpZXdQcmlvcml0eUIRukgOkgELEGQiB4IBBBABIAASGgoIYXNzaWduZWUYAyABKAlCCLpIBXIDGIACEhwKCnBhdHRlcm5faWQYBCABKAlCCLpIBXIDGIACItQBChJMaXN0UmV2aWV3c1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSJwoGZmlsdGVyGAIgASgLMhcudXB0YWtlLnYxLlJldmlld0ZpbHRlchIvCgVvcmRlchgDIAEoDjIWLnVwdGFrZS52MS5SZXZpZXdPcmRlckIIukgFggECEAESGgoJcGFnZV9zaXplGAQgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YBSABKAkiUgoTTGlzdFJldmlld3NSZXNwb25zZRIiCgdyZXZpZXdzGAEgAygLMhEudXB0YWtlLnYxLlJldmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiYQoQR2V0UmV2aWV3UmVxdWVzdBI0Cgdwcm9qZWN0GAEgASgJQiO6SCByHjIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBIXCgJpZBgCIAEoCUILukgIyAEBcgMYgAIijwEKEUdldFJldmlld1Jlc3BvbnNlEiEKBnJldmlldxgBIAEoCzIRLnVwdGFrZS52MS5SZXZpZXcSLQoQcmVsYXRlZF9mZWVkYmFjaxgCIAMoCzITLnVwdGFrZS52MS5GZWVkYmFjaxIoCgdoaXN0b3J5GAMgAygLMhcudXB0YWtlLnYxLlJldmlld0NoYW5nZSLzAQoSQ2xhaW1SZXZpZXdSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhcKAmlkGAIgASgJQgu6SAjIAQFyAxiAAhIdCghyZXZpZXdlchgDIAEoCUILukgIyAEBcgMYgAISQwoObGVhc2VfZHVyYXRpb24YBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAESDAoEZXRhZxgFIAEoCRIcCgpyZXF1ZXN0X2lkGAYgASgJQgi6SAVyAxiAASJNChNDbGFpbVJldmlld1Jlc3BvbnNlEiEKBnJldmlldxgBIAEoCzIRLnVwdGFrZS52MS5SZXZpZXcSEwoLY2xhaW1fdG9rZW4YAiABKAkiyQEKEVJlbmV3Q2xhaW1SZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhcKAmlkGAIgASgJQgu6SAjIAQFyAxiAAhIgCgtjbGFpbV90b2tlbhgDIAEoCUILukgIyAEBcgMYgAISQwoObGVhc2VfZHVyYXRpb24YBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiNwoSUmVuZXdDbGFpbVJlc3BvbnNlEiEKBnJldmlldxgBIAEoCzIRLnVwdGFrZS52MS5SZXZpZXcivQEKFFJlbGVhc2VSZXZpZXdSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhcKAmlkGAIgASgJQgu6SAjIAQFyAxiAAhIgCgtjbGFpbV90b2tlbhgDIAEoCUILukgIyAEBcgMYgAISFgoEbm90ZRgEIAEoCUIIukgFcgMYkE4SHAoKcmVxdWVzdF9pZBgFIAEoCUIIukgFcgMYgAEiOgoVUmVsZWFzZVJldmlld1Jlc3BvbnNlEiEKBnJldmlldxgBIAEoCzIRLnVwdGFrZS52MS5SZXZpZXcixAIKFFJlc29sdmVSZXZpZXdSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhcKAmlkGAIgASgJQgu6SAjIAQFyAxiAAhIgCgtjbGFpbV90b2tlbhgDIAEoCUILukgIyAEBcgMYgAISFgoEbm90ZRgEIAEoCUIIukgFcgMYkE4SPAoIZml4X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQg66SAuyAQgyBgiAh7XDAxI5Cgtjb3JyZWN0aW9ucxgGIAMoCzIaLnVwdGFrZS52MS5Db3JyZWN0aW9uRHJhZnRCCLpIBZIBAhBkEgwKBGV0YWcYByABKAkSHAoKcmVxdWVzdF9pZBgIIAEoCUIIukgFcgMYgAEiZgoVUmVzb2x2ZVJldmlld1Jlc3BvbnNlEiEKBnJldmlldxgBIAEoCzIRLnVwdGFrZS52MS5SZXZpZXcSKgoLY29ycmVjdGlvbnMYAiADKAsyFS51cHRha2UudjEuQ29ycmVjdGlvbiLLAQoURGlzbWlzc1Jldmlld1JlcXVlc3QSNAoHcHJvamVjdBgBIAEoCUIjukggch4yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSFwoCaWQYAiABKAlCC7pICMgBAXIDGIACEiAKC2NsYWltX3Rva2VuGAMgASgJQgu6SAjIAQFyAxiAAhIWCgRub3RlGAQgASgJQgi6SAVyAxiQThIMCgRldGFnGAUgASgJEhwKCnJlcXVlc3RfaWQYBiABKAlCCLpIBXIDGIABIjoKFURpc21pc3NSZXZpZXdSZXNwb25zZRIhCgZyZXZpZXcYASABKAsyES51cHRha2UudjEuUmV2aWV3IscBChNSZW9wZW5SZXZpZXdSZXF1ZXN0EjQKB3Byb2plY3QYASABKAlCI7pIIHIeMhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhcKAmlkGAIgASgJQgu6SAjIAQFyAxiAAhIdCghyZXZpZXdlchgDIAEoCUILukgIyAEBcgMYgAISFgoEbm90ZRgEIAEoCUIIukgFcgMYkE4SDAoEZXRhZxgFIAEoCRIcCgpyZXF1ZXN0X2lkGAYgASgJQgi6SAVyAxiAASI5ChRSZW9wZW5SZXZpZXdSZXNwb25zZRIhCgZyZXZpZXcYASABKAsyES51cHRha2UudjEuUmV2aWV3ItcBChdTdWJzY3JpYmVSZXZpZXdzUmVxdWVzdBI0Cgdwcm9qZWN0GAEgASgJQiO6SCByHjIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBInCgZmaWx0ZXIYAiABKAsyFy51cHRha2UudjEuUmV2aWV3RmlsdGVyEhQKDHJlc3VtZV90b2tlbhgDIAEoCRJHChNjaGVja3BvaW50X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwisAjICCAEizgEKGFN1YnNjcmliZVJldmlld3NSZXNwb25zZRIUCgxyZXN1bWVfdG9rZW4YASABKAkSIwoGcmV2aWV3GAIgASgLMhEudXB0YWtlLnYxLlJldmlld0gAEhsKEXJlbW92ZWRfcmV2aWV3X2lkGAMgASgJSAASKwoKY2hlY2twb2ludBgEIAEoCzIVLnVwdGFrZS52MS5DaGVja3BvaW50SAASIwoDZW5kGAUgASgLMhQudXB0YWtlLnYxLlN0cmVhbUVuZEgAQggKBnVwZGF0ZSqsAQoLUmV2aWV3U3RhdGUSHAoYUkVWSUVXX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRUkVWSUVXX1NUQVRFX09QRU4QARIYChRSRVZJRVdfU1RBVEVfQ0xBSU1FRBACEhkKFVJFVklFV19TVEFURV9SRVNPTFZFRBADEhoKFlJFVklFV19TVEFURV9ESVNNSVNTRUQQBBIXChNSRVZJRVdfU1RBVEVfQ0xPU0VEEAUqZwoOUmV2aWV3UHJpb3JpdHkSHwobUkVWSUVXX1BSSU9SSVRZX1VOU1BFQ0lGSUVEEAASGgoWUkVWSUVXX1BSSU9SSVRZX01FRElVTRABEhgKFFJFVklFV19QUklPUklUWV9ISUdIEAIq2AIKDFJldmlld0FjdGlvbhIdChlSRVZJRVdfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoUUkVWSUVXX0FDVElPTl9PUEVORUQQARIZChVSRVZJRVdfQUNUSU9OX1VQREFURUQQAhIZChVSRVZJRVdfQUNUSU9OX0NMQUlNRUQQAxIZChVSRVZJRVdfQUNUSU9OX1JFTkVXRUQQBBIaChZSRVZJRVdfQUNUSU9OX1JFTEVBU0VEEAUSGQoVUkVWSUVXX0FDVElPTl9FWFBJUkVEEAYSGgoWUkVWSUVXX0FDVElPTl9SRVNPTFZFRBAHEhsKF1JFVklFV19BQ1RJT05fRElTTUlTU0VEEAgSGgoWUkVWSUVXX0FDVElPTl9SRU9QRU5FRBAJEhgKFFJFVklFV19BQ1RJT05fTUVSR0VEEAoSGAoUUkVWSUVXX0FDVElPTl9DTE9TRUQQCypiCgtSZXZpZXdPcmRlchIcChhSRVZJRVdfT1JERVJfVU5TUEVDSUZJRUQQABIXChNSRVZJRVdfT1JERVJfTkVXRVNUEAESHAoYUkVWSUVXX09SREVSX01PU1RfVVJHRU5UEAIy9AUKDVJldmlld1NlcnZpY2USUQoLTGlzdFJldmlld3MSHS51cHRha2UudjEuTGlzdFJldmlld3NSZXF1ZXN0Gh4udXB0YWtlLnYxLkxpc3RSZXZpZXdzUmVzcG9uc2UiA5ACARJLCglHZXRSZXZpZXcSGy51cHRha2UudjEuR2V0UmV2aWV3UmVxdWVzdBocLnVwdGFrZS52MS5HZXRSZXZpZXdSZXNwb25zZSIDkAIBEkwKC0NsYWltUmV2aWV3Eh0udXB0YWtlLnYxLkNsYWltUmV2aWV3UmVxdWVzdBoeLnVwdGFrZS52MS5DbGFpbVJldmlld1Jlc3BvbnNlEkkKClJlbmV3Q2xhaW0SHC51cHRha2UudjEuUmVuZXdDbGFpbVJlcXVlc3QaHS51cHRha2UudjEuUmVuZXdDbGFpbVJlc3BvbnNlElIKDVJlbGVhc2VSZXZpZXcSHy51cHRha2UudjEuUmVsZWFzZVJldmlld1JlcXVlc3QaIC51cHRha2UudjEuUmVsZWFzZVJldmlld1Jlc3BvbnNlElIKDVJlc29sdmVSZXZpZXcSHy51cHRha2UudjEuUmVzb2x2ZVJldmlld1JlcXVlc3QaIC51cHRha2UudjEuUmVzb2x2ZVJldmlld1Jlc3BvbnNlElIKDURpc21pc3NSZXZpZXcSHy51cHRha2UudjEuRGlzbWlzc1Jldmlld1JlcXVlc3QaIC51cHRha2UudjEuRGlzbWlzc1Jldmlld1Jlc3BvbnNlEk8KDFJlb3BlblJldmlldxIeLnVwdGFrZS52MS5SZW9wZW5SZXZpZXdSZXF1ZXN0Gh8udXB0YWtlLnYxLlJlb3BlblJldmlld1Jlc3BvbnNlEl0KEFN1YnNjcmliZVJldmlld3MSIi51cHRha2UudjEuU3Vic2NyaWJlUmV2aWV3c1JlcXVlc3QaIy51cHRha2UudjEuU3Vic2NyaWJlUmV2aWV3c1Jlc3BvbnNlMAFCSgoNZGV2LnVwdGFrZS52MUILUmV2aWV3UHJvdG9QAVoedXB0YWtlLmRldi9jbGllbnRzL2dvL3VwdGFrZXYxqgIJVXB0YWtlLlYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_uptake_v1_correction, file_uptake_v1_feedback, file_uptake_v1_pattern, file_uptake_v1_stream]);
 
 /**
  * RelatedFeedback is a piece of feedback that the trigger examined.
@@ -117,7 +70,7 @@ export type RelatedFeedback = Message<"uptake.v1.RelatedFeedback"> & {
  * Use `create(RelatedFeedbackSchema)` to create a new message.
  */
 export const RelatedFeedbackSchema: GenMessage<RelatedFeedback> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 1);
+  messageDesc(file_uptake_v1_review, 0);
 
 /**
  * Resolution tells how a review ended.
@@ -133,7 +86,7 @@ export type Resolution = Message<"uptake.v1.Resolution"> & {
   note: string;
 
   /**
-   * Who ended it.
+   * Who ended it; empty where it closed itself.
    *
    * @generated from field: string reviewer = 2;
    */
@@ -147,7 +100,7 @@ export type Resolution = Message<"uptake.v1.Resolution"> & {
   endTime?: Timestamp | undefined;
 
   /**
-   * When the fix went live; answers given before it do not count against the fix. Unset for a dismissal.
+   * When the fix went live; answers given before it do not count against the fix. Unset where nothing was fixed.
    *
    * @generated from field: google.protobuf.Timestamp fix_time = 4;
    */
@@ -173,7 +126,7 @@ export type Resolution = Message<"uptake.v1.Resolution"> & {
  * Use `create(ResolutionSchema)` to create a new message.
  */
 export const ResolutionSchema: GenMessage<Resolution> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 2);
+  messageDesc(file_uptake_v1_review, 1);
 
 /**
  * ReviewChange is one line of a review's history.
@@ -222,7 +175,7 @@ export type ReviewChange = Message<"uptake.v1.ReviewChange"> & {
  * Use `create(ReviewChangeSchema)` to create a new message.
  */
 export const ReviewChangeSchema: GenMessage<ReviewChange> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 3);
+  messageDesc(file_uptake_v1_review, 2);
 
 /**
  * Review is a task for a person about one or more patterns. A pattern has at most one that is OPEN or CLAIMED.
@@ -253,7 +206,7 @@ export type Review = Message<"uptake.v1.Review"> & {
 
   /**
    * What to do: "Update knowledge base with corrections" where the newest correction that users gave is of the kind
-   * KNOWLEDGE, else "Review and update prompt/instructions".
+   * KNOWLEDGE, else "Review and update prompt/instructions". Words for people, which may change.
    *
    * @generated from field: string suggested_action = 4;
    */
@@ -267,7 +220,7 @@ export type Review = Message<"uptake.v1.Review"> & {
   pattern?: Pattern | undefined;
 
   /**
-   * The feedback whose arrival opened it.
+   * The feedback whose arrival opened it last.
    *
    * @generated from field: string trigger_feedback_id = 6;
    */
@@ -281,11 +234,11 @@ export type Review = Message<"uptake.v1.Review"> & {
   relatedFeedback: RelatedFeedback[];
 
   /**
-   * Share of negative ones among `related_feedback`, 0 to 1.
+   * Share of negative ones among `related_feedback`, 0 to 1; unset where there is none.
    *
-   * @generated from field: double negative_rate = 8;
+   * @generated from field: optional double negative_rate = 8;
    */
-  negativeRate: number;
+  negativeRate?: number | undefined;
 
   /**
    * How many the trigger examined last.
@@ -392,7 +345,7 @@ export type Review = Message<"uptake.v1.Review"> & {
  * Use `create(ReviewSchema)` to create a new message.
  */
 export const ReviewSchema: GenMessage<Review> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 4);
+  messageDesc(file_uptake_v1_review, 3);
 
 /**
  * ReviewFilter narrows a list of reviews. Every set field must match; a repeated field matches any of its values, of
@@ -435,7 +388,7 @@ export type ReviewFilter = Message<"uptake.v1.ReviewFilter"> & {
  * Use `create(ReviewFilterSchema)` to create a new message.
  */
 export const ReviewFilterSchema: GenMessage<ReviewFilter> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 5);
+  messageDesc(file_uptake_v1_review, 4);
 
 /**
  * ListReviewsRequest is the request of ListReviews.
@@ -484,7 +437,7 @@ export type ListReviewsRequest = Message<"uptake.v1.ListReviewsRequest"> & {
  * Use `create(ListReviewsRequestSchema)` to create a new message.
  */
 export const ListReviewsRequestSchema: GenMessage<ListReviewsRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 6);
+  messageDesc(file_uptake_v1_review, 5);
 
 /**
  * ListReviewsResponse is the response of ListReviews.
@@ -513,7 +466,7 @@ export type ListReviewsResponse = Message<"uptake.v1.ListReviewsResponse"> & {
  * Use `create(ListReviewsResponseSchema)` to create a new message.
  */
 export const ListReviewsResponseSchema: GenMessage<ListReviewsResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 7);
+  messageDesc(file_uptake_v1_review, 6);
 
 /**
  * GetReviewRequest is the request of GetReview.
@@ -541,7 +494,7 @@ export type GetReviewRequest = Message<"uptake.v1.GetReviewRequest"> & {
  * Use `create(GetReviewRequestSchema)` to create a new message.
  */
 export const GetReviewRequestSchema: GenMessage<GetReviewRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 8);
+  messageDesc(file_uptake_v1_review, 7);
 
 /**
  * GetReviewResponse is the response of GetReview.
@@ -577,7 +530,7 @@ export type GetReviewResponse = Message<"uptake.v1.GetReviewResponse"> & {
  * Use `create(GetReviewResponseSchema)` to create a new message.
  */
 export const GetReviewResponseSchema: GenMessage<GetReviewResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 9);
+  messageDesc(file_uptake_v1_review, 8);
 
 /**
  * ClaimReviewRequest is the request of ClaimReview.
@@ -633,7 +586,7 @@ export type ClaimReviewRequest = Message<"uptake.v1.ClaimReviewRequest"> & {
  * Use `create(ClaimReviewRequestSchema)` to create a new message.
  */
 export const ClaimReviewRequestSchema: GenMessage<ClaimReviewRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 10);
+  messageDesc(file_uptake_v1_review, 9);
 
 /**
  * ClaimReviewResponse is the response of ClaimReview.
@@ -661,7 +614,7 @@ export type ClaimReviewResponse = Message<"uptake.v1.ClaimReviewResponse"> & {
  * Use `create(ClaimReviewResponseSchema)` to create a new message.
  */
 export const ClaimReviewResponseSchema: GenMessage<ClaimReviewResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 11);
+  messageDesc(file_uptake_v1_review, 10);
 
 /**
  * RenewClaimRequest is the request of RenewClaim.
@@ -703,7 +656,7 @@ export type RenewClaimRequest = Message<"uptake.v1.RenewClaimRequest"> & {
  * Use `create(RenewClaimRequestSchema)` to create a new message.
  */
 export const RenewClaimRequestSchema: GenMessage<RenewClaimRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 12);
+  messageDesc(file_uptake_v1_review, 11);
 
 /**
  * RenewClaimResponse is the response of RenewClaim.
@@ -724,7 +677,7 @@ export type RenewClaimResponse = Message<"uptake.v1.RenewClaimResponse"> & {
  * Use `create(RenewClaimResponseSchema)` to create a new message.
  */
 export const RenewClaimResponseSchema: GenMessage<RenewClaimResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 13);
+  messageDesc(file_uptake_v1_review, 12);
 
 /**
  * ReleaseReviewRequest is the request of ReleaseReview.
@@ -773,7 +726,7 @@ export type ReleaseReviewRequest = Message<"uptake.v1.ReleaseReviewRequest"> & {
  * Use `create(ReleaseReviewRequestSchema)` to create a new message.
  */
 export const ReleaseReviewRequestSchema: GenMessage<ReleaseReviewRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 14);
+  messageDesc(file_uptake_v1_review, 13);
 
 /**
  * ReleaseReviewResponse is the response of ReleaseReview.
@@ -794,7 +747,7 @@ export type ReleaseReviewResponse = Message<"uptake.v1.ReleaseReviewResponse"> &
  * Use `create(ReleaseReviewResponseSchema)` to create a new message.
  */
 export const ReleaseReviewResponseSchema: GenMessage<ReleaseReviewResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 15);
+  messageDesc(file_uptake_v1_review, 14);
 
 /**
  * ResolveReviewRequest is the request of ResolveReview.
@@ -864,7 +817,7 @@ export type ResolveReviewRequest = Message<"uptake.v1.ResolveReviewRequest"> & {
  * Use `create(ResolveReviewRequestSchema)` to create a new message.
  */
 export const ResolveReviewRequestSchema: GenMessage<ResolveReviewRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 16);
+  messageDesc(file_uptake_v1_review, 15);
 
 /**
  * ResolveReviewResponse is the response of ResolveReview.
@@ -892,7 +845,7 @@ export type ResolveReviewResponse = Message<"uptake.v1.ResolveReviewResponse"> &
  * Use `create(ResolveReviewResponseSchema)` to create a new message.
  */
 export const ResolveReviewResponseSchema: GenMessage<ResolveReviewResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 17);
+  messageDesc(file_uptake_v1_review, 16);
 
 /**
  * DismissReviewRequest is the request of DismissReview.
@@ -948,7 +901,7 @@ export type DismissReviewRequest = Message<"uptake.v1.DismissReviewRequest"> & {
  * Use `create(DismissReviewRequestSchema)` to create a new message.
  */
 export const DismissReviewRequestSchema: GenMessage<DismissReviewRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 18);
+  messageDesc(file_uptake_v1_review, 17);
 
 /**
  * DismissReviewResponse is the response of DismissReview.
@@ -969,7 +922,7 @@ export type DismissReviewResponse = Message<"uptake.v1.DismissReviewResponse"> &
  * Use `create(DismissReviewResponseSchema)` to create a new message.
  */
 export const DismissReviewResponseSchema: GenMessage<DismissReviewResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 19);
+  messageDesc(file_uptake_v1_review, 18);
 
 /**
  * ReopenReviewRequest is the request of ReopenReview.
@@ -1025,7 +978,7 @@ export type ReopenReviewRequest = Message<"uptake.v1.ReopenReviewRequest"> & {
  * Use `create(ReopenReviewRequestSchema)` to create a new message.
  */
 export const ReopenReviewRequestSchema: GenMessage<ReopenReviewRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 20);
+  messageDesc(file_uptake_v1_review, 19);
 
 /**
  * ReopenReviewResponse is the response of ReopenReview.
@@ -1046,7 +999,7 @@ export type ReopenReviewResponse = Message<"uptake.v1.ReopenReviewResponse"> & {
  * Use `create(ReopenReviewResponseSchema)` to create a new message.
  */
 export const ReopenReviewResponseSchema: GenMessage<ReopenReviewResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 21);
+  messageDesc(file_uptake_v1_review, 20);
 
 /**
  * SubscribeReviewsRequest is the request of SubscribeReviews.
@@ -1088,7 +1041,7 @@ export type SubscribeReviewsRequest = Message<"uptake.v1.SubscribeReviewsRequest
  * Use `create(SubscribeReviewsRequestSchema)` to create a new message.
  */
 export const SubscribeReviewsRequestSchema: GenMessage<SubscribeReviewsRequest> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 22);
+  messageDesc(file_uptake_v1_review, 21);
 
 /**
  * SubscribeReviewsResponse is one message of SubscribeReviews.
@@ -1148,7 +1101,7 @@ export type SubscribeReviewsResponse = Message<"uptake.v1.SubscribeReviewsRespon
  * Use `create(SubscribeReviewsResponseSchema)` to create a new message.
  */
 export const SubscribeReviewsResponseSchema: GenMessage<SubscribeReviewsResponse> = /*@__PURE__*/
-  messageDesc(file_uptake_v1_review, 23);
+  messageDesc(file_uptake_v1_review, 22);
 
 /**
  * ReviewState is where a review stands.

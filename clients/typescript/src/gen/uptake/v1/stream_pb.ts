@@ -6,13 +6,15 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { ErrorReason } from "./error_pb.js";
+import { file_uptake_v1_error } from "./error_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file uptake/v1/stream.proto.
  */
 export const file_uptake_v1_stream: GenFile = /*@__PURE__*/
-  fileDesc("ChZ1cHRha2UvdjEvc3RyZWFtLnByb3RvEgl1cHRha2UudjEiNgoKQ2hlY2twb2ludBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIbCglTdHJlYW1FbmQSDgoGcmVhc29uGAEgASgJQkoKDWRldi51cHRha2UudjFCC1N0cmVhbVByb3RvUAFaHnVwdGFrZS5kZXYvY2xpZW50cy9nby91cHRha2V2MaoCCVVwdGFrZS5WMWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChZ1cHRha2UvdjEvc3RyZWFtLnByb3RvEgl1cHRha2UudjEiNgoKQ2hlY2twb2ludBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJECglTdHJlYW1FbmQSJgoGcmVhc29uGAEgASgOMhYudXB0YWtlLnYxLkVycm9yUmVhc29uEg8KB21lc3NhZ2UYAiABKAlCSgoNZGV2LnVwdGFrZS52MUILU3RyZWFtUHJvdG9QAVoedXB0YWtlLmRldi9jbGllbnRzL2dvL3VwdGFrZXYxqgIJVXB0YWtlLlYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_uptake_v1_error]);
 
 /**
  * Checkpoint says that everything up to its response's resume token was delivered. It is sent while nothing else is, so
@@ -38,17 +40,25 @@ export const CheckpointSchema: GenMessage<Checkpoint> = /*@__PURE__*/
 
 /**
  * StreamEnd is the last message of a stream that the service ends. The status after it is UNAVAILABLE when another
- * process should be asked, RESOURCE_EXHAUSTED when the subscriber was too slow.
+ * process should be asked, RESOURCE_EXHAUSTED when the subscriber was too slow. A stream can end with a status alone, as
+ * where the subscriber reads nothing any more.
  *
  * @generated from message uptake.v1.StreamEnd
  */
 export type StreamEnd = Message<"uptake.v1.StreamEnd"> & {
   /**
-   * Why the stream ends, for people.
+   * Why the stream ends, for programs: that of the status which follows.
    *
-   * @generated from field: string reason = 1;
+   * @generated from field: uptake.v1.ErrorReason reason = 1;
    */
-  reason: string;
+  reason: ErrorReason;
+
+  /**
+   * Why, for people.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
 };
 
 /**
