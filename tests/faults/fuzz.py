@@ -27,19 +27,13 @@ from google.protobuf import message_factory, struct_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from uptake import Client, thumbs_up
-from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, project_pb2, review_pb2
+from uptake.v1 import feedback_pb2
 from uptake_service.app.check import check
 from uptake_service.domain.clock import Clock
 from uptake_service.mongo.client import Mongo
 
+from tests.contract import METHODS
 from tests.processes import PATIENCE_SECONDS, ServiceProcess, any_moment, serving
-
-METHODS: list[MethodDescriptor] = [
-    method
-    for file in (feedback_pb2, review_pb2, insight_pb2, correction_pb2, project_pb2)
-    for service in file.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
-]
 
 _Code = grpc.StatusCode
 DOCUMENTED = {

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.faults.fuzz import METHODS, Fuzzer, memory_mib, wrong
+from tests.contract import METHODS
+from tests.faults.fuzz import Fuzzer, memory_mib, wrong
 from tests.processes import serving
 
 CALLS = 100 * len(METHODS)

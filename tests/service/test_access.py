@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from uptake import Client, UptakeError, thumbs_down
-from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, project_pb2, review_pb2
+from uptake.v1 import feedback_pb2, insight_pb2, project_pb2
 from uptake.v1.feedback_pb2_grpc import FeedbackServiceStub
 from uptake.v1.insight_pb2_grpc import InsightServiceStub
 from uptake.v1.project_pb2_grpc import ProjectServiceStub
@@ -31,15 +31,10 @@ from uptake_service.domain.errors import StartupError
 from uptake_service.rpc.call import Call
 
 from tests.conftest import Service, StartService
+from tests.contract import METHODS as CONTRACT
 from tests.processes import ServiceProcess, free_port, in_time, serving
 from tests.processes import run as run_command
 
-CONTRACT: list[MethodDescriptor] = [
-    method
-    for file in (feedback_pb2, review_pb2, insight_pb2, correction_pb2, project_pb2)
-    for service in file.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
-]
 # What section 9 of the design grants, told again here so that a change of the table shows.
 GRANTED = {
     Role.COLLECTOR: {Permission.COLLECT},

@@ -17,8 +17,8 @@ from uptake_service.domain.access import Role
 from uptake_service.domain.clock import Clock
 
 from tests.conftest import Service, StartService
+from tests.contract import METHODS as CONTRACT
 from tests.processes import eventually, in_time
-from tests.service.test_access import CONTRACT
 
 _COLLECT = "/uptake.v1.FeedbackService/CollectFeedback"
 _STREAM = "/uptake.v1.FeedbackService/StreamFeedback"

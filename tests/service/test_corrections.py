@@ -169,7 +169,7 @@ async def test_each_is_applied_for_itself_and_told_what_is_wrong_with_it(service
         {"feedback_ids[1]", "review_id"},
         {"review_id"},
         {"knowledge.key", "knowledge.content", "base_revision", "feedback_ids[0]", "note"},
-        {"target"},
+        {"change"},
         {"instructions.content", "feedback_ids", "review_id"},
     ]
     assert "nobody" in errors[2].message

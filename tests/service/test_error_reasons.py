@@ -26,6 +26,7 @@ NOT_PROVOKED = {
     "DATABASE_UNAVAILABLE": "takes a database that does not answer; test_stream_feedback and tests/faults have one",
     "SHUTTING_DOWN": "takes a process that stops during a call; test_subscriptions and test_stream_feedback stop one",
     "DEADLINE_EXCEEDED": "is a race with gRPC, which ends the call by itself; test_arrival and test_budgets have it",
+    "READ_TOO_LONG": "takes a read that outlasts the database's time; test_budgets has one",
     "ITEM_REJECTED": "takes a document that MongoDB refuses; test_collecting makes an index that does",
     "CONFLICT": "takes write conflicts again and again; tests/faults has them",
     "ISSUE_RUN_FAILED": "takes a worker that dies; test_issues has one",

@@ -12,15 +12,13 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from uptake.v1 import (
-    correction_pb2,
     feedback_pb2,
     insight_pb2,
-    project_pb2,
-    review_pb2,
 )
 from uptake_service.api.corrections import CorrectionServicer
 from uptake_service.api.feedback import FeedbackServicer
 from uptake_service.api.insights import InsightServicer
+from uptake_service.api.issues import IssueServicer
 from uptake_service.api.projects import ProjectServicer
 from uptake_service.api.reviews import ReviewServicer
 from uptake_service.app.calls import SERVICES
@@ -28,22 +26,17 @@ from uptake_service.feedback.store import FeedbackStore
 from uptake_service.projections.rollups import RollupStore
 
 from tests.conftest import Service
+from tests.contract import METHODS
 from tests.processes import in_time
 
 SERVICERS: dict[str, type] = {
     "uptake.v1.FeedbackService": FeedbackServicer,
     "uptake.v1.ReviewService": ReviewServicer,
     "uptake.v1.InsightService": InsightServicer,
+    "uptake.v1.IssueService": IssueServicer,
     "uptake.v1.CorrectionService": CorrectionServicer,
     "uptake.v1.ProjectService": ProjectServicer,
 }
-
-METHODS: list[MethodDescriptor] = [
-    method
-    for file in (feedback_pb2, review_pb2, insight_pb2, correction_pb2, project_pb2)
-    for service in file.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
-]
 
 
 def test_every_method_of_the_contract_is_answered_by_a_method_of_ours() -> None:

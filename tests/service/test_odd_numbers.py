@@ -14,11 +14,12 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 from uptake import Client, UptakeError, rating, thumbs_down, thumbs_up
-from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, project_pb2, review_pb2
+from uptake.v1 import correction_pb2, feedback_pb2, project_pb2, review_pb2
 from uptake_service.app.check import check
 from uptake_service.domain.clock import Clock
 
 from tests.conftest import Service
+from tests.contract import METHODS
 from tests.corrections import instructions, knowledge
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -73,14 +74,6 @@ INTEGERS = {
     FieldDescriptor.TYPE_INT32: (-(2**31), -1, 2**31 - 1),
     FieldDescriptor.TYPE_INT64: (-(2**63), -1, 2**53 + 1, 2**63 - 1),
 }
-
-
-METHODS: list[MethodDescriptor] = [
-    method
-    for file in (feedback_pb2, review_pb2, insight_pb2, correction_pb2, project_pb2)
-    for service in file.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
-]
 
 
 def leaves(message: Descriptor, path: tuple[FieldDescriptor, ...] = ()) -> Iterator[tuple[FieldDescriptor, ...]]:

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from uptake.v1 import feedback_pb2, insight_pb2, project_pb2, review_pb2
 from uptake_service.domain.errors import DomainError, Reason
 from uptake_service.mongo.reads import reading, shared_context
 from uptake_service.rpc import limits
 from uptake_service.rpc.limits import ReadLimiter, ReadLimits, StreamLimiter, is_read, read_slot_given_back
 from uptake_service.telemetry.metrics import Metrics
 
+from tests.contract import METHODS
 from tests.processes import PATIENCE_SECONDS, eventually
 
 
@@ -271,11 +271,6 @@ async def test_streams_are_bounded_for_each_caller_and_in_all() -> None:
 
 
 def test_every_method_that_only_reads_is_limited() -> None:
-    methods = {
-        method.name: f"/{service.full_name}/{method.name}"
-        for file in (feedback_pb2, review_pb2, insight_pb2, project_pb2)
-        for service in file.DESCRIPTOR.services_by_name.values()
-        for method in service.methods
-    }
+    methods = {method.name: f"/{method.containing_service.full_name}/{method.name}" for method in METHODS}
     reads = {name for name in methods if name.startswith(("Get", "List", "Query", "Search"))}
     assert {name for name in methods if is_read(methods[name])} == reads | {"SubscribeInsights", "SubscribeReviews"}
