@@ -65,7 +65,7 @@ def test_every_field_by_its_name() -> None:
             "type": "correction",
             "original": "o",
             "corrected": "c",
-            "correction_kind": "behavior",
+            "correction_kind": "instructions",
             "comment": "words",
             "user_id": "u",
             "source": "web",
