@@ -88,6 +88,21 @@ def test_every_field_by_its_name() -> None:
     assert dict(made.interaction.versions) == {"prompt": "14"}
 
 
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        ("knowledge", feedback_pb2.CORRECTION_KIND_KNOWLEDGE),
+        ("INSTRUCTIONS", feedback_pb2.CORRECTION_KIND_INSTRUCTIONS),
+        # Its name in the first edition.
+        ("BEHAVIOR", feedback_pb2.CORRECTION_KIND_INSTRUCTIONS),
+    ],
+)
+def test_the_kind_of_a_correction(written: str, kind: feedback_pb2.CorrectionKind) -> None:
+    made = feedback({"type": "CORRECTION", "corrected": "c", "correction_kind": written})
+
+    assert made.correction.kind == kind
+
+
 @pytest.mark.parametrize("in_csv", [False, True])
 def test_what_the_answer_came_from(in_csv: bool) -> None:
     history = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}, {"role": "assistant"}]
@@ -726,6 +741,17 @@ def test_a_dry_run_shows_what_would_be_stored(tmp_path: Path) -> None:
         "7 rows equal an earlier row of the file; each counts by itself",
         "12 rows read, 10 would be sent, 1 skipped, 1 bad; nothing was sent",
     ]
+
+
+@pytest.mark.parametrize("written", ["INSTRUCTIONS", "behavior"])
+def test_a_dry_run_names_the_kind_of_a_correction_as_the_contract_does(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(f"type,corrected,correction_kind\nCORRECTION,Say it shorter.,{written}\n")
+
+    code, printed = previewed(file)
+
+    assert code == 0
+    assert "    correction_kind  INSTRUCTIONS" in printed
 
 
 @pytest.mark.parametrize(
