@@ -13,6 +13,7 @@ class CorrectionState(StrEnum):
     APPLIED = "APPLIED"
     SUPERSEDED = "SUPERSEDED"
     REVERTED = "REVERTED"
+    PROPOSED = "PROPOSED"
 
 
 class Verdict(StrEnum):
