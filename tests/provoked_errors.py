@@ -21,7 +21,7 @@ from uptake_service.feedback.store import FeedbackStore
 
 from tests.conftest import Service, StartService
 from tests.corrections import apply, instructions, knowledge
-from tests.service.test_issues import about, complain, run
+from tests.issues import about, complain, run
 from tests.streams import Stream
 
 

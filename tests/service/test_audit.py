@@ -17,8 +17,8 @@ from uptake_service.domain.clock import Clock
 
 from tests.conftest import Service, StartService
 from tests.corrections import apply, knowledge
+from tests.issues import complain
 from tests.processes import run
-from tests.service.test_issues import complain
 
 MARKER = "xylophagous"
 

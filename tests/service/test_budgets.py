@@ -209,6 +209,25 @@ async def test_new_projects_are_taken_at_a_rate_item_by_item(start_service: Star
     assert await service.mongo.collection("feedback").get({"project": "p2"}) is None
 
 
+async def test_calls_refused_by_the_queue_or_by_their_keys_rate_are_counted(start_service: StartService) -> None:
+    service = await start_service(queue_size=4, metrics_port=0)
+    _, key = await KeyStore(service.mongo, Clock()).create("slow", Role.READER, calls_per_second=0.001)
+    items = [feedback_pb2.CollectFeedbackRequest(feedback=thumbs_up(f"i{n}", query="q")) for n in range(5)]
+    async with grpc.aio.insecure_channel(service.address, options=(("grpc.enable_retries", 0),)) as channel:
+        stub = FeedbackServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.BatchCollectFeedback(feedback_pb2.BatchCollectFeedbackRequest(requests=items))
+        for _ in range(3):
+            with pytest.raises(grpc.aio.AioRpcError):
+                await stub.GetFeedback(
+                    feedback_pb2.GetFeedbackRequest(id="f"), metadata=(("authorization", f"Bearer {key}"),)
+                )
+    seen = await scrape(service.app.metrics_port)
+    assert seen.value("uptake_limited_total", limit="queue") == 1
+    # The first was let in, and found nothing.
+    assert seen.value("uptake_limited_total", limit="calls_per_second") == 2
+
+
 async def test_reading_of_projects_that_do_not_exist_keeps_nothing(service: Service) -> None:
     for number in range(20):
         async with Client(service.address, project=f"nobody{number}") as client:

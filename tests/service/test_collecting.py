@@ -187,6 +187,22 @@ async def test_what_the_database_refuses_fails_alone(service: Service) -> None:
     assert await check(service.mongo, Clock()) == []
 
 
+async def test_a_request_id_that_repeats_in_one_batch_is_compared_by_content(client: Client, service: Service) -> None:
+    sent = [vote("i", query="q") for vote in (thumbs_up, thumbs_up, thumbs_down, thumbs_up)]
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        response = await feedback_pb2_grpc.FeedbackServiceStub(channel).BatchCollectFeedback(
+            feedback_pb2.BatchCollectFeedbackRequest(
+                requests=[feedback_pb2.CollectFeedbackRequest(feedback=each, request_id="one") for each in sent]
+            )
+        )
+    created, again, other, last = response.results
+    assert created.outcome == feedback_pb2.COLLECT_OUTCOME_CREATED
+    assert {again.outcome, last.outcome} == {feedback_pb2.COLLECT_OUTCOME_REPEATED}
+    assert again.feedback == last.feedback == created.feedback
+    assert other.error.reason == error_pb2.ERROR_REASON_REQUEST_ID_REUSED
+    assert await _total(client) == (1, 1, 0)
+
+
 async def test_a_full_queue_refuses_at_once_and_writes_nothing(start_service: StartService) -> None:
     service = await start_service(queue_size=10)
     request = feedback_pb2.BatchCollectFeedbackRequest(

@@ -57,7 +57,11 @@ async def test_others_are_committed_judged_and_answered_and_it_is_told_what_is_e
     # The trigger stands behind it in the list; the sweep has not been there yet.
     (review,) = [review async for review in client.reviews.list()]
     assert review.pattern.representative_query == "How do I pay?"
-    assert "tests.service.test_failing_projection failed after a commit: LookupError" in caplog.text
+    (logged, *_) = [each.getMessage() for each in caplog.records if "failed after a commit" in each.getMessage()]
+    assert logged.startswith(f"{__name__} failed after a commit, and a job does the rest: LookupError\n")
+    # Where it failed, without what the error says.
+    assert "in finish\n    raise LookupError(BAD)" in logged
+    assert BAD not in logged
 
     assert not isinstance(made[3], BaseException)
     await client.feedback.erase_user("u3")

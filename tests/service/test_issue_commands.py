@@ -8,7 +8,7 @@ from uptake.v1.issue_pb2 import ISSUE_STATE_IGNORED, Issue
 from uptake_service.cli.insights import show_insights
 from uptake_service.cli.issues import show_issue, show_issues, trend
 
-from tests.service.test_issues import about, complain, run
+from tests.issues import about, complain, run
 
 
 async def listed(client: Client, *states: str, limit: int = 20, refresh: bool = False) -> str:

@@ -16,8 +16,8 @@ from uptake_service.cli.report.command import write_report
 from uptake_service.domain.errors import StartupError
 
 from tests.conftest import StartService
+from tests.issues import complain, run
 from tests.processes import PATIENCE_SECONDS, in_time
-from tests.service.test_issues import complain, run
 from tests.service.test_verdicts import seen
 
 _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")

@@ -1,7 +1,7 @@
 """Reviews: opened once, claimed by one, finished by the one who holds the claim, reopened only by later answers."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,7 +15,9 @@ from uptake_service.app.check import check
 from uptake_service.coordination.event_log import EventLog
 from uptake_service.coordination.idempotency import RequestRecords
 from uptake_service.domain.clock import Clock
+from uptake_service.domain.errors import DuplicateKey
 from uptake_service.feedback.store import FeedbackStore
+from uptake_service.mongo.session import Session
 from uptake_service.mongo.transactions import transaction
 from uptake_service.patterns.shares import ShareStore
 from uptake_service.patterns.store import PatternStore
@@ -620,6 +622,45 @@ async def test_a_dismissed_review_opens_by_hand_unless_the_pattern_has_another(c
     reopened = await client.reviews.reopen(review.id, "ann", "after all", request_id="o")
     assert (reopened.state, reopened.reopen_count) == (review_pb2.REVIEW_STATE_OPEN, 1)
     assert (await client.reviews.reopen(review.id, "ann", "after all", request_id="o")).reopen_count == 1
+
+
+async def test_a_review_that_is_opened_while_another_of_its_pattern_is_reopened_is_named(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await _opened(client)
+    await (await client.reviews.claim(first.id, "ann")).dismiss("no")
+    await _bad(client, "b", 3)
+    newest, _ = await _reviews(client)
+    read, seen = ReviewStore.active_of_patterns, 0
+
+    async def too_early(store: ReviewStore, ids: Sequence[str], *, session: Session | None = None) -> dict[str, str]:
+        nonlocal seen
+        seen += 1
+        return {} if seen == 1 else await read(store, ids, session=session)
+
+    monkeypatch.setattr(ReviewStore, "active_of_patterns", too_early)
+    with pytest.raises(UptakeError) as caught:
+        await client.reviews.reopen(first.id, "ann")
+    assert (caught.value.reason, caught.value.metadata) == ("ACTIVE_REVIEW_EXISTS", {"review_id": newest.id})
+    assert seen == 2
+
+
+async def test_who_loses_the_race_for_a_request_id_again_and_again_is_told_to_retry(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = await _opened(client)
+    await (await client.reviews.claim(review.id, "ann")).dismiss("no")
+
+    async def taken(*_: object, **__: object) -> None:
+        raise DuplicateKey("_id_")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RequestRecords, "add_expiring", taken)
+        assert await _refused(client.reviews.reopen(review.id, "ann", request_id="o")) == (
+            grpc.StatusCode.ABORTED,
+            "CONFLICT",
+        )
+    assert (await client.reviews.reopen(review.id, "ann", request_id="o")).reopen_count == 1
 
 
 async def test_an_etag_covers_what_people_change_and_not_the_counters(client: Client) -> None:

@@ -137,8 +137,8 @@ async def test_the_suggestion_follows_the_newest_correction_that_users_gave(clie
     assert (await _review(client)).suggested_action == "Review and update prompt/instructions"
     await client.collect(correction("c1", "30 days", query=QUERY))
     assert (await _review(client)).suggested_action == "Update knowledge base with corrections"
-    behavior = correction("c2", "say it in one sentence", query=QUERY, kind=feedback_pb2.CORRECTION_KIND_INSTRUCTIONS)
-    await client.collect(behavior)
+    kind = feedback_pb2.CORRECTION_KIND_INSTRUCTIONS
+    await client.collect(correction("c2", "say it in one sentence", query=QUERY, kind=kind))
     assert (await _review(client)).suggested_action == "Review and update prompt/instructions"
 
 

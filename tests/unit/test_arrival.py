@@ -12,6 +12,7 @@ from uptake_service.domain.errors import DomainError, Reason
 from uptake_service.rpc import arrival
 from uptake_service.rpc.arrival import Arrivals
 from uptake_service.rpc.inflight import Holder
+from uptake_service.telemetry.metrics import Metrics
 
 _LIMIT = 100
 _SPARED = arrival._SPARED
@@ -40,7 +41,8 @@ class _Scene:
 
     def __init__(self, arrival_seconds: float) -> None:
         self.memory = 0
-        self.arrivals = Arrivals(arrival_seconds, _LIMIT, lambda: self.memory)
+        self.metrics = Metrics()
+        self.arrivals = Arrivals(self.metrics, arrival_seconds, _LIMIT, lambda: self.memory)
         self.contexts: list[_Context] = []
         self.reads: list[asyncio.Task[Any]] = []
 
@@ -107,6 +109,7 @@ async def test_when_memory_is_short_who_waits_for_most_is_told_and_who_waits_for
         scene.memory = _LIMIT + 1
         told = await scene.look()
         assert told == {None: _SPARED, grpc.StatusCode.RESOURCE_EXHAUSTED: 106 - _SPARED}
+        assert scene.metrics.registry.get_sample_value("uptake_limited_total", {"limit": "memory"}) == 106 - _SPARED
         assert [context.told for context in few] == [None] * 6
         # The first to come are left.
         assert [context.told for context in many[:2]] == [None] * 2

@@ -65,7 +65,7 @@ def test_every_field_by_its_name() -> None:
             "type": "correction",
             "original": "o",
             "corrected": "c",
-            "correction_kind": "behavior",
+            "correction_kind": "instructions",
             "comment": "words",
             "user_id": "u",
             "source": "web",
@@ -86,6 +86,21 @@ def test_every_field_by_its_name() -> None:
     assert made.interaction.create_time.ToMilliseconds() == 1_760_000_000_500
     assert dict(made.labels) == {"plan": "gold", "beta": "true"}
     assert dict(made.interaction.versions) == {"prompt": "14"}
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        ("knowledge", feedback_pb2.CORRECTION_KIND_KNOWLEDGE),
+        ("INSTRUCTIONS", feedback_pb2.CORRECTION_KIND_INSTRUCTIONS),
+        # Its name in the first edition.
+        ("BEHAVIOR", feedback_pb2.CORRECTION_KIND_INSTRUCTIONS),
+    ],
+)
+def test_the_kind_of_a_correction(written: str, kind: feedback_pb2.CorrectionKind) -> None:
+    made = feedback({"type": "CORRECTION", "corrected": "c", "correction_kind": written})
+
+    assert made.correction.kind == kind
 
 
 @pytest.mark.parametrize("in_csv", [False, True])
@@ -726,6 +741,17 @@ def test_a_dry_run_shows_what_would_be_stored(tmp_path: Path) -> None:
         "7 rows equal an earlier row of the file; each counts by itself",
         "12 rows read, 10 would be sent, 1 skipped, 1 bad; nothing was sent",
     ]
+
+
+@pytest.mark.parametrize("written", ["INSTRUCTIONS", "behavior"])
+def test_a_dry_run_names_the_kind_of_a_correction_as_the_contract_does(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(f"type,corrected,correction_kind\nCORRECTION,Say it shorter.,{written}\n")
+
+    code, printed = previewed(file)
+
+    assert code == 0
+    assert "    correction_kind  INSTRUCTIONS" in printed
 
 
 @pytest.mark.parametrize(

@@ -312,10 +312,10 @@ def test_what_is_old_opens_nothing() -> None:
 
 
 def test_the_suggestion_follows_the_newest_correction() -> None:
-    knowledge, behavior = (replace(evidence(n, "correction"), kind=kind) for n, kind in enumerate(CorrectionKind))
+    knowledge, instructions = (replace(evidence(n, "correction"), kind=kind) for n, kind in enumerate(CorrectionKind))
     votes = [evidence(number) for number in range(2, 6)]
     assert look(newest_first([knowledge, *votes]), ReviewPolicy()).suggested_action == UPDATE_KNOWLEDGE
-    assert look(newest_first([knowledge, behavior, *votes]), ReviewPolicy()).suggested_action == UPDATE_INSTRUCTIONS
+    assert look(newest_first([knowledge, instructions, *votes]), ReviewPolicy()).suggested_action == UPDATE_INSTRUCTIONS
     assert look(newest_first(votes), ReviewPolicy()).suggested_action == UPDATE_INSTRUCTIONS
 
 

@@ -13,7 +13,7 @@ from uptake_service.reviews.model import Fix
 FIX = datetime(2026, 1, 1, tzinfo=UTC)
 OLD, NEW = frozenset({("prompt", "1")}), frozenset({("prompt", "2")})
 NONE: frozenset[tuple[str, str]] = frozenset()
-KNOWLEDGE, BEHAVIOR = CorrectionKind.KNOWLEDGE, CorrectionKind.INSTRUCTIONS
+KNOWLEDGE, INSTRUCTIONS = CorrectionKind.KNOWLEDGE, CorrectionKind.INSTRUCTIONS
 
 
 def vote(
@@ -50,9 +50,9 @@ def count(votes: list[Vote], fix: Fix, voter_share: float = 0.02) -> Counted:
         (KNOWLEDGE, OLD, [vote(1, OLD), vote(2, NEW), vote(3, OLD)], 1, 2),
         (KNOWLEDGE, OLD, [vote(1, OLD), vote(2, NEW, answered=-1), vote(3)], 2, 1),
         (KNOWLEDGE, NONE, [vote(1, OLD), vote(2, NEW)], 2, 0),
-        (BEHAVIOR, OLD, [vote(1, OLD), vote(2, OLD)], 0, 2),
-        (BEHAVIOR, OLD, [vote(1, OLD), vote(2, NEW | OLD)], 1, 1),
-        (BEHAVIOR, NONE, [vote(1, OLD), vote(2)], 2, 0),
+        (INSTRUCTIONS, OLD, [vote(1, OLD), vote(2, OLD)], 0, 2),
+        (INSTRUCTIONS, OLD, [vote(1, OLD), vote(2, NEW | OLD)], 1, 1),
+        (INSTRUCTIONS, NONE, [vote(1, OLD), vote(2)], 2, 0),
     ],
 )
 def test_versions_tell_where_they_can_and_times_elsewhere(
@@ -120,7 +120,7 @@ def test_how_often_a_voter_counts_is_a_share_of_the_first_look_at_every_look() -
 
 
 def test_votes_on_older_answers_take_nothing_of_what_counts() -> None:
-    fix = fix_by([BEHAVIOR], Fix(time=FIX, versions=OLD))
+    fix = fix_by([INSTRUCTIONS], Fix(time=FIX, versions=OLD))
     votes = [vote(1, OLD, voter="user/ann"), vote(2, NEW, voter="user/ann"), vote(3, NEW, voter="user/ann")]
     counted = count(votes, fix)
     assert (counted.later, counted.old) == (Votes(votes=1, left_out=1), Votes(votes=1))

@@ -88,7 +88,7 @@ class CallServer:
         self.port = 0
         self.running = RunningCalls()
         settings = base.settings
-        self.arrivals = Arrivals(settings.arrival_seconds, settings.memory_limit_mib * 1024 * 1024)
+        self.arrivals = Arrivals(base.metrics, settings.arrival_seconds, settings.memory_limit_mib * 1024 * 1024)
         self._reads = self._build_reads()
         interceptors = self._build_interceptors()
         self._server = grpc.aio.server(interceptors=interceptors, options=_options(settings))
@@ -155,8 +155,8 @@ class CallServer:
 
     def _build_interceptors(self) -> tuple[grpc.aio.ServerInterceptor, ...]:
         base, settings, metrics = self._base, self._base.settings, self._base.metrics
-        gate = Authenticator(KeyStore(base.mongo, base.clock), required=settings.keys_required)
-        in_flight = BytesInFlight(settings.bytes_in_flight)
+        gate = Authenticator(KeyStore(base.mongo, base.clock), metrics, required=settings.keys_required)
+        in_flight = BytesInFlight(metrics, settings.bytes_in_flight)
         door = Admission(gate, in_flight, self.arrivals, settings.max_message_mib * 1024 * 1024)
         streams = StreamLimiter(metrics, most=settings.streams, most_each=settings.streams_per_caller)
         metrics.bytes_in_flight.set_function(lambda: in_flight.held)

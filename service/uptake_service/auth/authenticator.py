@@ -6,15 +6,17 @@ from uptake_service.auth.keys import KeyStore
 from uptake_service.domain.access import Key, needed_for
 from uptake_service.domain.errors import DomainError, Reason
 from uptake_service.domain.token_bucket import TokenBucket
+from uptake_service.telemetry.metrics import Metrics
 
 _HEADER = "authorization"
 _SCHEME = "bearer "
 
 
 class Authenticator:
-    def __init__(self, keys: KeyStore, *, required: bool) -> None:
+    def __init__(self, keys: KeyStore, metrics: Metrics, *, required: bool) -> None:
         """`required`: whether a call needs a key. One that is sent must be good in any case."""
         self._keys = keys
+        self._metrics = metrics
         self._required = required
         self._buckets: dict[str, TokenBucket] = {}
 
@@ -45,6 +47,7 @@ class Authenticator:
                 bucket = self._buckets[key.id] = TokenBucket(key.calls_per_second, max(key.calls_per_second, 1.0))
             wait = bucket.take()
             if wait:
+                self._metrics.limited("calls_per_second")
                 raise DomainError(
                     Reason.ERROR_REASON_RATE_LIMITED,
                     f"this key may make {key.calls_per_second:g} calls a second",

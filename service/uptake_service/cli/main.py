@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import functools
 import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,75 +18,12 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 import grpc
 
 from uptake_service.cli.connection import Connection
-from uptake_service.config import Settings, load_settings, refuse_unknown_variables
+from uptake_service.cli.options import NOT_REACHED, connected, setting_options
+from uptake_service.config import load_settings
 from uptake_service.domain.errors import StartupError
 from uptake_service.rpc.logs import configure_logging
 
 _log = logging.getLogger("uptake")
-
-
-_NOT_REACHED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-
-
-_SHOWN_TYPES: Mapping[Any, str] = {int: "INTEGER", float: "NUMBER", Path: "DIRECTORY"}
-"""What help says that a setting takes, which the settings themselves check."""
-
-
-def _setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A flag for each of these settings, described as the setting is."""
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for name in reversed(names):
-            field = Settings.model_fields[name]
-            default = f" Default {field.default}." if field.default not in (None, "", False) else ""
-            flag: dict[str, Any] = {"metavar": _SHOWN_TYPES.get(field.annotation, "TEXT")}
-            if field.annotation is bool:
-                flag = {"is_flag": True, "default": None}
-            command = click.option("--" + name.replace("_", "-"), name, help=f"{field.description}{default}", **flag)(
-                command
-            )
-        return command
-
-    return decorate
-
-
-def _connected(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags that tell where the service is and who asks, as the argument `connection`."""
-
-    @functools.wraps(command)
-    def run(address: str, project: str, api_key: str, tls_ca: Path | None, **rest: Any) -> Any:
-        from uptake import UptakeError  # Heavy: only commands that call need it.
-
-        refuse_unknown_variables()
-        connection = Connection(address, project, api_key, tls_ca)
-        try:
-            return command(connection=connection, **rest)
-        except UptakeError as error:
-            # With a reason it comes from the service.
-            unreached = not error.reason and error.code in _NOT_REACHED
-            why = connection.why_unreachable() if unreached else ""
-            raise StartupError(why or str(error)) from None
-
-    for option in (
-        click.option(
-            "--tls-ca",
-            envvar="UPTAKE_TLS_CA_FILE",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="Speak TLS; PEM file of the authority that the service's certificate is of.",
-        ),
-        click.option("--api-key", default="", envvar="UPTAKE_API_KEY", help="The key, where the service wants one."),
-        click.option("--project", default="default", show_default=True, help="The project."),
-        click.option(
-            "--address",
-            default="localhost:50051",
-            envvar="UPTAKE_ADDRESS",
-            show_default=True,
-            help="Where the service is.",
-        ),
-    ):
-        run = option(run)
-    return run
-
 
 _YOUNG_OBJECTS = 50_000
 """How many new objects make Python look for cycles among them; its default is 700."""
@@ -103,7 +39,7 @@ def cli() -> None:
 
 
 @cli.command()
-@_setting_options("host", "port", "mongodb_uri", "database", "data_dir", "allow_insecure", "require_keys", "log_level")
+@setting_options("host", "port", "mongodb_uri", "database", "data_dir", "allow_insecure", "require_keys", "log_level")
 def serve(**flags: Any) -> None:
     """Run the service until SIGTERM or Ctrl-C."""
     from uptake_service.app.server import serve as run  # Heavy, like the next: only this command needs them.
@@ -142,7 +78,7 @@ def demo() -> None:
 @click.option("--delimiter", default="", metavar="CHARACTER", help="What parts cells, or 'tab'. Default: what fits.")
 @click.option("--fill-short-rows", is_flag=True, help="Take CSV rows that lack cells at their end; those are empty.")
 @click.option("--dry-run", is_flag=True, help="Send nothing; show what would be stored. Needs no service.")
-@_connected
+@connected
 def import_(
     file: Path,
     mappings: tuple[str, ...],
@@ -201,7 +137,7 @@ def import_(
 )
 @click.option("--order", type=click.Choice(["urgent", "newest"]), default="urgent", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
-@_connected
+@connected
 @click.option("--watch", is_flag=True, help="Follow them as they change, most urgent first, until Ctrl-C.")
 def reviews(states: tuple[str, ...], order: str, limit: int, connection: Connection, watch: bool) -> None:
     """List the reviews: patterns whose answers turned bad."""
@@ -223,7 +159,7 @@ def reviews(states: tuple[str, ...], order: str, limit: int, connection: Connect
 
 @cli.command()
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back.")
-@_connected
+@connected
 @click.option("--watch", is_flag=True, help="Follow the numbers and what happens, until Ctrl-C.")
 def insights(days: int, connection: Connection, watch: bool) -> None:
     """Show what the feedback means: numbers, issues, what to improve, corrections."""
@@ -253,7 +189,7 @@ def insights(days: int, connection: Connection, watch: bool) -> None:
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
 @click.option("--refresh", is_flag=True, help="Look for issues before listing them.")
-@_connected
+@connected
 def issues(
     id: str | None, states: tuple[str, ...], days: int, limit: int, refresh: bool, connection: Connection
 ) -> None:
@@ -287,7 +223,7 @@ def issues(
     help="Only corrections with this verdict; may be repeated. Default all.",
 )
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
-@_connected
+@connected
 def corrections(
     id: str | None, states: tuple[str, ...], verdicts: tuple[str, ...], limit: int, connection: Connection
 ) -> None:
@@ -309,7 +245,7 @@ def corrections(
 @click.option("--reviewer", required=True, help="Who applies them.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change, as differences.")
 @click.option("--again", default="", metavar="NAME", help="Apply an equal file once more, once for each NAME.")
-@_connected
+@connected
 def apply(file: Path, reviewer: str, dry_run: bool, again: str, connection: Connection) -> None:
     """Apply the corrections in FILE: drafts as JSON, one a line or in an array.
 
@@ -339,7 +275,7 @@ def apply(file: Path, reviewer: str, dry_run: bool, again: str, connection: Conn
 @cli.command()
 @click.option("--html", "file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where to.")
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back.")
-@_connected
+@connected
 def report(file: Path, days: int, connection: Connection) -> None:
     """Write what the feedback means to one HTML page with plots, which needs nothing else."""
     from rich.console import Console
@@ -353,7 +289,7 @@ def report(file: Path, days: int, connection: Connection) -> None:
 
 @cli.command()
 @click.option("--days", type=click.IntRange(1, 36_500), default=30, show_default=True, help="How far to look back.")
-@_connected
+@connected
 def audit(days: int, connection: Connection) -> None:
     """Print who changed what, newest first, as JSON lines. Needs an admin's key where keys are needed."""
     from uptake_service.cli.audit import write_audit
@@ -362,7 +298,7 @@ def audit(days: int, connection: Connection) -> None:
 
 
 @cli.command()
-@_setting_options("mongodb_uri", "database", "data_dir")
+@setting_options("mongodb_uri", "database", "data_dir")
 def check(**flags: Any) -> None:
     """Recount everything from the feedback, and name what differs. Exits with 1 if anything does."""
     from uptake_service.cli.check import run_check
@@ -371,7 +307,7 @@ def check(**flags: Any) -> None:
 
 
 @cli.command()
-@_connected
+@connected
 def health(connection: Connection) -> None:
     """Ask whether the service serves; exits with 0 if it does."""
     from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -381,7 +317,7 @@ def health(connection: Connection) -> None:
             stub = health_pb2_grpc.HealthStub(channel)
             status = stub.Check(health_pb2.HealthCheckRequest(), timeout=3.0).status
     except grpc.RpcError as error:
-        why = connection.why_unreachable() if error.code() in _NOT_REACHED else ""
+        why = connection.why_unreachable() if error.code() in NOT_REACHED else ""
         raise StartupError(why or f"no service answers at {connection.address} ({error.code().name})") from None
     name = health_pb2.HealthCheckResponse.ServingStatus.Name(status)
     click.echo(name)
@@ -401,7 +337,7 @@ def keys() -> None:
 @click.option(
     "--calls-per-second", type=click.FloatRange(0, 1_000_000), default=0.0, help="How many at most. Default no limit."
 )
-@_setting_options("mongodb_uri", "database", "data_dir")
+@setting_options("mongodb_uri", "database", "data_dir")
 def create(
     name: str, role: str, projects: tuple[str, ...], expires: int | None, calls_per_second: float, **flags: Any
 ) -> None:
@@ -412,7 +348,7 @@ def create(
 
 
 @keys.command("list")
-@_setting_options("mongodb_uri", "database", "data_dir")
+@setting_options("mongodb_uri", "database", "data_dir")
 def list_(**flags: Any) -> None:
     """List the keys, the newest first; their secrets are not known to anybody."""
     from uptake_service.cli.keys import show_keys
@@ -422,7 +358,7 @@ def list_(**flags: Any) -> None:
 
 @keys.command()
 @click.argument("id")
-@_setting_options("mongodb_uri", "database", "data_dir")
+@setting_options("mongodb_uri", "database", "data_dir")
 def revoke(id: str, **flags: Any) -> None:
     """End the key ID for good. It takes effect within 6 seconds, for open streams too."""
     from uptake_service.cli.keys import revoke_key

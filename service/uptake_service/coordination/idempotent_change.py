@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from uptake_service.coordination.idempotency import RequestKey, RequestRecords
-from uptake_service.domain.errors import DuplicateKey
+from uptake_service.domain.errors import Conflict, DuplicateKey
 from uptake_service.mongo.session import Session
 
 Transact = Callable[[Callable[[Session], Awaitable[str]]], Awaitable[str]]
@@ -28,7 +28,8 @@ async def idempotent_change(
 
     Raises:
         DomainError: The id was used with other content, or `change` raised it.
-        DuplicateKey: Again and again another made what `change` wants to make.
+        Conflict: Again and again another made what `change` wants to make, or recorded the same call, since this one
+            looked.
     """
 
     async def once(session: Session) -> str:
@@ -49,5 +50,5 @@ async def idempotent_change(
         except DuplicateKey:
             # What this one did not see was recorded since, by an equal call or another: look again.
             if not tries_left:
-                raise
+                raise Conflict from None
     raise AssertionError

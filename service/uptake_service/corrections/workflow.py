@@ -31,7 +31,7 @@ from uptake_service.corrections.model import (
 )
 from uptake_service.corrections.store import CorrectionStore
 from uptake_service.domain.clock import Clock
-from uptake_service.domain.errors import Conflict, DomainError, DuplicateKey
+from uptake_service.domain.errors import DomainError
 from uptake_service.domain.feedback import CorrectionKind
 from uptake_service.feedback.store import FeedbackStore
 from uptake_service.mongo.session import Session
@@ -293,11 +293,7 @@ class CorrectionWorkflow:
         await self._once(call.project, call, partial(_named_so, ""))
 
     async def _once(self, project: str, key: RequestKey | None, change: Callable[[Session], Awaitable[str]]) -> str:
-        try:
-            return await idempotent_change(self._requests, key, partial(self._events.transaction, [project]), change)
-        except DuplicateKey:
-            # Others made the same target, again and again, since this one looked.
-            raise Conflict from None
+        return await idempotent_change(self._requests, key, partial(self._events.transaction, [project]), change)
 
 
 async def _named_so(resource: str, session: Session) -> str:

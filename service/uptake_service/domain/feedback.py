@@ -183,7 +183,7 @@ class Statement(Model):
     Attributes:
         time: When it was said; the newest decides.
         occur_time: When it occurred, as sent.
-        amended: For an amendment the fields that it set (see plan.AMENDABLE); None for a vote.
+        amended: For an amendment the fields that it set (see `AMENDABLE` in ingest/changes.py); None for a vote.
         speakers: Whose words are in it where they are not of its own sentiment: the sentiment of who said them, by
             field. Only where older statements were put together.
     """

@@ -135,6 +135,7 @@ class BatchTransaction:
                 results.append(repeated)
                 continue
             if item.key and item.key.document_id in made:
+                # With other content: equal calls were coalesced before the batch, by keys that hold the content's HMAC.
                 results.append(reused(item.key.id))
                 continue
             if repeated:

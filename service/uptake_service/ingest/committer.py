@@ -1,6 +1,7 @@
 """Commits batches: finds what each item needs, and runs the batch's transaction until its outcome is known."""
 
 import logging
+import traceback
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -64,8 +65,13 @@ class Committed:
             try:
                 await update.finish()
             except Exception as error:  # noqa: BLE001  The batch is committed: a job finds again what is left.
-                # Without its text, which may hold users' words.
-                _log.warning("%s failed after a commit: %s", type(update).__module__, type(error).__name__)
+                _log.warning(
+                    "%s failed after a commit, and a job does the rest: %s\n%s",
+                    type(update).__module__,
+                    type(error).__name__,
+                    # Where, without what: the text of an error may hold users' words.
+                    "".join(traceback.format_tb(error.__traceback__)),
+                )
 
     def with_refused(self, items: Sequence[Item], refused: Mapping[Item, DomainError]) -> "Committed":
         """The same for a larger batch, of which some items were refused before and the others committed."""

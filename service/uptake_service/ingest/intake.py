@@ -146,9 +146,10 @@ class Intake:
             raise refusal
 
     def refusal(self, number: int = 1) -> DomainError | None:
-        """Why so many more changes are not taken in now; None if there is room for them."""
+        """Why so many more changes are refused now, which is counted; None if there is room for them."""
         if self.waiting - self._streamed + number <= self._queue_size:
             return None
+        self._metrics.limited("queue")
         return DomainError(
             Reason.ERROR_REASON_OVERLOADED,
             f"{self._queue_size:,} pieces of feedback may wait, and no more; nothing was written; retry later",

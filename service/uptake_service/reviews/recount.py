@@ -1,7 +1,6 @@
 """The recount of reviews: what the trigger should have done, what reviews say, and their histories."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 
 from uptake_service.coordination.idempotency import RequestRecord
 from uptake_service.coordination.leases import Writers
@@ -22,7 +21,7 @@ from uptake_service.reviews.trigger_recount import RelatedRecount, TriggerRecoun
 class ReviewRecount(Recount):
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
-        self._records: list[RequestRecord] = []
+        self._of_records: list[str] = []
         self._store = ReviewStore(mongo)
         self._reviews: dict[str, Review] = {}
         self._of_pattern: defaultdict[str, list[Review]] = defaultdict(list)
@@ -47,7 +46,9 @@ class ReviewRecount(Recount):
 
     def note(self, record: RequestRecord) -> None:
         if record.method.endswith("Review"):
-            self._records.append(record)
+            id = record.resource.split(":")[0]
+            if id not in self._reviews or self._reviews[id].project != record.project:
+                self._of_records.append(f"request record {record.id}: its review {id} is not there")
 
     def count(self, feedback: StoredFeedback, project: Project) -> None:
         self._related.count(feedback)
@@ -72,13 +73,7 @@ class ReviewRecount(Recount):
         for id, review_id in self._named_by_pattern.items():
             if all(review.id != review_id for review in self._of_pattern.get(id, [])):
                 found.append(f"review {review_id} of pattern {id}: is gone")
-        return [*found, *self._of_records(), *await self._of_histories(session)]
-
-    def _of_records(self) -> Iterator[str]:
-        for record in self._records:
-            id = record.resource.split(":")[0]
-            if id not in self._reviews or self._reviews[id].project != record.project:
-                yield f"request record {record.id}: its review {id} is not there"
+        return [*found, *self._of_records, *await self._of_histories(session)]
 
     async def _of_histories(self, session: Session) -> list[str]:
         """What reviews' histories lack of their lines, or have too many."""

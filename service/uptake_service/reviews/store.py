@@ -131,10 +131,10 @@ class ReviewStore(Store):
     async def active_count(self, project: str) -> int:
         return await self._reviews.count({"project": project, "active": True})
 
-    async def active_of_patterns(self, pattern_ids: Sequence[str]) -> dict[str, str]:
+    async def active_of_patterns(self, pattern_ids: Sequence[str], *, session: Session | None = None) -> dict[str, str]:
         """For each pattern with an active review, that review's id."""
         documents = await self._reviews.find(
-            {"covers": {"$in": list(pattern_ids)}, "active": True}, projection={"covers": 1}
+            {"covers": {"$in": list(pattern_ids)}, "active": True}, projection={"covers": 1}, session=session
         )
         return {id: document["_id"] for document in documents for id in document["covers"]}
 

@@ -14,7 +14,7 @@ from uptake_service.coordination.event_log import EventContent, EventLog
 from uptake_service.coordination.idempotency import RequestKey, RequestRecords
 from uptake_service.coordination.idempotent_change import idempotent_change
 from uptake_service.domain.clock import cut
-from uptake_service.domain.errors import DomainError, DuplicateKey, Reason
+from uptake_service.domain.errors import DomainError, Reason
 from uptake_service.mongo.documents import Document
 from uptake_service.mongo.session import Session
 from uptake_service.reviews.claims import ClaimTokens, claimed, held_claim
@@ -146,17 +146,19 @@ class ReviewWorkflow:
             line = ReviewChange(time=now, action=ReviewAction.REOPENED, actor=reviewer, note=note, key_id=key_id)
             return review.reopened(), line
 
-        try:
-            return (await self._make(project, id, change, etag, key))[0]
-        except DuplicateKey:
-            covers = (await self._reviews.get(project, id)).covers
-            active = await self._reviews.active_of_patterns(covers)
-            raise DomainError(
-                Reason.ERROR_REASON_ACTIVE_REVIEW_EXISTS,
-                "the pattern has another active review",
-                subject=id,
-                metadata={"review_id": next(iter(active.values()), "")},
-            ) from None
+        async def ensure_only_active(review: Review, session: Session) -> tuple[Review, list[EventContent]]:
+            active = await self._reviews.active_of_patterns(review.covers, session=session)
+            if active:
+                raise DomainError(
+                    Reason.ERROR_REASON_ACTIVE_REVIEW_EXISTS,
+                    "the pattern has another active review",
+                    subject=id,
+                    metadata={"review_id": next(iter(active.values()))},
+                )
+            return review, []
+
+        # Another that is opened since that read makes the write fail by a duplicate key, and all is read again.
+        return (await self._make(project, id, change, etag, key, also=ensure_only_active))[0]
 
     async def reopen_failed(self, review: Review, note: str, told: Sequence[EventContent], session: Session) -> None:
         """Reopens a resolved review whose fix failed, in the transaction that found it.

@@ -20,6 +20,7 @@ from uptake_service.domain.errors import DomainError, Reason
 from uptake_service.rpc.errors import abort
 from uptake_service.rpc.inflight import RETRY_SECONDS, Holder
 from uptake_service.rpc.memory import resident_bytes, trim_memory
+from uptake_service.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -58,13 +59,21 @@ class _Waiting:
 class Arrivals:
     """The messages that are waited for."""
 
-    def __init__(self, arrival_seconds: float, memory_limit: int, resident: Callable[[], int] = resident_bytes) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        arrival_seconds: float,
+        memory_limit: int,
+        resident: Callable[[], int] = resident_bytes,
+    ) -> None:
         """
         Args:
+            metrics: Where what is given up for want of memory is counted.
             arrival_seconds: How long the message of a call may take. Those of a stream come when they come.
             memory_limit: Resident bytes of the process above which messages are given up.
             resident: Tells how many there are.
         """
+        self._metrics = metrics
         self._arrival_seconds = arrival_seconds
         self._memory_limit = memory_limit
         self._relief_time: float | None = None
@@ -164,6 +173,7 @@ class Arrivals:
                 if of[waiting.holder] == most and not waiting.given_up:
                     of[waiting.holder] -= 1
                     left -= 1
+                    self._metrics.limited("memory")
                     self._give_up(waiting, _no_memory())
 
     def _give_up(self, waiting: _Waiting, error: DomainError) -> None:

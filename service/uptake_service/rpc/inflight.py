@@ -8,6 +8,7 @@ import asyncio
 from typing import NamedTuple
 
 from uptake_service.domain.errors import DomainError, Reason
+from uptake_service.telemetry.metrics import Metrics
 
 CALL_BYTES = 16 * 1024
 """What a call takes with a message of up to 4 KiB: its tasks, its metadata, gRPC's state of it."""
@@ -39,8 +40,9 @@ class BytesInFlight:
     without a key, and from messages that are not small: a few callers or a few large messages fill it never.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, metrics: Metrics, total: int) -> None:
         """`total`: bytes."""
+        self._metrics = metrics
         self._total = total
         self._held: dict[Holder, int] = {}
         self._all = 0
@@ -64,6 +66,7 @@ class BytesInFlight:
                 if self._all + size <= self._total
                 else ("the", "bytes_in_flight")
             )
+            self._metrics.limited(limit)
             raise DomainError(
                 Reason.ERROR_REASON_OVERLOADED,
                 f"{whose} calls in progress leave no room for this one; nothing was written; retry later",

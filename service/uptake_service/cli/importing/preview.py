@@ -15,7 +15,7 @@ from uptake_service.api.messages.feedback import to_draft
 from uptake_service.cli.importing.command import BadRows, Tally, import_progress, requests_of, tell_unused
 from uptake_service.cli.importing.files import BadRow, CannotImport
 from uptake_service.cli.importing.reading import Options, Reading, reading
-from uptake_service.cli.tables import enum_name, one_line
+from uptake_service.cli.tables import one_line
 from uptake_service.config import Settings
 from uptake_service.domain.errors import InvalidRequest
 from uptake_service.domain.feedback import Draft
@@ -160,9 +160,8 @@ def _facts(request: feedback_pb2.CollectFeedbackRequest, draft: Draft) -> dict[s
     """What feedback says, by field: its words as in the draft; an interaction's id that was made from the row is
     none."""
     made = request.feedback
-    interaction, correction, rating = made.interaction, made.correction, made.rating
+    interaction, rating = made.interaction, made.rating
     scale = f" of {rating.min:g} to {rating.max:g}" if rating.HasField("min") else ""
-    kind = enum_name(feedback_pb2.CorrectionKind.Name(correction.kind), "CORRECTION_KIND_") if correction.kind else ""
     about, corrected = draft.interaction, draft.content.correction
     return {
         "query": about.query,
@@ -172,7 +171,7 @@ def _facts(request: feedback_pb2.CollectFeedbackRequest, draft: Draft) -> dict[s
         "rating": f"{rating.score:g}{scale}" if made.HasField("rating") else "",
         "original": corrected.original if corrected else "",
         "corrected": corrected.corrected if corrected else "",
-        "correction_kind": kind,
+        "correction_kind": corrected.kind.value if corrected and made.correction.kind else "",
         "user_id": made.user_id,
         "interaction_id": interaction.id if interaction.id != request.request_id else "",
         "occur_time": _time(made.occur_time) if made.HasField("occur_time") else "",

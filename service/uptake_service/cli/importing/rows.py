@@ -18,6 +18,7 @@ from uptake.v1 import feedback_pb2
 
 from uptake_service.cli.importing.columns import FIELDS, IDS, MAPS, SKIP, TEXTS, TIMES, TYPES, Columns, type_name
 from uptake_service.cli.importing.files import BadRow, Row
+from uptake_service.domain.feedback import FORMER_INSTRUCTIONS
 
 # Nine digits are a second after 1973; eight are a date in ISO 8601.
 _SECONDS = re.compile(r"\d{9,}(\.\d*)?")
@@ -25,7 +26,9 @@ _SECONDS = re.compile(r"\d{9,}(\.\d*)?")
 _KINDS = {
     "": None,
     "KNOWLEDGE": feedback_pb2.CORRECTION_KIND_KNOWLEDGE,
-    "BEHAVIOR": feedback_pb2.CORRECTION_KIND_INSTRUCTIONS,
+    "INSTRUCTIONS": feedback_pb2.CORRECTION_KIND_INSTRUCTIONS,
+    # As older files have it.
+    FORMER_INSTRUCTIONS: feedback_pb2.CORRECTION_KIND_INSTRUCTIONS,
 }
 _TYPES_OF_FIELD = {"rating": "RATING", "corrected": "CORRECTION", "original": "CORRECTION"}
 """The fields that one type alone has."""
