@@ -12,7 +12,7 @@ from uptake.v1 import feedback_pb2
 from uptake_service.api.checks import Checks
 from uptake_service.api.messages.feedback import to_draft, write_content
 from uptake_service.domain.feedback import POSITION_SCALE, Draft, Rating
-from uptake_service.rpc.rules import broken_rules
+from uptake_service.rpc.rules import violations_of
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -59,7 +59,7 @@ def test_a_score_off_its_scale_by_rounding_alone_is_on_it(
     # Past the builder, which refuses what is not finite.
     message.rating.score = score
     checks = Checks()
-    broken = broken_rules(message, "feedback.").violations
+    broken = violations_of(message, "feedback.").violations
     draft = None if broken else to_draft(checks, "default", message, NOW, timedelta(minutes=5))
     if share is None:
         assert [violation.field for violation in broken or checks.violations] == ["feedback.rating.score"]

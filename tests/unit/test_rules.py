@@ -18,7 +18,7 @@ from uptake_service.domain.errors import MOST_VIOLATIONS, InvalidRequest
 from uptake_service.domain.model import Model
 from uptake_service.domain.project import Retention, ReviewPolicy
 from uptake_service.ingest.changes import AMENDABLE
-from uptake_service.rpc.rules import broken_where_named, check
+from uptake_service.rpc.rules import check, violations_in_mask
 
 FILES = (feedback_pb2, project_pb2, review_pb2, correction_pb2, insight_pb2)
 
@@ -283,7 +283,7 @@ def test_of_new_values_only_what_the_mask_names_is_judged() -> None:
     }
 
     def named(*paths: str) -> set[str]:
-        return {each.field for each in broken_where_named(settings, "settings", paths)}
+        return {each.field for each in violations_in_mask(settings, "settings", paths)}
 
     assert named("review_policy") == every
     assert named("review_policy.minimum_sample") == {"settings.review_policy.minimum_sample"}

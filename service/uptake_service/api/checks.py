@@ -16,7 +16,7 @@ from uptake_service.domain.errors import MOST_VIOLATIONS, DomainError, InvalidRe
 from uptake_service.domain.project import DEFAULT_PROJECT
 from uptake_service.domain.tokens import Sign, Tokens
 from uptake_service.mongo.paging import PAGE_BYTES
-from uptake_service.rpc.rules import broken_where_named
+from uptake_service.rpc.rules import violations_in_mask
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
@@ -52,9 +52,9 @@ class Checks:
         if self.found:
             raise InvalidRequest(self.violations, self.found - len(self.violations))
 
-    def rules_of_named(self, path: str, message: Message, named: Sequence[str]) -> None:
+    def check_masked(self, path: str, message: Message, named: Sequence[str]) -> None:
         """Takes the rules that the new values of an update break, `message` at `path`, where its mask names them."""
-        for broken in broken_where_named(message, path, named):
+        for broken in violations_in_mask(message, path, named):
             self.fail(broken.field, broken.description)
 
     def time(self, field: str, message: Message, name: str) -> datetime | None:
@@ -117,7 +117,7 @@ def page_size(asked: int, *, default: int = DEFAULT_PAGE, most: int = LARGEST_PA
     return min(asked, most) or default
 
 
-def each_once(given: Collection[int], known: Mapping[int, T]) -> tuple[T, ...]:
+def distinct_members(given: Collection[int], known: Mapping[int, T]) -> tuple[T, ...]:
     """What the numbers in a repeated enum field stand for, each once."""
     return tuple(known[number] for number in dict.fromkeys(given))
 

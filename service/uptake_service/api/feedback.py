@@ -94,7 +94,7 @@ class FeedbackServicer:
             if project and named != project:
                 checks.fail("project", "must be empty or the stream's project, that of its first message")
             read = self._read(checks, request, named)
-            if not project and not _names(read, "project"):
+            if not project and not _is_violation_of(read, "project"):
                 project = named
             return Received(request.request_id[:_REQUEST_ID_LENGTH], read, request_iterator.size)
 
@@ -161,7 +161,7 @@ class FeedbackServicer:
         checks = Checks()
         project, id = project_of(request), request.id
         paths = list(request.update_mask.paths)
-        checks.rules_of_named("feedback", request.feedback, paths)
+        checks.check_masked("feedback", request.feedback, paths)
         key = request_key(self._requests, request)
         checks.done()
 
@@ -228,7 +228,7 @@ class FeedbackServicer:
         return project_of(request), request.id, request_key(self._requests, request)
 
 
-def _names(read: object, field: str) -> bool:
+def _is_violation_of(read: object, field: str) -> bool:
     """Whether what was read is an error that names this field."""
     return isinstance(read, DomainError) and any(each.field == field for each in read.violations)
 

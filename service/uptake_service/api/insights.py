@@ -10,7 +10,7 @@ from uptake.v1 import insight_pb2 as pb
 from uptake_service.api.checks import (
     Checks,
     PageToken,
-    each_once,
+    distinct_members,
     fitting,
     page_size,
     project_of,
@@ -91,7 +91,7 @@ class InsightServicer:
     async def SubscribeInsights(self, request: pb.SubscribeInsightsRequest, call: Call) -> None:
         checks = Checks()
         project = project_of(request)
-        kinds = each_once(request.filter.kinds, _KINDS)
+        kinds = distinct_members(request.filter.kinds, _KINDS)
         interval = checks.checkpoint_interval(request)
         checks.done()
         subscription = Subscription(
@@ -133,7 +133,7 @@ class InsightServicer:
         checks = Checks()
         project, id = project_of(request), request.id
         paths = set(request.update_mask.paths)
-        checks.rules_of_named("issue", request.issue, sorted(paths))
+        checks.check_masked("issue", request.issue, sorted(paths))
         title = request.issue.title if "title" in paths else None
         state = ISSUE_STATES.get(request.issue.state) if "state" in paths else None
         if "state" in paths and state not in (IssueState.RESOLVED, IssueState.IGNORED, IssueState.ONGOING):

@@ -44,7 +44,7 @@ def check(message: Message) -> None:
     """
     if not _VALIDATOR.collect_violations(message, fail_fast=True):
         return
-    broken = broken_rules(message, most=MOST_VIOLATIONS)
+    broken = violations_of(message, most=MOST_VIOLATIONS)
     raise InvalidRequest(broken.violations, broken.left_out)
 
 
@@ -56,7 +56,7 @@ class Broken:
     left_out: int = 0
 
 
-def broken_rules(message: Message, path: str = "", *, most: int | None = None) -> Broken:
+def violations_of(message: Message, path: str = "", *, most: int | None = None) -> Broken:
     """Which rules a message breaks.
 
     Args:
@@ -75,14 +75,14 @@ def broken_rules(message: Message, path: str = "", *, most: int | None = None) -
                 left = None if most is None else most - len(broken.violations)
                 if left == 0:
                     break
-                of_item = broken_rules(item, f"{path}{field.name}[{place}].", most=left)
+                of_item = violations_of(item, f"{path}{field.name}[{place}].", most=left)
                 broken.violations += of_item.violations
                 broken.left_out += of_item.left_out
     return broken
 
 
-def broken_where_named(message: Message, path: str, named: Sequence[str]) -> list[Violation]:
-    """As `broken_rules`, of the fields that an update mask names alone: what it leaves out is not read.
+def violations_in_mask(message: Message, path: str, named: Sequence[str]) -> list[Violation]:
+    """As `violations_of`, of the fields that an update mask names alone: what it leaves out is not read.
 
     Args:
         message: The new values.
@@ -90,7 +90,7 @@ def broken_where_named(message: Message, path: str, named: Sequence[str]) -> lis
         named: The mask's paths, from the message.
     """
     masked = tuple(f"{path}.{name}{end}" for name in named for end in (".", "["))
-    return [each for each in broken_rules(message, f"{path}.").violations if f"{each.field}.".startswith(masked)]
+    return [each for each in violations_of(message, f"{path}.").violations if f"{each.field}.".startswith(masked)]
 
 
 def _bare(pattern: str) -> str:

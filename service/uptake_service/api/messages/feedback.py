@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from google.protobuf import json_format, struct_pb2
 from uptake.v1 import feedback_pb2 as pb
 
-from uptake_service.api.checks import Checks, each_once, to_timestamp
+from uptake_service.api.checks import Checks, distinct_members, to_timestamp
 from uptake_service.api.enums import members, numbers
 from uptake_service.domain.clock import cut
 from uptake_service.domain.feedback import (
@@ -143,8 +143,8 @@ def to_filter(checks: Checks, message: pb.FeedbackFilter) -> FeedbackFilter:
         checks.fail("filter.update_end_time", "needs update_start_time")
     changed_from, changed_until = checks.window(message, "filter.", ("update_start_time", "update_end_time"))
     return FeedbackFilter(
-        types=each_once(message.types, _TYPES),
-        sentiments=each_once(message.sentiments, _SENTIMENTS),
+        types=distinct_members(message.types, _TYPES),
+        sentiments=distinct_members(message.sentiments, _SENTIMENTS),
         pattern_id=message.pattern_id,
         interaction_id=message.interaction_id,
         user_id=message.user_id,
@@ -153,7 +153,7 @@ def to_filter(checks: Checks, message: pb.FeedbackFilter) -> FeedbackFilter:
         labels=dict(message.labels),
         start_time=start,
         end_time=end,
-        states=each_once(message.states, _STATES) or (FeedbackState.ACTIVE,),
+        states=distinct_members(message.states, _STATES) or (FeedbackState.ACTIVE,),
         update_start_time=changed_from,
         update_end_time=changed_until,
         scores=(message.score,) if message.HasField("score") else (),
