@@ -31,6 +31,10 @@ from uptake_service.domain.visible import is_visible
 
 _CUSTOM_DEPTH = 32
 _CUSTOM_LENGTH = 50_000
+_CUSTOM_BYTES = 4 * _CUSTOM_LENGTH + 5
+"""No JSON of _CUSTOM_LENGTH characters is a larger message: each character takes at most 4 bytes. An item that
+is a number takes 11, with its comma and space at least 3 characters; a character of text takes 4, the brackets of an
+inner list at most 8. A value that is one number takes 9, and may be one character."""
 _TOGETHER_LENGTH = 100_000
 _FLOAT_EPSILON = 2.0**-23
 """The distance from 1 to the next 32-bit float."""
@@ -284,6 +288,12 @@ def _to_correction(message: pb.CorrectionValue) -> CorrectionValue:
 
 def _to_json(checks: Checks, message: struct_pb2.Value) -> str | None:
     field = "feedback.custom"
+    # What follows takes microseconds for each node, and a message may have a million.
+    if (size := message.ByteSize()) > _CUSTOM_BYTES:
+        checks.fail(
+            field, f"has {size:,} bytes, more than JSON of {_CUSTOM_LENGTH:,} characters can; at most these are allowed"
+        )
+        return None
     if _depth(message) > _CUSTOM_DEPTH:
         checks.fail(field, f"is nested deeper than {_CUSTOM_DEPTH} levels")
         return None
