@@ -72,12 +72,13 @@ class FeedbackServicer:
     ) -> pb.BatchCollectFeedbackResponse:
         project = project_of(request)
         self._intake.ensure_room(len(request.requests))
+        # A few words on many large pieces are answered with no more than that many words, and a page.
+        room = 2 * request.ByteSize() + PAGE_BYTES
         read = [self._read_item(item, project) for item in request.requests]
         good = [item for item in read if not isinstance(item, DomainError)]
         outcomes = iter(await _outcomes(self._intake.submit_many(good, call.deadline)))
         results = [item if isinstance(item, DomainError) else next(outcomes) for item in read]
-        # A few words on many large pieces are answered with no more than that many words, and a page.
-        return pb.BatchCollectFeedbackResponse(results=_to_results(results, 2 * request.ByteSize() + PAGE_BYTES))
+        return pb.BatchCollectFeedbackResponse(results=_to_results(results, room))
 
     async def StreamFeedback(self, request_iterator: Messages, call: Call) -> None:
         project = ""
