@@ -8,19 +8,18 @@ import protovalidate
 import pytest
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor_pool import Default
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 from uptake import thumbs_down, thumbs_up
-from uptake.v1 import correction_pb2, feedback_pb2, insight_pb2, issue_pb2, project_pb2, review_pb2
-from uptake_service.app.calls import warm_rules
+from uptake.v1 import feedback_pb2, insight_pb2, issue_pb2, project_pb2, review_pb2
+from uptake_service.app.calls import SERVICES, warm_rules
 from uptake_service.domain.errors import MOST_VIOLATIONS, InvalidRequest
 from uptake_service.ingest.changes import AMENDABLE
 from uptake_service.rpc import rules
 from uptake_service.rpc.rules import check, violations_in_mask, violations_of
-
-FILES = (feedback_pb2, project_pb2, review_pb2, correction_pb2, insight_pb2)
 
 WITHOUT_RULES = {
     "etag": "compared with what is stored, whatever it is",
@@ -62,7 +61,7 @@ KINDS = {
 
 def requests() -> list[Descriptor]:
     """The request message of each method."""
-    services = [service for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
+    services = [Default().FindServiceByName(name) for name in SERVICES]
     return [method.input_type for service in services for method in service.methods]
 
 
@@ -341,7 +340,10 @@ def test_of_new_values_only_what_the_mask_names_is_judged() -> None:
     def named(*paths: str) -> set[str]:
         return {each.field for each in violations_in_mask(settings, "settings", paths)}
 
-    assert named("review_policy") == every
+    settings.review_policy.issue_window.SetInParent()
+    assert named("review_policy.issue_window") == {"settings.review_policy.issue_window"}
+    settings.review_policy.ClearField("issue_window")
+    assert named("review_policy", "review_policy.scores", "review_policy") == every
     assert named("review_policy.minimum_sample") == {"settings.review_policy.minimum_sample"}
     assert named("review_policy.scores") == {"settings.review_policy.scores[0]"}
     assert named("review_policy.window", "retention", "scores") == set()

@@ -143,7 +143,11 @@ def _copy_path(source: Message, target: Message, path: str) -> None:
             _copy_path(getattr(source, name), getattr(target, name), rest)
     elif field.is_repeated or source.HasField(name):
         target.ClearField(name)
-        getattr(target, name).MergeFrom(getattr(source, name))
+        copied = getattr(target, name)
+        if not field.is_repeated:
+            # Empty messages too: a duration of 0 is one.
+            copied.SetInParent()
+        copied.MergeFrom(getattr(source, name))
 
 
 def _bare(pattern: str) -> str:
