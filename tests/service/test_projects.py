@@ -91,7 +91,7 @@ async def test_an_update_changes_what_its_mask_names_and_unset_goes_back_to_the_
 def test_a_setting_out_of_bounds_is_named(values: dict[str, object], wrong: set[str]) -> None:
     checks = Checks()
     paths = [f"review_policy.{name}" for name in values]
-    checks.rules_of_named("settings", _policy(**values), paths)
+    checks.check_masked("settings", _policy(**values), paths)
     assert {violation.field for violation in checks.violations} == {f"settings.review_policy.{name}" for name in wrong}
 
 

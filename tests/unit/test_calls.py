@@ -3,13 +3,18 @@
 import asyncio
 import base64
 import gc
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from uptake.v1 import feedback_pb2
+from uptake_service.domain.access import Key, Role
+from uptake_service.domain.caller import Caller
 from uptake_service.domain.errors import DomainError, InvalidRequest, Reason, Violation
+from uptake_service.rpc.call import ensure_project
 from uptake_service.rpc.calls import _while_it_may
-from uptake_service.rpc.errors import _MESSAGE_BYTES, Trailing, item_error, trailing
+from uptake_service.rpc.errors import _MESSAGE_BYTES, Trailing, _remembered, item_error, trailing
 
 
 async def _stay() -> None:
@@ -56,6 +61,49 @@ def test_who_is_to_wait_waits_long_enough_and_never_0_ms(seconds: float | None, 
     error = DomainError(Reason.ERROR_REASON_RATE_LIMITED, "too fast", retry_after_seconds=seconds)
     assert dict(trailing(error))["grpc-retry-pushback-ms"] == str(milliseconds)
     assert item_error(error).retry_delay.ToMilliseconds() == max(milliseconds, 0)
+
+
+def test_only_refusals_of_overload_are_kept() -> None:
+    """Whatever else an error says may quote a caller, and would be held for as long as it is kept."""
+    metadata = {"limit": "queue"}
+    _remembered.cache_clear()
+    for each in (
+        DomainError(Reason.ERROR_REASON_ETAG_MISMATCH, "changed", metadata={"etag": "x" * 1_000_000}),
+        InvalidRequest([Violation("id", "is required")]),
+        DomainError(Reason.ERROR_REASON_CLAIM_LOST, "lost", subject="r"),
+    ):
+        assert trailing(each) is not trailing(each)
+    assert _remembered.cache_info().currsize == 0
+    full = [
+        DomainError(Reason.ERROR_REASON_OVERLOADED, "full", retry_after_seconds=1.0, metadata=metadata)
+        for _ in range(2)
+    ]
+    assert trailing(full[0]) is trailing(full[1])
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000_000, "mine" + "x" * 5_000_000, "字" * 1_000_000])
+def test_a_project_name_of_megabytes_is_cut_before_it_is_kept_or_quoted(name: str) -> None:
+    request = feedback_pb2.CollectFeedbackRequest(project=name)
+    with pytest.raises(DomainError) as caught:
+        ensure_project(_caller("mine"), request)
+    assert caught.value.reason == Reason.ERROR_REASON_PERMISSION_DENIED
+    assert caught.value.metadata["project"] == name[:64]
+    # Nor does a stream keep it, whose messages are given back long before it ends.
+    assert ensure_project(_caller(), request) == name[:64]
+
+
+def test_no_project_is_another_by_being_cut() -> None:
+    """A longest name with more behind it is not for the key of that name."""
+    mine = "m" * 63
+    assert ensure_project(_caller(mine), feedback_pb2.CollectFeedbackRequest(project=mine)) == mine
+    for longer in (mine + "m", mine + "m" * 1_000_000):
+        with pytest.raises(DomainError):
+            ensure_project(_caller(mine), feedback_pb2.CollectFeedbackRequest(project=longer))
+
+
+def _caller(*projects: str) -> Caller:
+    key = Key(id="k", name="k", role=Role.ADMIN, projects=projects, create_time=datetime(2025, 1, 1, tzinfo=UTC))
+    return Caller(key=key)
 
 
 @pytest.mark.parametrize("count", [1, 20, 21, 100, 100_000])

@@ -2,17 +2,19 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from google.protobuf import struct_pb2
+from google.protobuf import json_format, struct_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 from uptake import rating
 from uptake.v1 import feedback_pb2
 from uptake_service.api.checks import Checks
+from uptake_service.api.messages import feedback as messages
 from uptake_service.api.messages.feedback import to_draft, write_content
 from uptake_service.domain.feedback import POSITION_SCALE, Draft, Rating
-from uptake_service.rpc.rules import broken_rules
+from uptake_service.rpc.rules import violations_of
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -59,7 +61,7 @@ def test_a_score_off_its_scale_by_rounding_alone_is_on_it(
     # Past the builder, which refuses what is not finite.
     message.rating.score = score
     checks = Checks()
-    broken = broken_rules(message, "feedback.").violations
+    broken = violations_of(message, "feedback.")
     draft = None if broken else to_draft(checks, "default", message, NOW, timedelta(minutes=5))
     if share is None:
         assert [violation.field for violation in broken or checks.violations] == ["feedback.rating.score"]
@@ -133,6 +135,64 @@ def test_a_custom_number_is_finite(number: float) -> None:
     draft, checks = custom_draft(struct_pb2.Value(number_value=number))
     assert draft is None
     assert [violation.field for violation in checks.violations] == ["feedback.custom"]
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(0, 9).map(float)
+        | st.text(st.characters(codec="utf-8", min_codepoint=0x10000) | st.characters(codec="utf-8")),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=2), inner),
+        max_leaves=50,
+    )
+)
+def test_a_character_of_json_takes_at_most_4_bytes(value: Any) -> None:
+    message = json_format.ParseDict(value, struct_pb2.Value())
+    text = json_format.MessageToJson(message, indent=None, ensure_ascii=False)
+    assert message.ByteSize() <= 4 * len(text) + 5
+
+
+def nested(levels: int, value: Any) -> Any:
+    """A value in lists in lists."""
+    return [nested(levels - 1, value)] if levels else value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [0] * 10_000,
+        [[0]] * 7_142,
+        [None] * 8_333,
+        [""] * 12_499,
+        [[]] * 12_499,
+        "\U0001f600" * 49_998,
+        {"\U0001f600" * 49_989: "\U0001f600"},
+        nested(30, "\U0001f600" * 49_938),
+    ],
+    ids=["numbers", "lists of one", "nulls", "empty texts", "empty lists", "text", "key", "nested"],
+)
+def test_json_of_the_most_characters_is_taken_whatever_it_is_made_of(value: Any) -> None:
+    message = json_format.ParseDict(value, struct_pb2.Value())
+    draft, checks = custom_draft(message)
+    assert draft is not None, checks.violations
+    assert draft.content.custom_json is not None
+    assert 49_980 <= len(draft.content.custom_json) <= 50_000
+
+
+def test_a_custom_value_that_cannot_fit_is_refused_before_anything_reads_its_nodes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("_depth", "_numbers"):
+        monkeypatch.setattr(messages, name, lambda value: pytest.fail("reads nodes"))
+    monkeypatch.setattr(json_format, "MessageToJson", lambda *args, **named: pytest.fail("writes JSON"))
+    value = struct_pb2.Value()
+    value.list_value.values.extend([struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)] * 400_000)
+    draft, checks = custom_draft(value)
+    assert draft is None
+    assert [(each.field, each.description) for each in checks.violations] == [
+        ("feedback.custom", "has 1,600,004 bytes, more than JSON of 50,000 characters can; at most these are allowed")
+    ]
 
 
 def custom_draft(value: struct_pb2.Value) -> tuple[Draft | None, Checks]:

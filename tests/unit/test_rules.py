@@ -14,11 +14,11 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 from uptake import thumbs_down, thumbs_up
 from uptake.v1 import feedback_pb2, insight_pb2, issue_pb2, project_pb2, review_pb2
+from uptake_service.app.calls import warm_rules
 from uptake_service.domain.errors import MOST_VIOLATIONS, InvalidRequest
-from uptake_service.domain.model import Model
-from uptake_service.domain.project import Retention, ReviewPolicy
 from uptake_service.ingest.changes import AMENDABLE
-from uptake_service.rpc.rules import broken_where_named, check
+from uptake_service.rpc import rules
+from uptake_service.rpc.rules import check, violations_in_mask, violations_of
 
 from tests.contract import METHODS
 
@@ -41,6 +41,14 @@ OUTPUT_ONLY = {
     - {"title", "state"},
 }
 """What messages of requests have beside what callers set."""
+
+IGNORED = {
+    "uptake.v1.Feedback.custom": "its nodes may be a million, and have no rules: the service bounds it as a whole",
+    "uptake.v1.AmendFeedbackRequest.feedback": "what the mask leaves out is not checked",
+    "uptake.v1.UpdateIssueRequest.issue": "what the mask leaves out is not checked",
+    "uptake.v1.UpdateProjectRequest.settings": "what the mask leaves out is not checked",
+}
+"""Fields that protovalidate does not look into."""
 
 KINDS = {
     FieldDescriptor.TYPE_STRING: "string",
@@ -82,21 +90,21 @@ def _rules_of(field: Any) -> Any:
     return field.GetOptions().Extensions[validate_pb2.field]
 
 
-def has_rule(field: FieldDescriptor, rules: Any) -> bool:
+def has_rule(field: FieldDescriptor, found: Any) -> bool:
     """Whether a field, or an item of one, is bounded."""
     if field.message_type is not None:
-        return field.message_type.full_name != "google.protobuf.Duration" or rules.HasField("duration")
-    return field.type == FieldDescriptor.TYPE_BOOL or rules.HasField(KINDS[field.type])
+        return field.message_type.full_name != "google.protobuf.Duration" or found.HasField("duration")
+    return field.type == FieldDescriptor.TYPE_BOOL or found.HasField(KINDS[field.type])
 
 
 def is_bounded(field: FieldDescriptor) -> bool:
-    rules = _rules_of(field)
+    found = _rules_of(field)
     if not field.is_repeated:
-        return has_rule(field, rules)
+        return has_rule(field, found)
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         key, value = field.message_type.fields
-        return rules.map.max_pairs > 0 and has_rule(key, rules.map.keys) and has_rule(value, rules.map.values)
-    return rules.repeated.max_items > 0 and has_rule(field, rules.repeated.items)
+        return found.map.max_pairs > 0 and has_rule(key, found.map.keys) and has_rule(value, found.map.values)
+    return found.repeated.max_items > 0 and has_rule(field, found.repeated.items)
 
 
 def test_every_field_that_a_caller_sets_has_a_rule() -> None:
@@ -108,8 +116,28 @@ def test_no_exception_is_left_from_what_is_gone() -> None:
     assert {field.name for field in all_fields() if not is_bounded(field)} == set(WITHOUT_RULES)
 
 
+def test_no_field_is_ignored_without_a_reason() -> None:
+    ignored = {field.full_name for field in all_fields() if _rules_of(field).ignore == validate_pb2.IGNORE_ALWAYS}
+    assert ignored == set(IGNORED)
+
+
+def test_rules_are_compiled_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of items, and of new values that a mask names, too."""
+    compiled: set[str] = set()
+
+    class Validator:
+        def collect_violations(self, message: Message, **_options: bool) -> list[protovalidate.Violation]:
+            compiled.add(message.DESCRIPTOR.full_name)
+            return []
+
+    monkeypatch.setattr(rules, "_VALIDATOR", Validator())
+    warm_rules()
+    inner = {field.containing_type.full_name for field in all_fields() if field.containing_type is not None}
+    assert compiled >= {request.full_name for request in requests()} | inner
+
+
 @pytest.mark.parametrize("request_", requests(), ids=lambda request: request.name)
-def test_every_rule_compiles_and_an_empty_request_is_judged(request_: Descriptor) -> None:
+def test_the_rules_of_every_request_compile(request_: Descriptor) -> None:
     message = GetMessageClass(request_)()
     try:
         check(message)
@@ -252,7 +280,29 @@ def test_a_list_without_end_is_told_of_as_one_that_is_a_little_too_long() -> Non
     ]
     # Itself, and the roles of the 101 messages that are looked at.
     assert caught.value.violations_left_out == 102 - MOST_VIOLATIONS
-    assert len(request.feedback.interaction.history) == 200_000
+    # It is refused, so nobody reads it again, and a copy of all that is cut off would be for nothing.
+    assert len(request.feedback.interaction.history) == 101
+
+
+def test_what_goes_on_being_used_stays_as_it_is() -> None:
+    feedback = collecting().feedback
+    feedback.interaction.history.extend([feedback_pb2.ChatMessage(role="user", content="c")] * 102)
+    assert [each.field for each in violations_of(feedback)] == ["interaction.history"]
+    assert [each.field for each in violations_in_mask(feedback, "feedback", ["interaction"])] == [
+        "feedback.interaction.history"
+    ]
+    assert len(feedback.interaction.history) == 102
+
+
+def test_a_map_is_cut_only_where_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut() -> int:
+        message = feedback_pb2.Feedback(labels={str(number): "" for number in range(1000)})
+        rules._cut_lists(message)
+        return len(message.labels)
+
+    assert cut() == 65
+    monkeypatch.setattr(rules, "_rules", lambda field: validate_pb2.FieldRules())
+    assert cut() == 1000
 
 
 def test_items_that_are_checked_alone_make_no_request_invalid() -> None:
@@ -263,6 +313,12 @@ def test_items_that_are_checked_alone_make_no_request_invalid() -> None:
         "requests[0].feedback": "is required",
     }
     assert broken(bad) == {"feedback": "is required"}
+
+
+def test_of_an_invalid_batch_the_first_items_are_looked_at() -> None:
+    bad, good = feedback_pb2.CollectFeedbackRequest(), collecting()
+    request = feedback_pb2.BatchCollectFeedbackRequest(requests=[good] * 99 + [bad] * 2, project="A")
+    assert set(broken(request)) == {"project", "requests[99].feedback"}
 
 
 @pytest.mark.parametrize(("number", "told"), [(0, "must not be empty"), (1001, "must have at most 1,000 items")])
@@ -282,43 +338,68 @@ def test_of_new_values_only_what_the_mask_names_is_judged() -> None:
     }
 
     def named(*paths: str) -> set[str]:
-        return {each.field for each in broken_where_named(settings, "settings", paths)}
+        return {each.field for each in violations_in_mask(settings, "settings", paths)}
 
-    assert named("review_policy") == every
+    settings.review_policy.issue_window.SetInParent()
+    assert named("review_policy.issue_window") == {"settings.review_policy.issue_window"}
+    settings.review_policy.ClearField("issue_window")
+    assert named("review_policy", "review_policy.scores", "review_policy") == every
     assert named("review_policy.minimum_sample") == {"settings.review_policy.minimum_sample"}
     assert named("review_policy.scores") == {"settings.review_policy.scores[0]"}
     assert named("review_policy.window", "retention", "scores") == set()
     assert broken(project_pb2.UpdateProjectRequest(settings=settings, update_mask={"paths": ["retention"]})) == {}
 
 
-@pytest.mark.parametrize(
-    ("message", "model"),
-    [(project_pb2.ReviewPolicy, ReviewPolicy), (project_pb2.Retention, Retention)],
-)
-def test_settings_have_the_same_bounds_in_the_contract_and_in_the_domain(
-    message: type[Message], model: type[Model]
-) -> None:
-    """The domain keeps its own: settings are read from the database too."""
-    for name, field in model.model_fields.items():
-        descriptor = message.DESCRIPTOR.fields_by_name[name]
-        rules = _rules_of(descriptor)
-        kind = rules.WhichOneof("type")
-        if kind in ("int32", "double", "duration"):
-            told = {
-                bound.name: bound_value.ToTimedelta() if kind == "duration" else bound_value
-                for bound, bound_value in getattr(rules, kind).ListFields()
-            }
-            kept = {"gte": "ge", "gt": "gt", "lte": "le"}
-            known = {key: getattr(each, key) for each in field.metadata for key in kept.values() if hasattr(each, key)}
-            assert {kept[bound]: value for bound, value in told.items()} == known, name
+def test_new_values_that_break_nothing_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "_copy_path", lambda *args: pytest.fail("copies"))
+    settings = project_pb2.ProjectSettings(review_policy=project_pb2.ReviewPolicy(window_size=5))
+    assert violations_in_mask(settings, "settings", ["review_policy.window_size"]) == []
 
 
-@pytest.mark.parametrize("paths", [["query"], ["id", "comment"], ["rating.score"], [], ["comment"] * 101])
-def test_a_mask_names_what_can_be_changed(paths: list[str]) -> None:
-    request = feedback_pb2.AmendFeedbackRequest(id="a", update_mask={"paths": paths})
-    assert broken(request) == {
-        "update_mask": "must name any of type, rating, correction, custom, comment, labels",
-    }
+def test_of_wrong_new_values_what_the_mask_leaves_out_is_not_copied() -> None:
+    feedback = feedback_pb2.Feedback(comment="x" * 10_001, labels={"": ""}, rating=feedback_pb2.Rating(score=math.nan))
+    copy = feedback_pb2.Feedback()
+    for path in ("labels", "labels.x", "rating.score", "rating.nonsense", "correction", "nonsense", "", "comment.x"):
+        rules._copy_path(feedback, copy, path)
+    assert {field.name for field, _ in copy.ListFields()} == {"labels", "rating", "comment"}
+
+    def named(*paths: str) -> set[str]:
+        return {each.field for each in violations_in_mask(feedback, "feedback", paths)}
+
+    assert named("type", "comment") == {"feedback.type", "feedback.comment"}
+    assert named("labels", "labels") == {"feedback.labels"}
+    assert named("correction", "rating") == {"feedback.rating.score"}
+    assert named("correction") == set()
+
+
+MASKS: list[tuple[Any, list[str], list[list[str]], str]] = [
+    (
+        feedback_pb2.AmendFeedbackRequest,
+        ["comment", "rating"],
+        [["query"], ["id", "comment"], ["rating.score"], [], ["comment"] * 101],
+        "must name any of type, rating, correction, custom, comment, labels",
+    ),
+    (
+        issue_pb2.UpdateIssueRequest,
+        ["title", "state"],
+        [["id"], ["title", "frequency"], [], ["title"] * 101],
+        "must name any of title, state",
+    ),
+    (
+        project_pb2.UpdateProjectRequest,
+        ["retention", "review_policy.scores"],
+        [[], ["retention"] * 101],
+        "must name 1 to 100 settings, for example review_policy.window_size",
+    ),
+]
+
+
+@pytest.mark.parametrize(("type_", "good", "bad", "told"), MASKS, ids=lambda each: getattr(each, "__name__", ""))
+def test_a_mask_names_what_can_be_changed(type_: Any, good: list[str], bad: list[list[str]], told: str) -> None:
+    named = {"id": "a"} if "id" in type_.DESCRIPTOR.fields_by_name else {}
+    assert broken(type_(**named, update_mask={"paths": good})) == {}
+    for paths in bad:
+        assert broken(type_(**named, update_mask={"paths": paths})) == {"update_mask": told}
 
 
 def test_a_mask_may_name_all_that_can_be_amended() -> None:

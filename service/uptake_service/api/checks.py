@@ -1,6 +1,7 @@
 """Checks of what the contract's rules (`rpc.rules`) cannot say of a request: it needs the time, state or another field.
 
-Each names what is wrong, and all of it is told at once.
+Broken rules are told first. A request that keeps the rules is checked for the rest, and of that all is told at once. An
+update is told of both at once, where the rules of its new values are checked with the rest (`Checks.check_masked`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from uptake_service.domain.errors import MOST_VIOLATIONS, DomainError, InvalidRe
 from uptake_service.domain.project import DEFAULT_PROJECT
 from uptake_service.domain.tokens import Sign, Tokens
 from uptake_service.mongo.paging import PAGE_BYTES
-from uptake_service.rpc.rules import broken_where_named
+from uptake_service.rpc.rules import violations_in_mask
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
@@ -52,9 +53,9 @@ class Checks:
         if self.found:
             raise InvalidRequest(self.violations, self.found - len(self.violations))
 
-    def rules_of_named(self, path: str, message: Message, named: Sequence[str]) -> None:
-        """Takes the rules that the new values of an update break, `message` at `path`, where its mask names them."""
-        for broken in broken_where_named(message, path, named):
+    def check_masked(self, path: str, message: Message, named: Sequence[str]) -> None:
+        """Adds the broken rules of an update's new values, `message` at `path`, in fields that its mask names."""
+        for broken in violations_in_mask(message, path, named):
             self.fail(broken.field, broken.description)
 
     def time(self, field: str, message: Message, name: str) -> datetime | None:
@@ -117,8 +118,8 @@ def page_size(asked: int, *, default: int = DEFAULT_PAGE, most: int = LARGEST_PA
     return min(asked, most) or default
 
 
-def each_once(given: Collection[int], known: Mapping[int, T]) -> tuple[T, ...]:
-    """What the numbers in a repeated enum field stand for, each once."""
+def distinct_members(given: Collection[int], known: Mapping[int, T]) -> tuple[T, ...]:
+    """The members that the numbers in a repeated enum field stand for, each once."""
     return tuple(known[number] for number in dict.fromkeys(given))
 
 

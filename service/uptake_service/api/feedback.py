@@ -71,12 +71,13 @@ class FeedbackServicer:
     ) -> pb.BatchCollectFeedbackResponse:
         project = project_of(request)
         self._intake.ensure_room(len(request.requests))
+        # A few words on many large pieces are answered with no more than that many words, and a page.
+        room = 2 * request.ByteSize() + PAGE_BYTES
         read = [self._read_item(item, project) for item in request.requests]
         good = [item for item in read if not isinstance(item, DomainError)]
         outcomes = iter(await _outcomes(self._intake.submit_many(good, call.deadline)))
         results = [item if isinstance(item, DomainError) else next(outcomes) for item in read]
-        # A few words on many large pieces are answered with no more than that many words, and a page.
-        return pb.BatchCollectFeedbackResponse(results=_to_results(results, 2 * request.ByteSize() + PAGE_BYTES))
+        return pb.BatchCollectFeedbackResponse(results=_to_results(results, room))
 
     async def StreamFeedback(self, request_iterator: Messages, call: Call) -> None:
         project = ""
@@ -93,7 +94,7 @@ class FeedbackServicer:
             if project and named != project:
                 checks.fail("project", "must be empty or the stream's project, that of its first message")
             read = self._read(checks, request, named)
-            if not project and not _names(read, "project"):
+            if not project and not _is_violation_of(read, "project"):
                 project = named
             return Received(request.request_id[:_REQUEST_ID_LENGTH], read, request_iterator.size)
 
@@ -160,7 +161,7 @@ class FeedbackServicer:
         checks = Checks()
         project, id = project_of(request), request.id
         paths = list(request.update_mask.paths)
-        checks.rules_of_named("feedback", request.feedback, paths)
+        checks.check_masked("feedback", request.feedback, paths)
         key = request_key(self._requests, request)
         checks.done()
 
@@ -227,7 +228,7 @@ class FeedbackServicer:
         return project_of(request), request.id, request_key(self._requests, request)
 
 
-def _names(read: object, field: str) -> bool:
+def _is_violation_of(read: object, field: str) -> bool:
     """Whether what was read is an error that names this field."""
     return isinstance(read, DomainError) and any(each.field == field for each in read.violations)
 

@@ -10,7 +10,7 @@ from uptake.v1.issue_pb2 import ListIssuesRequest
 
 from uptake_service.api.checks import (
     Checks,
-    each_once,
+    distinct_members,
     project_of,
     to_timestamp,
 )
@@ -76,7 +76,7 @@ class InsightServicer:
     async def SubscribeInsights(self, request: pb.SubscribeInsightsRequest, call: Call) -> None:
         checks = Checks()
         project = project_of(request)
-        kinds = each_once(request.filter.kinds, _KINDS)
+        kinds = distinct_members(request.filter.kinds, _KINDS)
         interval = checks.checkpoint_interval(request)
         checks.done()
         subscription = Subscription(

@@ -54,7 +54,7 @@ class IssueServicer:
         checks = Checks()
         project, id = project_of(request), request.id
         paths = set(request.update_mask.paths)
-        checks.rules_of_named("issue", request.issue, sorted(paths))
+        checks.check_masked("issue", request.issue, sorted(paths))
         title = request.issue.title if "title" in paths else None
         state = ISSUE_STATES.get(request.issue.state) if "state" in paths else None
         if "state" in paths and state not in (IssueState.RESOLVED, IssueState.IGNORED, IssueState.ONGOING):

@@ -27,7 +27,7 @@ class ProjectServicer:
         paths = list(request.update_mask.paths)
         key = request_key(self._requests, request)
         check_paths(checks, paths)
-        checks.rules_of_named("settings", request.settings, paths)
+        checks.check_masked("settings", request.settings, paths)
         checks.done()
         if await self._requests.resource_of(key) is not None:
             return pb.UpdateProjectResponse(project=to_message(await self._projects.get(id)))

@@ -15,6 +15,7 @@ from uptake_service.corrections.model import Draft
 from uptake_service.corrections.resolution import ReviewResolution
 from uptake_service.domain.clock import Clock
 from uptake_service.feedback.store import FeedbackStore
+from uptake_service.mongo.documents import chunked
 from uptake_service.mongo.paging import PAGE_BYTES
 from uptake_service.patterns.patterns import Patterns
 from uptake_service.reviews.model import Review
@@ -24,8 +25,6 @@ from uptake_service.reviews.workflow import ReviewWorkflow
 from uptake_service.rpc.call import Call
 
 _DEFAULT_LEASE = timedelta(minutes=15)
-
-_PATTERNS_AT_ONCE = 100
 
 
 class ReviewServicer:
@@ -59,8 +58,7 @@ class ReviewServicer:
         page: list[pb.Review] = []
         room = PAGE_BYTES
         # What patterns are shown by is not counted among the reviews' bytes.
-        for start in range(0, len(found), _PATTERNS_AT_ONCE):
-            some = found[start : start + _PATTERNS_AT_ONCE]
+        for some in chunked(found):
             patterns = await self._patterns.get_many(review.pattern_id for review in some)
             fit = fitting((to_message(review, patterns.get(review.pattern_id)) for review in some), room)
             page += fit

@@ -43,9 +43,10 @@ from uptake_service.rpc.calls import Admission, CallInterceptor, RunningCalls
 from uptake_service.rpc.health import Health
 from uptake_service.rpc.inflight import BytesInFlight
 from uptake_service.rpc.limits import LimitInterceptor, ReadLimiter, ReadLimits, StreamLimiter
+from uptake_service.rpc.rules import warm
 
-SERVICES = tuple(
-    file.DESCRIPTOR.services_by_name[name].full_name
+_SERVICES = tuple(
+    file.DESCRIPTOR.services_by_name[name]
     for file, name in (
         (feedback_pb2, "FeedbackService"),
         (review_pb2, "ReviewService"),
@@ -55,11 +56,17 @@ SERVICES = tuple(
         (project_pb2, "ProjectService"),
     )
 )
+SERVICES = tuple(service.full_name for service in _SERVICES)
 
 _LONGEST_READ = 0.9
 """The share of the database's time-out that a statement of a read may take."""
 _PENDING_CALLS = 100_000
 _CALLED_MOST = "/uptake.v1.FeedbackService/CollectFeedback"
+
+
+def warm_rules() -> None:
+    """Compiles the rules of all requests."""
+    warm(method.input_type for service in _SERVICES for method in service.methods)
 
 
 class CallServer:

@@ -19,7 +19,7 @@ from uptake_service.app.build import (
     build_intake,
     build_parts,
 )
-from uptake_service.app.calls import SERVICES, CallServer
+from uptake_service.app.calls import SERVICES, CallServer, warm_rules
 from uptake_service.app.jobs import Jobs
 from uptake_service.app.stores import create_indexes
 from uptake_service.auth.tls import server_credentials
@@ -93,9 +93,11 @@ class App:
         credentials = server_credentials(settings)
         await self._start_endpoint()
         await need_port(settings.host, settings.port)
-        # Loading the model and the numbering plans is the longest part of starting, so it goes beside the database.
+        # Loading the model and the numbering plans is the longest part of starting, so it goes beside the database, and
+        # so does compiling rules, for which the first calls would wait.
         embedders = Embedders()
-        opening = [asyncio.create_task(asyncio.to_thread(open)) for open in (embedders.open, load_plans)]
+        slow = (embedders.open, load_plans, warm_rules)
+        opening = [asyncio.create_task(asyncio.to_thread(open)) for open in slow]
         for task in opening:
             cleanup.callback(task.cancel)
         self._embedded = await start_embedded(settings, cleanup)

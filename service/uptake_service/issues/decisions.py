@@ -142,7 +142,7 @@ class IssueDecisions:
         spaces = await asyncio.to_thread(self._embedders.spaces, cleaned)
         # The issue lies where most of it does.
         space = max(spaces, key=lambda each: len(each.rows))
-        described = await asyncio.to_thread(_as_one, [cleaned[row] for row in space.rows], space.vectors)
+        described = await asyncio.to_thread(_describe_as_one, [cleaned[row] for row in space.rows], space.vectors)
         nearest = space.rows[np.argsort(-(space.vectors @ described.centroids[0]), kind="stable")]
         others = np.setdiff1d(np.arange(len(cleaned)), space.rows)
         comments = [
@@ -171,7 +171,7 @@ class IssueDecisions:
         return leaving
 
 
-def _as_one(texts: Sequence[str], vectors: NDArray[np.float32]) -> "Clusters":
+def _describe_as_one(texts: Sequence[str], vectors: NDArray[np.float32]) -> "Clusters":
     """Describes comments as one issue."""
     # Loads what the service does not need otherwise, and would take longer to start with.
     from uptake_service.issues.clustering import describe

@@ -15,6 +15,9 @@ from uptake_service.domain.project import DEFAULT_PROJECT
 _OF_ALL_PROJECTS = frozenset({"ListProjectsRequest"})
 """Requests that name no project: what they are answered with is that of the caller's projects alone."""
 
+_NAME_LENGTH = 64
+"""One character more than a project's name may have: a name that is cut to it is still no project's."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -37,7 +40,7 @@ class Call:
 
 
 def ensure_project(caller: Caller, request: Message, of_stream: str = "") -> str:
-    """The project of a request, which its caller may call for.
+    """The project of a request, which its caller may call for; cut where it is too long to be one, as rules come later.
 
     Which one that is the request's descriptor tells: so no method can forget to ask. A request without a project, of
     which nobody said that it needs none, is for keys of all projects.
@@ -52,7 +55,7 @@ def ensure_project(caller: Caller, request: Message, of_stream: str = "") -> str
     """
     field = request.DESCRIPTOR.fields_by_name.get("project")
     named = field is not None and field.type == FieldDescriptor.TYPE_STRING
-    project = (request.project if named else "") or of_stream or DEFAULT_PROJECT  # type: ignore[attr-defined]
+    project = (request.project[:_NAME_LENGTH] if named else "") or of_stream or DEFAULT_PROJECT  # type: ignore[attr-defined]
     key = caller.key
     if key is None or not key.projects or request.DESCRIPTOR.name in _OF_ALL_PROJECTS:
         return project

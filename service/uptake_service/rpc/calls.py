@@ -215,8 +215,8 @@ def _ensure_size(content: bytes, most: int) -> None:
 
 
 class Messages:
-    """The messages of a stream. One that cannot be decoded raises DecodeError, and the next can be asked for. Who takes
-    them checks the rules of each: one of many fails alone.
+    """The messages of a stream. One that cannot be decoded raises DecodeError, and the next can be asked for. The
+    servicer checks each message's rules: one of many fails alone.
 
     Attributes:
         size: Bytes of the last; they are held until they are given back, or the stream ends.

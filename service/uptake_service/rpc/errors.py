@@ -122,7 +122,7 @@ Trailing = tuple[tuple[str, str | bytes], ...]
 
 def trailing(error: DomainError) -> Trailing:
     """What comes after the status of a call that ends with an error: its details, and when to retry."""
-    if error.violations or error.subject:
+    if error.retry_after_seconds is None or error.violations or error.subject:
         return _made(error)
     return _remembered(error.reason, error.message, error.retry_after_seconds, tuple(error.metadata.items()))
 
@@ -134,7 +134,8 @@ def _remembered(
     retry_after_seconds: float | None,
     metadata: tuple[tuple[str, str], ...],
 ) -> Trailing:
-    """Much that is refused is refused for the same reason again and again, when time is short."""
+    """Under overload the same refusal is sent again and again, when time is short. No other error is kept: its metadata
+    may quote what a caller sent."""
     return _made(DomainError(reason, message, retry_after_seconds=retry_after_seconds, metadata=dict(metadata)))
 
 

@@ -3,7 +3,7 @@
 from uptake.v1 import correction_pb2 as pb
 from uptake.v1 import interval_pb2
 
-from uptake_service.api.checks import each_once, put_time, to_timestamp
+from uptake_service.api.checks import distinct_members, put_time, to_timestamp
 from uptake_service.api.enums import members, numbers
 from uptake_service.api.messages.feedback import KIND_NUMBERS, KINDS
 from uptake_service.corrections.model import (
@@ -47,9 +47,9 @@ def to_draft(message: pb.CorrectionDraft, review_id: str = "") -> Draft:
 
 def to_filter(message: pb.CorrectionFilter) -> CorrectionFilter:
     return CorrectionFilter(
-        kinds=each_once(message.kinds, KINDS),
-        states=each_once(message.states, _STATES),
-        verdicts=each_once(message.verdicts, _VERDICTS),
+        kinds=distinct_members(message.kinds, KINDS),
+        states=distinct_members(message.states, _STATES),
+        verdicts=distinct_members(message.verdicts, _VERDICTS),
         target=message.target,
         review_id=message.review_id,
         pattern_id=message.pattern_id,

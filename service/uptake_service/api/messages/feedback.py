@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from google.protobuf import json_format, struct_pb2
 from uptake.v1 import feedback_pb2 as pb
 
-from uptake_service.api.checks import Checks, each_once, to_timestamp
+from uptake_service.api.checks import Checks, distinct_members, to_timestamp
 from uptake_service.api.enums import members, numbers
 from uptake_service.domain.clock import cut
 from uptake_service.domain.feedback import (
@@ -31,6 +31,10 @@ from uptake_service.domain.visible import is_visible
 
 _CUSTOM_DEPTH = 32
 _CUSTOM_LENGTH = 50_000
+_CUSTOM_BYTES = 4 * _CUSTOM_LENGTH + 5
+"""No JSON of _CUSTOM_LENGTH characters is a larger message: each character takes at most 4 bytes. An item that
+is a number takes 11, with its comma and space at least 3 characters; a character of text takes 4, the brackets of an
+inner list at most 8. A value that is one number takes 9, and may be one character."""
 _TOGETHER_LENGTH = 100_000
 _FLOAT_EPSILON = 2.0**-23
 """The distance from 1 to the next 32-bit float."""
@@ -143,8 +147,8 @@ def to_filter(checks: Checks, message: pb.FeedbackFilter) -> FeedbackFilter:
         checks.fail("filter.update_end_time", "needs update_start_time")
     changed_from, changed_until = checks.window(message, "filter.", ("update_start_time", "update_end_time"))
     return FeedbackFilter(
-        types=each_once(message.types, _TYPES),
-        sentiments=each_once(message.sentiments, _SENTIMENTS),
+        types=distinct_members(message.types, _TYPES),
+        sentiments=distinct_members(message.sentiments, _SENTIMENTS),
         pattern_id=message.pattern_id,
         interaction_id=message.interaction_id,
         user_id=message.user_id,
@@ -153,7 +157,7 @@ def to_filter(checks: Checks, message: pb.FeedbackFilter) -> FeedbackFilter:
         labels=dict(message.labels),
         start_time=start,
         end_time=end,
-        states=each_once(message.states, _STATES) or (FeedbackState.ACTIVE,),
+        states=distinct_members(message.states, _STATES) or (FeedbackState.ACTIVE,),
         update_start_time=changed_from,
         update_end_time=changed_until,
         scores=(message.score,) if message.HasField("score") else (),
@@ -284,6 +288,12 @@ def _to_correction(message: pb.CorrectionValue) -> CorrectionValue:
 
 def _to_json(checks: Checks, message: struct_pb2.Value) -> str | None:
     field = "feedback.custom"
+    # What follows takes microseconds for each node, and a message may have a million.
+    if (size := message.ByteSize()) > _CUSTOM_BYTES:
+        checks.fail(
+            field, f"has {size:,} bytes, more than JSON of {_CUSTOM_LENGTH:,} characters can; at most these are allowed"
+        )
+        return None
     if _depth(message) > _CUSTOM_DEPTH:
         checks.fail(field, f"is nested deeper than {_CUSTOM_DEPTH} levels")
         return None

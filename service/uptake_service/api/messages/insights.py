@@ -5,7 +5,7 @@ from typing import Any
 
 from uptake.v1 import event_pb2, insight_pb2, interval_pb2, issue_pb2
 
-from uptake_service.api.checks import each_once, to_timestamp
+from uptake_service.api.checks import distinct_members, to_timestamp
 from uptake_service.api.enums import members, numbers
 from uptake_service.api.messages.corrections import STATE_NUMBERS as CORRECTION_STATE_NUMBERS
 from uptake_service.api.messages.corrections import VERDICT_NUMBERS, verdict_message
@@ -39,7 +39,7 @@ METRIC_GROUPS = members(insight_pb2.MetricGroup, "METRIC_GROUP_", MetricGroup)
 
 def to_issue_filter(message: issue_pb2.IssueFilter) -> IssueFilter:
     return IssueFilter(
-        states=each_once(message.states, ISSUE_STATES),
+        states=distinct_members(message.states, ISSUE_STATES),
         minimum_frequency=message.minimum_frequency,
     )
 

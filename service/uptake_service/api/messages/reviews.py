@@ -5,7 +5,7 @@ from datetime import datetime
 from uptake.v1 import pattern_pb2, stream_pb2
 from uptake.v1 import review_pb2 as pb
 
-from uptake_service.api.checks import each_once, put_time, to_timestamp
+from uptake_service.api.checks import distinct_members, put_time, to_timestamp
 from uptake_service.api.enums import members, numbers
 from uptake_service.api.messages.feedback import SENTIMENT_NUMBERS, TYPE_NUMBERS
 from uptake_service.patterns.store import Pattern
@@ -33,8 +33,8 @@ ACTION_NUMBERS = numbers(pb.ReviewAction, "REVIEW_ACTION_", ReviewAction)
 
 def to_filter(message: pb.ReviewFilter) -> ReviewFilter:
     return ReviewFilter(
-        states=each_once(message.states, _STATES),
-        priorities=each_once(message.priorities, _PRIORITIES),
+        states=distinct_members(message.states, _STATES),
+        priorities=distinct_members(message.priorities, _PRIORITIES),
         assignee=message.assignee,
         pattern_id=message.pattern_id,
     )
