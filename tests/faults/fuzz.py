@@ -204,9 +204,7 @@ class Fuzzer:
         for call in calls:
             call.cancel()
         for call in calls:
-            # Of a stream that was refused while it was written to, being too many, gRPC's client says so itself.
-            is_own = await call.details() == "Internal error from Core"
-            self.codes["streams that are left", _Code.UNAVAILABLE if is_own else await call.code()] += 1
+            self.codes["streams that are left", _told(await call.code(), await call.details())] += 1
 
     def message(self, descriptor: Descriptor, depth: int = 0) -> Message:
         """A message whose fields are set at random."""
@@ -269,7 +267,7 @@ class Fuzzer:
                 await self._channel.unary_unary(path)(content, **how)
             self.codes[kind, _Code.OK] += 1
         except grpc.aio.AioRpcError as error:
-            self.codes[kind, error.code()] += 1
+            self.codes[kind, _told(error.code(), error.details())] += 1
 
     async def _send_slowly(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, content: bytes) -> None:
         try:
@@ -283,6 +281,11 @@ class Fuzzer:
                     await reader.read(1000)
         finally:
             writer.transport.abort()
+
+
+def _told(code: grpc.StatusCode, details: str | None) -> grpc.StatusCode:
+    """What the service told. Of a stream that it refused while it was written to, gRPC's client says so itself."""
+    return _Code.UNAVAILABLE if details == "Internal error from Core" else code
 
 
 async def wrong(service: ServiceProcess, fuzzer: Fuzzer, grown_mib: float) -> list[str]:

@@ -147,7 +147,7 @@ class FakeFeedback(FeedbackServiceServicer):
             self.requests.append(request)
             if received == cut_after:
                 if code is None:
-                    yield feedback_pb2.StreamFeedbackResponse(end=stream_pb2.StreamEnd(reason="shutting down"))
+                    yield feedback_pb2.StreamFeedbackResponse(end=stream_pb2.StreamEnd(message="shutting down"))
                 await fail(context, code or UNAVAILABLE)
             received += 1
             if errors := self.item_errors.get(request.feedback.comment):
@@ -186,7 +186,7 @@ class FakeInsights(InsightServiceServicer):
         for seq in range(sent + 1, sent + count + 1):
             yield insight_pb2.SubscribeInsightsResponse(resume_token=str(seq), event=event_pb2.Event(seq=seq))
         if ending == "end":
-            yield insight_pb2.SubscribeInsightsResponse(end=stream_pb2.StreamEnd(reason="shutting down"))
+            yield insight_pb2.SubscribeInsightsResponse(end=stream_pb2.StreamEnd(message="shutting down"))
         if ending == "hold":
             await asyncio.Event().wait()
         if failure is not None:
