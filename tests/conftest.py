@@ -106,9 +106,12 @@ async def start_service(mongodb_uri: str) -> AsyncIterator[StartService]:
             return Service(app, client, chosen)
 
         yield start
-    dropping = Mongo.connect(mongodb_uri, shared, 60.0)
-    await dropping.client.drop_database(shared)
-    dropping.close()
+    # What a test leaves may be much, and the disk slow: once it took a minute.
+    dropping = Mongo.connect(mongodb_uri, shared, 5 * PATIENCE_SECONDS)
+    try:
+        await dropping.client.drop_database(shared)
+    finally:
+        dropping.close()
 
 
 @pytest.fixture

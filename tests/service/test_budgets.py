@@ -1,6 +1,7 @@
 """What one caller may have of the service: reads, streams, snapshots, refreshes, and what is new."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +18,7 @@ from uptake_service.insights.model import SHOWN_BYTES
 from uptake_service.mongo.reads import Reading, as_reading
 
 from tests.conftest import Service, StartService
-from tests.processes import eventually
+from tests.processes import clustering_workers, eventually
 from tests.service.test_prometheus import scrape, until
 from tests.streams import Stream, subscribe
 from tests.stubs import InsightServiceStub
@@ -160,11 +161,8 @@ async def test_a_refresh_ends_with_its_last_caller(start_service: StartService) 
     await service.client.collect(thumbs_down("i", query="Where is it?", comment="It is nowhere."))
     refreshing = asyncio.create_task(service.client.insights.get(refresh_issues=True))
 
-    async def leased() -> bool:
-        lease = await service.mongo.collection("leases").get({"_id": "issues/default"})
-        return lease is not None and bool(lease["holder"])
-
-    await eventually(leased, "a run")
+    # The lease is there before the run knows of it.
+    await eventually(lambda: clustering_workers(os.getpid()), "a run")
     refreshing.cancel()
     await asyncio.wait({refreshing})
     await until(service.app.metrics_port, "uptake_clustering_runs_total", 1, outcome="failed")
