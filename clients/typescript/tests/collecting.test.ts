@@ -92,7 +92,7 @@ test("the same request id stores once, and with other content it is refused", as
 
 test("an invalid request names every wrong field", async () => {
   using client = clientOf("invalid");
-  await assert.rejects(client.collect(rating("", 7)), (error) => {
+  await assert.rejects(client.collect(rating("", 7e9)), (error) => {
     assert.ok(error instanceof UptakeError);
     assert.deepEqual([error.code, error.reason, error.retryable], [Code.InvalidArgument, "INVALID_FIELD", false]);
     const fields = error.fieldViolations.map(({ field }) => field).sort();
