@@ -359,7 +359,12 @@ class Team:
             case "split":
                 samples = (await client.issues.get(issue.id)).issue.sample_comments
                 if samples:
-                    await client.issues.split(issue.id, [samples[0].feedback_id], reviewer="ann")
+                    try:
+                        await client.issues.split(issue.id, [samples[0].feedback_id], reviewer="ann")
+                    except UptakeError as error:
+                        # A voter took it back meanwhile, or a run moved it.
+                        if [field for field, _ in error.field_violations] != ["feedback_ids[0]"]:
+                            raise
 
     async def _policy(self, client: Client) -> None:
         rng = self._work.rng
