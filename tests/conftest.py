@@ -59,6 +59,24 @@ async def mongodb_uri(nothing_left_behind: None, tmp_path_factory: pytest.TempPa
         await database.stop()
 
 
+@pytest.fixture
+async def mongo(mongodb_uri: str) -> AsyncIterator[Mongo]:
+    """A database of the test's own, without a service."""
+    mongo = Mongo.connect(mongodb_uri, f"test_{uuid.uuid4().hex[:12]}", 20.0)
+    yield mongo
+    mongo.close()
+    await _drop(mongodb_uri, mongo.database.name)
+
+
+async def _drop(mongodb_uri: str, name: str) -> None:
+    # What a test leaves may be much, and the disk slow: once it took a minute.
+    dropping = Mongo.connect(mongodb_uri, name, 5 * PATIENCE_SECONDS)
+    try:
+        await dropping.client.drop_database(name)
+    finally:
+        dropping.close()
+
+
 @dataclass
 class Service:
     """A running service, with a client of its default project and a look at its database."""
@@ -106,12 +124,7 @@ async def start_service(mongodb_uri: str) -> AsyncIterator[StartService]:
             return Service(app, client, chosen)
 
         yield start
-    # What a test leaves may be much, and the disk slow: once it took a minute.
-    dropping = Mongo.connect(mongodb_uri, shared, 5 * PATIENCE_SECONDS)
-    try:
-        await dropping.client.drop_database(shared)
-    finally:
-        dropping.close()
+    await _drop(mongodb_uri, shared)
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """One bad row stops nobody: projects take turns, what fails rests and is set aside, and nothing is given up."""
 
 import asyncio
-import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,14 +15,6 @@ from tests.processes import eventually, let_pass
 
 WORDS = "what a user said"
 BAD, GOOD, OTHER = Item("bad", "1"), Item("good", "1"), Item("good", "2")
-
-
-@pytest.fixture
-async def mongo(mongodb_uri: str) -> AsyncIterator[Mongo]:
-    mongo = Mongo.connect(mongodb_uri, f"queue_{uuid.uuid4().hex[:8]}", 20.0)
-    yield mongo
-    await mongo.client.drop_database(mongo.database.name)
-    mongo.close()
 
 
 def queue(mongo: Mongo, **options: Any) -> JobQueue:

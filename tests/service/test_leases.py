@@ -1,7 +1,5 @@
 """Leases, writer slots and what is kept for a time follow the database's clock, and never outlast their length."""
 
-import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,14 +10,6 @@ from uptake_service.mongo.client import Mongo
 from uptake_service.mongo.indexes import Index
 
 SECONDS = 600.0
-
-
-@pytest.fixture
-async def mongo(mongodb_uri: str) -> AsyncIterator[Mongo]:
-    mongo = Mongo.connect(mongodb_uri, f"leases_{uuid.uuid4().hex[:8]}", 20.0)
-    yield mongo
-    await mongo.client.drop_database(mongo.database.name)
-    mongo.close()
 
 
 async def set_back(mongo: Mongo, collection: str, by: timedelta) -> None:

@@ -1,7 +1,5 @@
 """What is read oldest first comes whole and in order, in spans of time that no statement takes long for."""
 
-import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,13 +13,9 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def things(mongodb_uri: str) -> AsyncIterator[Collection]:
-    mongo = Mongo.connect(mongodb_uri, f"oldest_{uuid.uuid4().hex[:8]}", 20.0)
-    things = mongo.collection("things")
+async def things(mongo: Mongo) -> Collection:
     await mongo.create_indexes([Index("things", (("kind", 1), ("time", 1), ("_id", 1)))])
-    yield things
-    await mongo.client.drop_database(mongo.database.name)
-    mongo.close()
+    return mongo.collection("things")
 
 
 async def read(things: Collection, start: datetime, *, widest: timedelta | None) -> list[list[datetime]]:

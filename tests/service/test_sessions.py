@@ -2,8 +2,6 @@
 
 import asyncio
 import threading
-import uuid
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -19,12 +17,9 @@ from tests.processes import PATIENCE_SECONDS, eventually
 
 
 @pytest.fixture
-async def mongo(mongodb_uri: str) -> AsyncIterator[Mongo]:
-    mongo = Mongo.connect(mongodb_uri, f"sessions_{uuid.uuid4().hex[:8]}", 20.0)
+async def mongo(mongo: Mongo) -> Mongo:
     await mongo.collection("things").insert({"_id": "there"})
-    yield mongo
-    await mongo.client.drop_database(mongo.database.name)
-    mongo.close()
+    return mongo
 
 
 @pytest.fixture
